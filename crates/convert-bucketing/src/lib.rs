@@ -1,0 +1,1 @@
+//! Deterministic hashing and traffic allocation of the Convert SDK.

@@ -1,0 +1,3 @@
+//! The `convertctl` command line.
+
+fn main() {}

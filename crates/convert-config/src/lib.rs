@@ -1,0 +1,1 @@
+//! Serving-config schema, validation and compilation of the Convert SDK.

@@ -1,0 +1,1 @@
+//! Core, contexts and visitor records of the Convert SDK.

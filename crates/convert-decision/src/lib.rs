@@ -1,0 +1,1 @@
+//! Pure evaluation of Convert experiences, features and segments.

@@ -1,0 +1,1 @@
+//! Convert Experiences (FullStack) SDK: A/B tests and feature flags for Rust.

@@ -1,0 +1,1 @@
+//! TLS-only HTTP transport of the Convert SDK.

@@ -1,0 +1,3 @@
+//! The project tasks, run as `cargo xtask TASK`.
+
+fn main() {}
