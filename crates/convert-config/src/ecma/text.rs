@@ -1,0 +1,184 @@
+//! Texts: lower-casing, white space and order.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+/// A constant text, lower-cased once, to be compared with texts of any case.
+///
+/// Comparisons allocate only for a text that is neither ASCII nor lower-case already.
+///
+/// ```
+/// use convert_config::ecma::Lowered;
+///
+/// let pro = Lowered::new("Pro");
+/// assert!(pro.equals("PRO"));
+/// assert!(pro.is_within("the pRo plan"));
+/// assert!(pro.starts("PROFESSIONAL") && pro.ends("like a pro"));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lowered {
+    text: Box<str>,
+}
+
+impl Lowered {
+    /// Lower-cases `text` for later comparisons.
+    pub fn new(text: &str) -> Self {
+        Lowered { text: lower(text).into() }
+    }
+
+    /// Returns the lower-cased text.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Returns whether `text`, lower-cased, equals this.
+    pub fn equals(&self, text: &str) -> bool {
+        if text.is_ascii() {
+            return text.eq_ignore_ascii_case(&self.text);
+        }
+        lower(text) == *self.text
+    }
+
+    /// Returns whether `text`, lower-cased, begins with this.
+    pub fn starts(&self, text: &str) -> bool {
+        if text.is_ascii() {
+            let head = text.as_bytes().get(..self.text.len());
+            return head.is_some_and(|head| head.eq_ignore_ascii_case(self.text.as_bytes()));
+        }
+        lower(text).starts_with(&*self.text)
+    }
+
+    /// Returns whether `text`, lower-cased, ends with this.
+    pub fn ends(&self, text: &str) -> bool {
+        if text.is_ascii() {
+            let start = text.len().checked_sub(self.text.len());
+            let tail = start.and_then(|start| text.as_bytes().get(start..));
+            return tail.is_some_and(|tail| tail.eq_ignore_ascii_case(self.text.as_bytes()));
+        }
+        lower(text).ends_with(&*self.text)
+    }
+
+    /// Returns whether this occurs anywhere in `text`, lower-cased.
+    pub fn is_within(&self, text: &str) -> bool {
+        if !text.is_ascii() {
+            return lower(text).contains(&*self.text);
+        }
+        let Some((first, rest)) = self.text.as_bytes().split_first() else {
+            return true;
+        };
+        let mut text = text.as_bytes();
+        while let Some(found) = text.iter().position(|byte| byte.to_ascii_lowercase() == *first) {
+            let Some(tail) = text.get(found + 1..) else {
+                return false;
+            };
+            let Some(head) = tail.get(..rest.len()) else {
+                return false;
+            };
+            if head.eq_ignore_ascii_case(rest) {
+                return true;
+            }
+            text = tail;
+        }
+        false
+    }
+}
+
+/// Lower-cases `text` as `String.prototype.toLowerCase` does (§22.1.3.28), final sigma included.
+///
+/// ```
+/// use convert_config::ecma::lower;
+///
+/// assert_eq!(lower("ΌΔΟΣ"), "όδος");
+/// assert!(matches!(lower("plain"), std::borrow::Cow::Borrowed(_)));
+/// ```
+pub fn lower(text: &str) -> Cow<'_, str> {
+    let changes = if text.is_ascii() {
+        text.bytes().any(|byte| byte.is_ascii_uppercase())
+    } else {
+        text.chars().any(|c| !c.to_lowercase().eq([c]))
+    };
+    if changes { Cow::Owned(text.to_lowercase()) } else { Cow::Borrowed(text) }
+}
+
+/// Returns whether `c` is white space or a line terminator (§12.2, §12.3).
+pub fn is_whitespace(c: char) -> bool {
+    matches!(
+        c,
+        '\t'..='\r'
+            | ' '
+            | '\u{a0}'
+            | '\u{1680}'
+            | '\u{2000}'..='\u{200a}'
+            | '\u{2028}'
+            | '\u{2029}'
+            | '\u{202f}'
+            | '\u{205f}'
+            | '\u{3000}'
+            | '\u{feff}'
+    )
+}
+
+/// Returns `text` without white space at either end, as `String.prototype.trim` (§22.1.3.32).
+pub fn trim(text: &str) -> &str {
+    text.trim_matches(is_whitespace)
+}
+
+/// Orders two texts by their UTF-16 code units, as `<` does (§7.2.13).
+pub fn compare_utf16(left: &str, right: &str) -> Ordering {
+    if left.is_ascii() && right.is_ascii() {
+        return left.cmp(right);
+    }
+    left.encode_utf16().cmp(right.encode_utf16())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lower_casing_follows_unicode_beyond_ascii() {
+        for (text, expected) in [
+            ("İ", "i\u{307}"),
+            ("ẞ", "ß"),
+            ("\u{212a}", "k"),
+            ("ΣΑΣ", "σας"),
+            ("ǅ", "ǆ"),
+            ("𐐀", "𐐨"),
+        ] {
+            assert_eq!(lower(text), expected);
+            assert!(Lowered::new(expected).equals(text));
+        }
+        assert!(!Lowered::new("s").equals("ſ"));
+    }
+
+    #[test]
+    fn the_order_is_that_of_utf16_units() {
+        assert_eq!(compare_utf16("\u{ffff}", "\u{10000}"), Ordering::Greater);
+        assert_eq!(compare_utf16("a", "b"), Ordering::Less);
+        assert_eq!(compare_utf16("é", "é"), Ordering::Equal);
+    }
+
+    #[test]
+    fn a_needle_longer_than_the_text_is_not_found() {
+        let needle = Lowered::new("aab");
+        assert!(!needle.is_within("aa") && !needle.starts("aa") && !needle.ends("ab"));
+        assert!(needle.is_within("aAaAaB"));
+        assert!(Lowered::new("").is_within("") && Lowered::new("").ends("x"));
+        assert!(!Lowered::new("é").is_within("e"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn comparisons_agree_with_lower_casing_both_sides(
+            text in "[a-cA-CéÉΣσς]{0,8}",
+            needle in "[a-cA-CéÉΣσς]{0,3}",
+        ) {
+            let lowered = Lowered::new(&needle);
+            let (text_lower, needle) = (text.to_lowercase(), needle.to_lowercase());
+            assert_eq!(lowered.equals(&text), text_lower == needle);
+            assert_eq!(lowered.starts(&text), text_lower.starts_with(&needle));
+            assert_eq!(lowered.ends(&text), text_lower.ends_with(&needle));
+            assert_eq!(lowered.is_within(&text), text_lower.contains(&needle));
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Experiences: who sees them, where, and how their traffic is split.
+
+use smol_str::SmolStr;
+
+use crate::buckets::Buckets;
+use crate::catalog::Identified;
+use crate::rule::RuleTree;
+use crate::value::Value;
+use crate::variation::Variation;
+
+/// An A/B test or feature rollout.
+#[derive(Debug, Clone)]
+pub struct Experience {
+    pub(crate) id: SmolStr,
+    pub(crate) key: Option<SmolStr>,
+    pub(crate) name: Option<SmolStr>,
+    pub(crate) kind: Option<SmolStr>,
+    pub(crate) status: Option<SmolStr>,
+    pub(crate) version: Option<Value<'static>>,
+    pub(crate) environment: Option<SmolStr>,
+    pub(crate) archived: bool,
+    pub(crate) locations: LocationGate,
+    pub(crate) audiences: Box<[u32]>,
+    pub(crate) all_audiences: bool,
+    pub(crate) segments: Box<[u32]>,
+    pub(crate) goals: Box<[SmolStr]>,
+    pub(crate) variations: Box<[Variation]>,
+    pub(crate) buckets: Buckets,
+}
+
+/// Where an experience runs.
+#[derive(Debug, Clone)]
+#[expect(clippy::exhaustive_enums, reason = "evaluation must treat every gate")]
+pub enum LocationGate {
+    /// Everywhere.
+    Open,
+    /// At locations of the project, by position; empty where none of the ids resolves.
+    At {
+        /// Positions in the project's list of locations, in its order.
+        locations: Box<[u32]>,
+        /// Whether all of them must match, not just one.
+        all: bool,
+    },
+    /// Where the experience's own rules match.
+    SiteArea(RuleTree),
+}
+
+impl Experience {
+    /// Returns the name shown to people.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// Returns the type, `a/b_fullstack` say.
+    pub fn kind(&self) -> Option<&str> {
+        self.kind.as_deref()
+    }
+
+    /// Returns the status; it is no gate, since only running experiences are served.
+    pub fn status(&self) -> Option<&str> {
+        self.status.as_deref()
+    }
+
+    /// Returns the version as the config has it; above 11 the traffic layout is anchored.
+    pub fn version(&self) -> Option<&Value<'static>> {
+        self.version.as_ref()
+    }
+
+    /// Returns the environment the experience is limited to.
+    pub fn environment(&self) -> Option<&str> {
+        self.environment.as_deref()
+    }
+
+    /// Returns whether the project lists the experience as archived.
+    pub fn is_archived(&self) -> bool {
+        self.archived
+    }
+
+    /// Returns where the experience runs.
+    pub fn location_gate(&self) -> &LocationGate {
+        &self.locations
+    }
+
+    /// Returns whether every audience must match, not just one.
+    pub fn needs_all_audiences(&self) -> bool {
+        self.all_audiences
+    }
+
+    /// Returns the ids of the experience's goals.
+    pub fn goal_ids(&self) -> impl Iterator<Item = &str> {
+        self.goals.iter().map(SmolStr::as_str)
+    }
+
+    /// Returns the arms in config order.
+    pub fn variations(&self) -> &[Variation] {
+        &self.variations
+    }
+
+    /// Finds an arm by id; where ids repeat, the first.
+    pub fn variation_by_id(&self, id: &str) -> Option<&Variation> {
+        self.variations.iter().find(|variation| variation.id() == Some(id))
+    }
+
+    /// Finds an arm by key; where keys repeat, the first.
+    pub fn variation_by_key(&self, key: &str) -> Option<&Variation> {
+        self.variations.iter().find(|variation| variation.key() == Some(key))
+    }
+
+    /// Returns how the traffic is split.
+    pub fn buckets(&self) -> &Buckets {
+        &self.buckets
+    }
+
+    /// Returns the arm that takes `bucket_value`, if one does.
+    pub fn variation_at(&self, bucket_value: u16) -> Option<&Variation> {
+        self.buckets.arm_at(bucket_value).and_then(|arm| self.variations.get(arm))
+    }
+}
+
+impl Identified for Experience {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn key(&self) -> Option<&str> {
+        self.key.as_deref()
+    }
+}

@@ -1,0 +1,142 @@
+//! Compiling rule trees.
+
+use smol_str::SmolStr;
+
+use crate::ecma::{self, Lowered, trim};
+use crate::load::reader::{Path, Reader, label_of};
+use crate::pattern::Pattern;
+use crate::rule::{
+    Block, Branch, EXCLUSION_RULE_TYPE, Element, Exclusion, Flaw, Operand, RuleTree, Test,
+};
+use crate::value::Value;
+
+/// Compiles the rules in the member `name`; none if it is absent, or false in ECMAScript's eyes.
+pub(super) fn read_rules(owner: &Reader<'_, '_>, name: &str) -> Option<RuleTree> {
+    let value = owner.field(name).filter(|value| value.as_view().is_truthy())?;
+    let path = Path::Field(owner.path, name);
+    let rules = Reader { value, path: &path, sink: owner.sink };
+    let mut exclusion = None;
+    let branches = read_level(&rules, "OR", |branch| Branch {
+        blocks: read_level(branch, "AND", |block| Block {
+            elements: read_level(block, "OR_WHEN", |element| {
+                if exclusion.is_none() {
+                    exclusion = read_exclusion(element);
+                }
+                read_element(element)
+            }),
+        }),
+    });
+    Some(RuleTree { branches, exclusion })
+}
+
+/// Reads one level of a rule tree. What is no list holds for nobody, just as an empty one.
+fn read_level<'v, T>(
+    owner: &Reader<'_, 'v>,
+    name: &str,
+    mut read: impl FnMut(&Reader<'_, 'v>) -> T,
+) -> Box<[T]> {
+    let items = owner.list(name);
+    if items.is_empty() {
+        owner.note(name, "missing or empty, so nobody matches");
+    }
+    let path = Path::Field(owner.path, name);
+    let read_item = |(index, value)| {
+        let path = Path::Item(&path, index);
+        read(&Reader { value, path: &path, sink: owner.sink })
+    };
+    items.iter().enumerate().map(read_item).collect()
+}
+
+/// Reads the element as a mutual-exclusion rule, if it is one.
+fn read_exclusion(element: &Reader<'_, '_>) -> Option<Exclusion> {
+    if element.field("rule_type")?.as_str() != Some(EXCLUSION_RULE_TYPE) {
+        return None;
+    }
+    let experience_key = match element.raw("value") {
+        Some(value) => SmolStr::from(value.as_view().to_text()),
+        None => SmolStr::new_static("undefined"),
+    };
+    let negated = element.field("matching").and_then(|matching| matching.member("negated"));
+    Some(Exclusion {
+        experience_key,
+        target: None,
+        negated: negated.is_some_and(|negated| negated.as_view().is_truthy()),
+    })
+}
+
+fn read_element(element: &Reader<'_, '_>) -> Element {
+    let matching = element.field("matching");
+    let operator = matching.and_then(|matching| matching.member("match_type")?.as_str());
+    let negated = matching.and_then(|matching| matching.member("negated"));
+    let test = match (operator, negated) {
+        (Some(operator), Some(Value::Bool(_))) => read_test(element, operator),
+        _ => {
+            element.warn("matching", "needs a textual match_type and a boolean negated");
+            Test::Never(Flaw::Malformed)
+        }
+    };
+    Element {
+        rule_type: element.field("rule_type").and_then(label_of),
+        // Attributes have textual names, so a key of another type can match none of them.
+        key: element.field("key").and_then(|key| key.as_str()).map(SmolStr::from),
+        operator: operator.map(SmolStr::from),
+        operand: element.raw("value").cloned().unwrap_or_default().into_owned(),
+        test,
+        negated: matches!(negated, Some(Value::Bool(true))),
+    }
+}
+
+fn read_test(element: &Reader<'_, '_>, operator: &str) -> Test {
+    let Some(value) = element.raw("value") else {
+        return match operator {
+            "exists" => Test::Exists,
+            "doesNotExist" => Test::DoesNotExist { absent_counts: true },
+            _ => {
+                element.warn("value", "missing");
+                Test::Never(Flaw::Malformed)
+            }
+        };
+    };
+    let text = value.as_view().to_text();
+    match operator {
+        "equals" | "equalsNumber" | "matches" => Test::Equals(operand(value)),
+        "contains" => {
+            let part = Lowered::new(&text);
+            Test::Contains((!trim(part.as_str()).is_empty()).then_some(part))
+        }
+        "startsWith" => Test::StartsWith(Lowered::new(&text)),
+        "endsWith" => Test::EndsWith(Lowered::new(&text)),
+        "less" | "lessEqual" => {
+            Test::Less { operand: operand(value), or_equal: operator == "lessEqual" }
+        }
+        "isIn" => Test::IsIn(options(value)),
+        "regexMatches" => match Pattern::compile(&text) {
+            Ok(pattern) => Test::Regex(Box::new(pattern)),
+            Err(error) => {
+                element.warn("value", error.to_string());
+                Test::Never(Flaw::BadPattern)
+            }
+        },
+        "exists" => Test::Exists,
+        "doesNotExist" => Test::DoesNotExist { absent_counts: true },
+        "not_exists" => Test::DoesNotExist { absent_counts: false },
+        _ => {
+            element.warn("matching.match_type", format!("unknown operator `{operator}`"));
+            Test::Never(Flaw::UnknownOperator)
+        }
+    }
+}
+
+fn operand(value: &Value<'_>) -> Operand {
+    Operand::new(value.clone().into_owned())
+}
+
+/// The options of `isIn`: text parted by bars, or a list; anything else has none.
+fn options(value: &Value<'_>) -> Box<[Box<str>]> {
+    let option = |text: &str| Box::from(ecma::lower(text));
+    match value {
+        Value::Text(text) => text.split('|').map(option).collect(),
+        Value::List(items) => items.iter().map(|item| item.as_view().with_text(option)).collect(),
+        _ => Box::default(),
+    }
+}

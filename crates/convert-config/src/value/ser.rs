@@ -1,0 +1,25 @@
+//! Writing values: numbers as ECMAScript's `JSON.stringify` writes them.
+
+use serde::ser::{Serialize, Serializer};
+
+use crate::value::{Value, exact_integer};
+
+impl Serialize for Value<'_> {
+    /// A whole double is written without a fraction, and one JSON cannot hold (NaN, ±∞) as `null`.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Value::Null => serializer.serialize_unit(),
+            Value::Bool(value) => serializer.serialize_bool(*value),
+            Value::Integer(value) => serializer.serialize_i64(*value),
+            Value::Float(value) => match exact_integer(*value) {
+                Some(integer) => serializer.serialize_i64(integer),
+                None => serializer.serialize_f64(*value),
+            },
+            Value::Text(text) => serializer.serialize_str(text),
+            Value::List(items) => serializer.collect_seq(items),
+            Value::Map(members) => {
+                serializer.collect_map(members.iter().map(|(name, value)| (name, value)))
+            }
+        }
+    }
+}

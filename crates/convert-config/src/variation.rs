@@ -1,0 +1,96 @@
+//! The arms of an experience and what they change.
+
+use smol_str::SmolStr;
+
+use crate::value::Value;
+
+/// One arm of an experience.
+#[derive(Debug, Clone)]
+pub struct Variation {
+    pub(crate) id: Option<SmolStr>,
+    pub(crate) key: Option<SmolStr>,
+    pub(crate) name: Option<SmolStr>,
+    pub(crate) running: bool,
+    pub(crate) allocation: Option<f64>,
+    pub(crate) changes: Box<[Change]>,
+    pub(crate) features: Box<[FeatureChange]>,
+}
+
+/// One change of a variation, as the config has it.
+#[derive(Debug, Clone)]
+pub struct Change {
+    pub(crate) id: Option<SmolStr>,
+    pub(crate) kind: Option<SmolStr>,
+    pub(crate) data: Value<'static>,
+}
+
+/// A feature that a variation turns on, with its variables cast to their declared types.
+#[derive(Debug, Clone)]
+pub struct FeatureChange {
+    pub(crate) feature: u32,
+    pub(crate) variables: Value<'static>,
+}
+
+impl Variation {
+    /// Returns the id; an arm without one is never chosen.
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    /// Returns the key.
+    pub fn key(&self) -> Option<&str> {
+        self.key.as_deref()
+    }
+
+    /// Returns the name shown to people.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// Returns whether the arm takes new visitors, its traffic aside.
+    pub fn is_running(&self) -> bool {
+        self.running
+    }
+
+    /// Returns the share of traffic in percent; `None` where the config has no number.
+    pub fn traffic_allocation(&self) -> Option<f64> {
+        self.allocation
+    }
+
+    /// Returns every change, those of other types than features included.
+    pub fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
+    /// Returns the declared features the arm turns on, in the order of its changes.
+    pub fn feature_changes(&self) -> &[FeatureChange] {
+        &self.features
+    }
+}
+
+impl Change {
+    /// Returns the change's id.
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    /// Returns the change's type, `fullStackFeature` say.
+    pub fn kind(&self) -> Option<&str> {
+        self.kind.as_deref()
+    }
+
+    /// Returns the payload, uncast.
+    pub fn data(&self) -> &Value<'static> {
+        &self.data
+    }
+}
+
+impl FeatureChange {
+    /// Returns the variables as a map, each cast to its declared type.
+    pub fn variables(&self) -> &Value<'static> {
+        &self.variables
+    }
+}
+
+/// The type of a change that turns a feature on.
+pub(crate) const FEATURE_CHANGE: &str = "fullStackFeature";

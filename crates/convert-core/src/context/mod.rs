@@ -1,0 +1,321 @@
+//! One visitor's view of the SDK.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use convert_config::ProjectConfig;
+use convert_decision::{
+    Attributes, Evaluation, Explanation, Facts, Preview, PreviewError, Reason, Segments, Silent,
+    VisitorRecord,
+};
+
+mod effects;
+mod experience;
+mod feature;
+mod options;
+mod run;
+
+pub use self::experience::{ExperienceResult, OwnedExperienceResult};
+pub use self::feature::{FeatureResult, OwnedFeatureResult, VariableError};
+pub use self::options::RunOptions;
+
+use crate::entity::{self, Entity, EntityKind};
+use crate::handle::Shared;
+use crate::records::RecordDelta;
+
+/// One visitor: what is known of them, and the config snapshot they are decided from.
+///
+/// A context sees the config, and the visitor's record, as they were when it was made, plus what
+/// it did itself. Make one per request or session; it is `Send + Sync` and nothing it does blocks.
+///
+/// ```
+/// use convert_core::{Core, SdkConfig};
+/// use convert_decision::attributes;
+///
+/// # let config = r#"{"account_id": "1", "project": {"id": "2"}, "experiences": [
+/// #     {"id": "3", "key": "hero", "variations": [{"id": "30", "key": "blue"}]}]}"#;
+/// let core = Core::initialize(SdkConfig::from_json(config)?)?;
+/// let visitor = core
+///     .create_context("visitor-1")
+///     .with_attributes(attributes! { "country" => "DE", "age" => 42 });
+/// assert!(visitor.run_experience("hero").is_some());
+/// assert!(visitor.run_experience("no-such-experience").is_none());
+/// # Ok::<(), convert_core::Error>(())
+/// ```
+pub struct Context {
+    shared: Arc<Shared>,
+    config: Arc<ProjectConfig>,
+    visitor_id: String,
+    attributes: Attributes,
+    location: Attributes,
+    preview: Option<Previewed>,
+    record: ArcSwapOption<VisitorRecord>,
+    /// Whether the application keeps the record, so that this process remembers nothing.
+    in_hand: bool,
+}
+
+/// A preview, and the config that has its experience.
+#[derive(Debug, Clone)]
+struct Previewed {
+    preview: Preview,
+    config: Arc<ProjectConfig>,
+}
+
+impl Context {
+    pub(crate) fn new(shared: Arc<Shared>, visitor_id: String) -> Self {
+        let config = shared.snapshot.load_full();
+        let context = Context {
+            shared,
+            config,
+            visitor_id,
+            attributes: Attributes::new(),
+            location: Attributes::new(),
+            preview: None,
+            record: ArcSwapOption::empty(),
+            in_hand: false,
+        };
+        if !context.visitor_id.is_empty() {
+            context.record.store(context.shared.records.load(&context.record_key()));
+        }
+        context
+    }
+
+    /// Adds attributes, replacing those of the same names. Report segments among them (`country`,
+    /// `browser`, …) are recorded for the visitor as well.
+    #[must_use]
+    pub fn with_attributes(mut self, attributes: impl Into<Attributes>) -> Self {
+        self.set_attributes(attributes);
+        self
+    }
+
+    /// Sets what location rules see. Defaults to nothing, which restricted experiences never match.
+    #[must_use]
+    pub fn with_location(mut self, location: impl Into<Attributes>) -> Self {
+        self.location = location.into();
+        self
+    }
+
+    /// Uses a record that the application has kept, instead of what this process remembers.
+    #[must_use]
+    pub fn with_record(mut self, record: VisitorRecord) -> Self {
+        self.in_hand = true;
+        self.record.store(Some(Arc::new(record)));
+        self.record_segments(Segments::from(self.attributes.clone()));
+        self
+    }
+
+    /// Adds attributes, as [`Context::with_attributes`] does.
+    pub fn set_attributes(&mut self, attributes: impl Into<Attributes>) {
+        let attributes = attributes.into();
+        if attributes.iter().any(|(name, _)| Segments::is_name(name)) {
+            self.record_segments(Segments::from(attributes.clone()));
+        }
+        self.attributes.merge(attributes);
+    }
+
+    /// Sets report segments of the visitor, replacing those of the same names. Attributes that are
+    /// no report segments are left out. While previewing, nothing is recorded.
+    pub fn set_segments(&self, segments: impl Into<Segments>) {
+        if self.preview.is_none() {
+            self.record_segments(segments.into());
+        }
+    }
+
+    /// Adds the visitor to the custom segments with these keys whose rules match, and returns the
+    /// ids of those added.
+    ///
+    /// The segments are tried in config order; the first that matches and all after it are added.
+    /// While previewing, nothing is recorded.
+    ///
+    /// # Errors
+    ///
+    /// Returns the attribute provider's reason if it leaves a segment's rules open.
+    pub fn run_custom_segments(&self, keys: &[&str]) -> Result<Vec<String>, Reason> {
+        self.run_custom_segments_with(keys, &RunOptions::new())
+    }
+
+    /// Adds the visitor to custom segments, with a call's attributes laid over the context's.
+    ///
+    /// # Errors
+    ///
+    /// Returns the attribute provider's reason if it leaves a segment's rules open.
+    pub fn run_custom_segments_with(
+        &self,
+        keys: &[&str],
+        options: &RunOptions<'_>,
+    ) -> Result<Vec<String>, Reason> {
+        if self.visitor_id.is_empty() {
+            return Err(Reason::EmptyVisitorId);
+        }
+        let record = self.record.load();
+        let evaluation = self.evaluation(record.as_deref(), options);
+        let added = evaluation.select_segments(keys, &mut Silent)?;
+        if !added.is_empty() && self.keeps_traces(options.storage) {
+            let mut segments = Segments::default();
+            if let Some(record) = record.as_deref() {
+                segments = record.segments().clone();
+            }
+            segments.add_custom(added.iter().copied());
+            self.record_segments(segments);
+        }
+        Ok(added.into_iter().map(str::to_owned).collect())
+    }
+
+    /// Shows the visitor one variation, whatever its status, audience, location or environment.
+    ///
+    /// Everything else decides as usual, and nothing leaves a trace.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the config has no such experience or variation; then nothing is previewed.
+    pub fn set_preview(&mut self, preview: Preview) -> Result<(), PreviewError> {
+        self.preview = None;
+        preview.resolve(&self.config)?;
+        self.preview = Some(Previewed { preview, config: Arc::clone(&self.config) });
+        Ok(())
+    }
+
+    /// Ends a preview.
+    pub fn clear_preview(&mut self) {
+        self.preview = None;
+    }
+
+    /// Returns the visitor's id.
+    pub fn visitor_id(&self) -> &str {
+        &self.visitor_id
+    }
+
+    /// Returns the attributes the context was given.
+    pub fn attributes(&self) -> &Attributes {
+        &self.attributes
+    }
+
+    /// Returns what is remembered of the visitor, to be kept by the application.
+    pub fn visitor_record(&self) -> VisitorRecord {
+        self.record.load().as_deref().cloned().unwrap_or_default()
+    }
+
+    /// Finds an entity of the config by key.
+    pub fn config_entity(&self, kind: EntityKind, key: &str) -> Option<Entity<'_>> {
+        entity::by_key(&self.config, kind, key)
+    }
+
+    /// Finds an entity of the config by id.
+    pub fn config_entity_by_id(&self, kind: EntityKind, id: &str) -> Option<Entity<'_>> {
+        entity::by_id(&self.config, kind, id)
+    }
+
+    /// Explains what the visitor gets of an experience. Records nothing.
+    pub fn explain_experience(&self, key: &str) -> Explanation {
+        self.explain_experience_with(key, &RunOptions::new())
+    }
+
+    /// Explains what the visitor gets of an experience with these options. Records nothing.
+    pub fn explain_experience_with(&self, key: &str, options: &RunOptions<'_>) -> Explanation {
+        let record = self.record.load();
+        Explanation::of_experience(&self.evaluation(record.as_deref(), options), key)
+    }
+
+    /// Explains whether a feature is on for the visitor. Records nothing.
+    pub fn explain_feature(&self, key: &str) -> Explanation {
+        self.explain_feature_with(key, &RunOptions::new())
+    }
+
+    /// Explains whether a feature is on for the visitor with these options. Records nothing.
+    pub fn explain_feature_with(&self, key: &str, options: &RunOptions<'_>) -> Explanation {
+        let record = self.record.load();
+        Explanation::of_feature(&self.evaluation(record.as_deref(), options), key)
+    }
+
+    /// Explains whether a goal's rules match the visitor. Records nothing.
+    pub fn explain_goal(&self, key: &str) -> Explanation {
+        self.explain_goal_with(key, &RunOptions::new())
+    }
+
+    /// Explains whether a goal's rules match the visitor with these options. Records nothing.
+    pub fn explain_goal_with(&self, key: &str, options: &RunOptions<'_>) -> Explanation {
+        let record = self.record.load();
+        Explanation::of_goal(&self.evaluation(record.as_deref(), options), key)
+    }
+
+    /// Puts together what a decision follows from.
+    fn evaluation<'c: 'v, 'v>(
+        &'c self,
+        record: Option<&'v VisitorRecord>,
+        options: &RunOptions<'v>,
+    ) -> Evaluation<'c, 'v> {
+        let mut facts = Facts::new(&self.attributes).with_call(options.attributes);
+        if let Some(record) = record {
+            facts = facts.with_segments(record.segments());
+        }
+        let evaluation = Evaluation::new(&self.config, &self.visitor_id)
+            .facts(facts)
+            .location(Facts::new(options.location.unwrap_or(&self.location)))
+            .environment(options.environment.or(self.shared.environment.as_deref()))
+            .force_variation(options.force_variation)
+            .ignore_location(options.ignore_location)
+            .preview(self.preview.as_ref().and_then(Previewed::resolve))
+            .provider(self.shared.provider.as_deref())
+            .clock(Some(&*self.shared.clock));
+        match record {
+            Some(record) => evaluation.record(record),
+            None => evaluation,
+        }
+    }
+
+    /// Whether what is decided may be remembered.
+    fn keeps_traces(&self, storage: bool) -> bool {
+        storage && self.preview.is_none() && !self.visitor_id.is_empty()
+    }
+
+    fn record_segments(&self, segments: Segments) {
+        if !segments.is_empty() {
+            self.apply(&RecordDelta { segments: Some(segments), ..RecordDelta::default() });
+        }
+    }
+
+    /// Changes what is remembered of the visitor, for this context and for later ones.
+    fn apply(&self, delta: &RecordDelta<'_>) -> Arc<VisitorRecord> {
+        if self.in_hand || self.visitor_id.is_empty() {
+            return self.apply_here(delta);
+        }
+        let record = self.shared.records.merge(&self.record_key(), delta);
+        self.record.store(Some(Arc::clone(&record)));
+        record
+    }
+
+    /// Changes the record of this context alone.
+    fn apply_here(&self, delta: &RecordDelta<'_>) -> Arc<VisitorRecord> {
+        let changed = |current: &Option<Arc<VisitorRecord>>| {
+            let mut record = current.as_deref().cloned().unwrap_or_default();
+            delta.apply(&mut record);
+            Some(Arc::new(record))
+        };
+        self.record.rcu(changed);
+        self.record.load_full().unwrap_or_default()
+    }
+
+    fn record_key(&self) -> String {
+        let (account, project) = (self.config.account_id(), self.config.project_id());
+        [account, "-", project, "-", &self.visitor_id].concat()
+    }
+}
+
+impl fmt::Debug for Context {
+    /// Shows neither the visitor's id nor attribute values.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("project_id", &self.config.project_id())
+            .field("attributes", &self.attributes)
+            .field("location", &self.location)
+            .field("previews", &self.preview.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Previewed {
+    fn resolve(&self) -> Option<convert_decision::ForcedArm<'_>> {
+        self.preview.resolve(&self.config).ok()
+    }
+}

@@ -1,0 +1,111 @@
+//! The options of one call.
+
+use std::fmt;
+
+use convert_config::Value;
+use convert_decision::Attributes;
+
+/// What a single call does differently. Borrows everything, so that making one costs nothing.
+///
+/// ```
+/// use convert_core::{Core, RunOptions, SdkConfig};
+/// # let config = r#"{"account_id": "1", "project": {"id": "2"}, "experiences": [
+/// #     {"id": "3", "key": "hero", "variations": [{"id": "30", "key": "blue"}]}]}"#;
+/// # let core = Core::initialize(SdkConfig::from_json(config)?)?;
+/// let attributes = [("plan", "pro".into())];
+/// let options = RunOptions::new().attributes(&attributes).storage(false);
+/// let visitor = core.create_context("visitor-1");
+/// assert!(visitor.run_experience_with("hero", &options).is_some());
+/// assert!(visitor.visitor_record().is_empty());
+/// # Ok::<(), convert_core::Error>(())
+/// ```
+#[derive(Clone, Copy)]
+#[must_use = "options do nothing until a call is made with them"]
+pub struct RunOptions<'o> {
+    pub(crate) attributes: &'o [(&'o str, Value<'o>)],
+    pub(crate) location: Option<&'o Attributes>,
+    pub(crate) environment: Option<&'o str>,
+    pub(crate) force_variation: Option<&'o str>,
+    pub(crate) ignore_location: bool,
+    pub(crate) storage: bool,
+    pub(crate) experience_keys: Option<&'o [&'o str]>,
+}
+
+impl<'o> RunOptions<'o> {
+    /// Starts from the defaults.
+    pub fn new() -> Self {
+        RunOptions {
+            attributes: &[],
+            location: None,
+            environment: None,
+            force_variation: None,
+            ignore_location: false,
+            storage: true,
+            experience_keys: None,
+        }
+    }
+
+    /// Sets attributes for this call alone; each replaces the context's of the same name. They are
+    /// never recorded. Defaults to none.
+    pub fn attributes(self, attributes: &'o [(&'o str, Value<'o>)]) -> Self {
+        RunOptions { attributes, ..self }
+    }
+
+    /// Sets what location rules see in place of the context's location. Defaults to the context's.
+    pub fn location(self, location: &'o Attributes) -> Self {
+        RunOptions { location: Some(location), ..self }
+    }
+
+    /// Sets the environment in place of the SDK's. Defaults to the SDK's.
+    pub fn environment(self, environment: &'o str) -> Self {
+        RunOptions { environment: Some(environment), ..self }
+    }
+
+    /// Sets the id of the variation to answer, if the experience has it and its gates let the
+    /// visitor in. Defaults to none.
+    pub fn force_variation(self, variation_id: &'o str) -> Self {
+        RunOptions { force_variation: Some(variation_id), ..self }
+    }
+
+    /// Sets whether the location gate is skipped. Defaults to `false`.
+    pub fn ignore_location(self, ignore: bool) -> Self {
+        RunOptions { ignore_location: ignore, ..self }
+    }
+
+    /// Sets whether what is decided is remembered for the visitor. Defaults to `true`.
+    pub fn storage(self, storage: bool) -> Self {
+        RunOptions { storage, ..self }
+    }
+
+    /// Limits the call to experiences with these keys. Defaults to all.
+    pub fn experience_keys(self, keys: &'o [&'o str]) -> Self {
+        RunOptions { experience_keys: Some(keys), ..self }
+    }
+
+    /// Returns whether the call is about the experience with this key.
+    pub(crate) fn includes(&self, key: Option<&str>) -> bool {
+        self.experience_keys.is_none_or(|keys| key.is_some_and(|key| keys.contains(&key)))
+    }
+}
+
+impl Default for RunOptions<'_> {
+    fn default() -> Self {
+        RunOptions::new()
+    }
+}
+
+impl fmt::Debug for RunOptions<'_> {
+    /// Shows the names of attributes only: values may be personal data.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.attributes.iter().map(|(name, _)| *name).collect();
+        f.debug_struct("RunOptions")
+            .field("attributes", &names)
+            .field("location", &self.location)
+            .field("environment", &self.environment)
+            .field("force_variation", &self.force_variation)
+            .field("ignore_location", &self.ignore_location)
+            .field("storage", &self.storage)
+            .field("experience_keys", &self.experience_keys)
+            .finish()
+    }
+}

@@ -1,0 +1,218 @@
+//! Running experiences and features for a visitor.
+
+use convert_config::{Experience, Feature, Identified as _};
+use convert_decision::{Decision, Evaluation, FeatureDecision, Source, VisitorRecord};
+
+use crate::context::effects::Effects;
+use crate::context::{Context, ExperienceResult, FeatureResult, RunOptions};
+use crate::records::RecordDelta;
+
+impl Context {
+    /// Decides which variation of an experience the visitor gets, and remembers it.
+    ///
+    /// The experience is found by key, or by id where no experience has the key. `None` means that
+    /// the visitor is not part of it; [`Context::explain_experience`] says why.
+    pub fn run_experience(&self, key: &str) -> Option<ExperienceResult<'_>> {
+        self.run_experience_with(key, &RunOptions::new())
+    }
+
+    /// Decides which variation of an experience the visitor gets, with these options.
+    pub fn run_experience_with(
+        &self,
+        key: &str,
+        options: &RunOptions<'_>,
+    ) -> Option<ExperienceResult<'_>> {
+        let record = self.record.load();
+        let evaluation = self.evaluation(record.as_deref(), options);
+        let mut effects = Effects::new(record.as_deref(), self.keeps_traces(options.storage));
+        let decision = evaluation.decide_by_key(key, &mut effects);
+        if let Ok(decision) = decision {
+            effects.note(decision);
+        }
+        let settled = self.settle(effects.delta());
+        decision.ok().map(|decision| ExperienceResult::new(settled.of(decision)))
+    }
+
+    /// Decides every experience, in config order, and returns what the visitor gets.
+    pub fn run_experiences(&self) -> Vec<ExperienceResult<'_>> {
+        self.run_experiences_with(&RunOptions::new())
+    }
+
+    /// Decides every experience, in config order, with these options.
+    ///
+    /// Mutual exclusion sees the assignments made earlier in the pass.
+    pub fn run_experiences_with(&self, options: &RunOptions<'_>) -> Vec<ExperienceResult<'_>> {
+        let record = self.record.load();
+        let mut pass = Pass::new(self, record.as_deref(), options);
+        let foreign = pass.foreign_preview();
+        for experience in self.config.experiences().iter().chain(foreign) {
+            if options.includes(experience.key()) {
+                pass.decide(experience);
+            }
+        }
+        pass.into_decisions().into_iter().map(ExperienceResult::new).collect()
+    }
+
+    /// Returns a feature if it is on for the visitor: as the first experience, in config order,
+    /// that turns it on.
+    ///
+    /// Only experiences that can turn it on are decided, up to the first that does; each decision
+    /// is remembered as one of [`Context::run_experience`] is. The feature is found by key, or by
+    /// id where no feature has the key. `None` means that it is off;
+    /// [`Context::explain_feature`] says why.
+    pub fn run_feature(&self, key: &str) -> Option<FeatureResult<'_>> {
+        self.run_feature_with(key, &RunOptions::new())
+    }
+
+    /// Returns a feature if it is on for the visitor, with these options.
+    pub fn run_feature_with(
+        &self,
+        key: &str,
+        options: &RunOptions<'_>,
+    ) -> Option<FeatureResult<'_>> {
+        let feature = self.config.features().by_key_or_id(key)?;
+        let record = self.record.load();
+        let mut pass = Pass::new(self, record.as_deref(), options);
+        let evaluation = pass.evaluation;
+        for carrier in evaluation.carriers_of(feature) {
+            let enables = options.includes(carrier.key())
+                && pass
+                    .decide(carrier)
+                    .is_some_and(|decision| evaluation.feature_in(feature, decision).is_some());
+            if enables {
+                break;
+            }
+        }
+        let decided = pass.into_decisions();
+        // A racing writer may have moved the visitor to an arm without the feature.
+        let mut enabled = decided.into_iter().filter_map(|one| evaluation.feature_in(feature, one));
+        enabled.next().map(FeatureResult::new)
+    }
+
+    /// Returns every feature that is on for the visitor, in the order the config lists features.
+    pub fn run_features(&self) -> Vec<FeatureResult<'_>> {
+        self.run_features_with(&RunOptions::new())
+    }
+
+    /// Returns every feature that is on for the visitor, with these options.
+    ///
+    /// Mutual exclusion sees the assignments made earlier in the pass.
+    pub fn run_features_with(&self, options: &RunOptions<'_>) -> Vec<FeatureResult<'_>> {
+        let record = self.record.load();
+        let mut pass = Pass::new(self, record.as_deref(), options);
+        let evaluation = pass.evaluation;
+        let foreign = pass.foreign_preview();
+        for experience in self.config.experiences().iter().chain(foreign) {
+            let mut arms = experience.variations().iter();
+            let carries = arms.any(|arm| !arm.feature_changes().is_empty());
+            if carries && options.includes(experience.key()) {
+                pass.decide(experience);
+            }
+        }
+        let enabled: Vec<FeatureDecision<'_>> =
+            pass.into_decisions().into_iter().flat_map(|one| evaluation.features_in(one)).collect();
+        let first_of = |feature: &Feature| {
+            let is_it = |one: &&FeatureDecision<'_>| std::ptr::eq(one.feature(), feature);
+            let previewed = enabled.iter().filter(|one| one.decision().source() == Source::Preview);
+            previewed.chain(&enabled).find(is_it).copied()
+        };
+        self.config.features().iter().filter_map(first_of).map(FeatureResult::new).collect()
+    }
+
+    /// Returns a feature once for every experience that turns it on for the visitor, in config
+    /// order.
+    pub fn run_feature_all(&self, key: &str) -> Vec<FeatureResult<'_>> {
+        self.run_feature_all_with(key, &RunOptions::new())
+    }
+
+    /// Returns a feature once for every experience that turns it on, with these options.
+    pub fn run_feature_all_with(
+        &self,
+        key: &str,
+        options: &RunOptions<'_>,
+    ) -> Vec<FeatureResult<'_>> {
+        let Some(feature) = self.config.features().by_key_or_id(key) else {
+            return Vec::new();
+        };
+        let record = self.record.load();
+        let mut pass = Pass::new(self, record.as_deref(), options);
+        let evaluation = pass.evaluation;
+        for carrier in evaluation.carriers_of(feature) {
+            if options.includes(carrier.key()) {
+                pass.decide(carrier);
+            }
+        }
+        let decided = pass.into_decisions().into_iter();
+        let enabled = decided.flat_map(|one| evaluation.features_in(one));
+        enabled.filter(|one| std::ptr::eq(one.feature(), feature)).map(FeatureResult::new).collect()
+    }
+
+    /// Makes the changes that decisions came with, and returns what is remembered then.
+    fn settle(&self, delta: &RecordDelta<'_>) -> Settled {
+        if delta.is_empty() {
+            return Settled { record: None };
+        }
+        Settled { record: Some(self.apply(delta)) }
+    }
+}
+
+/// What is remembered once the changes of a call are made; `None` if there were none.
+struct Settled {
+    record: Option<std::sync::Arc<VisitorRecord>>,
+}
+
+impl Settled {
+    /// Returns the decision as it stands: where another writer assigned the visitor first, theirs.
+    fn of<'c>(&self, decision: Decision<'c>) -> Decision<'c> {
+        let record = self.record.as_deref().filter(|_| decision.is_new());
+        let winner = record.and_then(|record| record.assignment(decision.experience().id()));
+        winner.map_or(decision, |variation_id| decision.yield_to(variation_id))
+    }
+}
+
+/// One pass over several experiences, in which later decisions see the assignments of earlier ones.
+struct Pass<'c, 'd> {
+    context: &'c Context,
+    evaluation: Evaluation<'c, 'd>,
+    effects: Effects<'d>,
+    pending: Vec<(&'c str, &'c str)>,
+    decisions: Vec<Decision<'c>>,
+}
+
+impl<'c: 'd, 'd> Pass<'c, 'd> {
+    fn new(
+        context: &'c Context,
+        record: Option<&'d VisitorRecord>,
+        options: &RunOptions<'d>,
+    ) -> Self {
+        Pass {
+            context,
+            evaluation: context.evaluation(record, options),
+            effects: Effects::new(record, context.keeps_traces(options.storage)),
+            pending: Vec::new(),
+            decisions: Vec::new(),
+        }
+    }
+
+    /// Returns the previewed experience if it is not one of the config's own.
+    fn foreign_preview(&self) -> Option<&'c Experience> {
+        let experience = self.evaluation.previewed_experience()?;
+        let own = self.context.config.experiences().by_id(experience.id());
+        own.is_none().then_some(experience)
+    }
+
+    fn decide(&mut self, experience: &'c Experience) -> Option<Decision<'c>> {
+        let evaluation = self.evaluation.pending(&self.pending);
+        let decision = evaluation.decide(experience, &mut self.effects).ok()?;
+        if self.effects.note(decision) {
+            self.pending.extend(decision.assignment());
+        }
+        self.decisions.push(decision);
+        Some(decision)
+    }
+
+    fn into_decisions(self) -> Vec<Decision<'c>> {
+        let settled = self.context.settle(self.effects.delta());
+        self.decisions.into_iter().map(|decision| settled.of(decision)).collect()
+    }
+}

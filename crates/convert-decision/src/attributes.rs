@@ -1,0 +1,314 @@
+//! What is known of a visitor: attributes, and the layers rules look through.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use convert_config::{Value, ValueRef};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
+use smol_str::SmolStr;
+
+use crate::record::Segments;
+
+/// Named values of a visitor, copied in and kept sorted in one small allocation.
+///
+/// `Debug` shows the names only: values may be personal data.
+///
+/// ```
+/// use convert_decision::{Attributes, attributes};
+///
+/// let plan = String::from("pro");
+/// let attributes: Attributes = attributes! { "country" => "DE", "plan" => &plan, "age" => 42 };
+/// assert_eq!(attributes.len(), 3);
+/// assert_eq!(format!("{attributes:?}"), r#"{"age", "country", "plan"}"#);
+/// ```
+#[derive(Clone, Default, PartialEq)]
+pub struct Attributes {
+    entries: Vec<(SmolStr, Stored)>,
+}
+
+/// A value as it is kept: short texts inline, nesting behind a pointer.
+#[derive(Clone, PartialEq)]
+enum Stored {
+    Null,
+    Bool(bool),
+    Integer(i64),
+    Float(f64),
+    Text(SmolStr),
+    Nested(Box<Value<'static>>),
+}
+
+impl Attributes {
+    /// Makes an empty set.
+    pub const fn new() -> Self {
+        Attributes { entries: Vec::new() }
+    }
+
+    /// Makes an empty set with room for `capacity` attributes.
+    pub fn with_capacity(capacity: usize) -> Self {
+        Attributes { entries: Vec::with_capacity(capacity) }
+    }
+
+    /// Sets one attribute, replacing an earlier one of that name.
+    pub fn insert<'v>(&mut self, name: &str, value: impl Into<Value<'v>>) {
+        let stored = Stored::from(value.into());
+        match self.entries.binary_search_by(|(known, _)| known.as_str().cmp(name)) {
+            Ok(at) => {
+                if let Some(entry) = self.entries.get_mut(at) {
+                    entry.1 = stored;
+                }
+            }
+            Err(at) => self.entries.insert(at, (SmolStr::from(name), stored)),
+        }
+    }
+
+    /// Removes one attribute and returns whether it was there.
+    pub fn remove(&mut self, name: &str) -> bool {
+        let before = self.entries.len();
+        self.entries.retain(|(known, _)| known != name);
+        self.entries.len() < before
+    }
+
+    /// Sets every attribute of `other`, replacing earlier ones of the same names.
+    pub fn merge(&mut self, other: Attributes) {
+        if self.entries.is_empty() {
+            *self = other;
+            return;
+        }
+        for (name, stored) in other.entries {
+            match self.entries.binary_search_by(|(known, _)| known.cmp(&name)) {
+                Ok(at) => {
+                    if let Some(entry) = self.entries.get_mut(at) {
+                        entry.1 = stored;
+                    }
+                }
+                Err(at) => self.entries.insert(at, (name, stored)),
+            }
+        }
+    }
+
+    /// Returns the value of the attribute with exactly this name.
+    pub fn get(&self, name: &str) -> Option<ValueRef<'_>> {
+        let is_named = |entry: &&(SmolStr, Stored)| entry.0 == name;
+        // A scan of a few short names beats the branches of a binary search.
+        if self.entries.len() <= SCANNED {
+            return self.entries.iter().find(is_named).map(|(_, stored)| stored.as_view());
+        }
+        let at = self.entries.binary_search_by(|(known, _)| known.as_str().cmp(name)).ok()?;
+        self.entries.get(at).map(|(_, stored)| stored.as_view())
+    }
+
+    /// Returns every attribute, sorted by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, ValueRef<'_>)> {
+        self.entries.iter().map(|(name, stored)| (name.as_str(), stored.as_view()))
+    }
+
+    /// Returns how many attributes there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Returns whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+}
+
+impl fmt::Debug for Attributes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.entries.iter().map(|(name, _)| name)).finish()
+    }
+}
+
+impl<'v, N: AsRef<str>, V: Into<Value<'v>>> FromIterator<(N, V)> for Attributes {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(entries: I) -> Self {
+        let mut attributes = Attributes::new();
+        attributes.extend(entries);
+        attributes
+    }
+}
+
+impl<'v, N: AsRef<str>, V: Into<Value<'v>>> Extend<(N, V)> for Attributes {
+    fn extend<I: IntoIterator<Item = (N, V)>>(&mut self, entries: I) {
+        for (name, value) in entries {
+            self.insert(name.as_ref(), value);
+        }
+    }
+}
+
+impl<'v, N: AsRef<str>, V: Into<Value<'v>>, const COUNT: usize> From<[(N, V); COUNT]>
+    for Attributes
+{
+    fn from(entries: [(N, V); COUNT]) -> Self {
+        entries.into_iter().collect()
+    }
+}
+
+impl<'de> Deserialize<'de> for Attributes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AttributesVisitor;
+
+        impl<'de> Visitor<'de> for AttributesVisitor {
+            type Value = Attributes;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map of attributes")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Attributes, A::Error> {
+                let mut attributes = Attributes::new();
+                while let Some((name, value)) = access.next_entry::<Cow<'_, str>, Value<'_>>()? {
+                    attributes.insert(&name, value);
+                }
+                Ok(attributes)
+            }
+        }
+
+        deserializer.deserialize_map(AttributesVisitor)
+    }
+}
+
+impl Serialize for Attributes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter().map(|(name, value)| (name, Value::from(value))))
+    }
+}
+
+impl Stored {
+    fn as_view(&self) -> ValueRef<'_> {
+        match self {
+            Stored::Null => ValueRef::Null,
+            Stored::Bool(value) => ValueRef::Bool(*value),
+            Stored::Integer(value) => ValueRef::Integer(*value),
+            Stored::Float(value) => ValueRef::Float(*value),
+            Stored::Text(text) => ValueRef::Text(text),
+            Stored::Nested(value) => value.as_view(),
+        }
+    }
+}
+
+impl From<Value<'_>> for Stored {
+    fn from(value: Value<'_>) -> Self {
+        match value {
+            Value::Null => Stored::Null,
+            Value::Bool(value) => Stored::Bool(value),
+            Value::Integer(value) => Stored::Integer(value),
+            Value::Float(value) => Stored::Float(value),
+            Value::Text(Cow::Borrowed(text)) => Stored::Text(SmolStr::new(text)),
+            Value::Text(Cow::Owned(text)) => Stored::Text(SmolStr::from(text)),
+            nested => Stored::Nested(Box::new(nested.into_owned())),
+        }
+    }
+}
+
+/// What rules see of a visitor: a call's attributes over the context's, and report segments.
+///
+/// A layer replaces attributes by name. Report segments that the context was given are taken to be
+/// in the visitor's record as well; where both have one, the record is the newer.
+///
+/// ```
+/// use convert_config::{Value, ValueRef};
+/// use convert_decision::{Facts, attributes};
+///
+/// let own = attributes! { "plan" => "free", "age" => 42 };
+/// let call = [("plan", Value::from("pro"))];
+/// let facts = Facts::new(&own).with_call(&call);
+/// assert_eq!(facts.find("plan"), Some(ValueRef::Text("pro")));
+/// assert_eq!(facts.find("age"), Some(ValueRef::Integer(42)));
+/// ```
+#[derive(Clone, Copy)]
+pub struct Facts<'v> {
+    call: &'v [(&'v str, Value<'v>)],
+    own: &'v Attributes,
+    segments: Option<&'v Segments>,
+}
+
+impl<'v> Facts<'v> {
+    /// Starts from the context's attributes.
+    pub fn new(own: &'v Attributes) -> Self {
+        Facts { call: &[], own, segments: None }
+    }
+
+    /// Lays a call's attributes on top.
+    #[must_use]
+    pub fn with_call(self, call: &'v [(&'v str, Value<'v>)]) -> Self {
+        Facts { call, ..self }
+    }
+
+    /// Adds the report segments of the visitor's record.
+    #[must_use]
+    pub fn with_segments(self, segments: &'v Segments) -> Self {
+        Facts { segments: Some(segments).filter(|segments| !segments.is_empty()), ..self }
+    }
+
+    /// Returns the value that rules see under exactly this name.
+    pub fn find(&self, name: &str) -> Option<ValueRef<'v>> {
+        let called = self.call.iter().rev().find(|(known, _)| *known == name);
+        if let Some((_, value)) = called {
+            return Some(value.as_view());
+        }
+        self.segments.and_then(|segments| segments.find(name)).or_else(|| self.own.get(name))
+    }
+}
+
+impl fmt::Debug for Facts<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let call: Vec<_> = self.call.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Facts")
+            .field("call", &call)
+            .field("own", self.own)
+            .field("segments", &self.segments)
+            .finish()
+    }
+}
+
+/// Makes [`Attributes`] from `name => value` pairs; values may be anything [`Value`] is made from.
+///
+/// ```
+/// let attributes = convert_decision::attributes! { "country" => "DE", "logged_in" => true };
+/// assert!(attributes.get("logged_in").is_some());
+/// ```
+#[macro_export]
+macro_rules! attributes {
+    ($($name:expr => $value:expr),* $(,)?) => {{
+        #[allow(unused_mut, reason = "an empty list of attributes changes nothing")]
+        let mut attributes = $crate::Attributes::with_capacity(0 $(+ $crate::attributes!(@one $name))*);
+        $(attributes.insert(::core::convert::AsRef::<str>::as_ref(&$name), $value);)*
+        attributes
+    }};
+    (@one $name:expr) => { 1 };
+}
+
+/// Up to this many attributes are looked through one by one.
+const SCANNED: usize = 12;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repeated_name_keeps_its_last_value() {
+        let attributes = Attributes::from([("b", 1), ("a", 2), ("b", 3)]);
+        let found: Vec<_> = attributes.iter().collect();
+        assert_eq!(found, [("a", ValueRef::Integer(2)), ("b", ValueRef::Integer(3))]);
+    }
+
+    #[test]
+    fn many_attributes_are_found_as_well() {
+        let names: Vec<String> = (0..50).map(|i| format!("name-{}", (i * 37) % 50)).collect();
+        let attributes: Attributes = names.iter().map(|name| (name, name.as_str())).collect();
+        for name in &names {
+            assert_eq!(attributes.get(name), Some(ValueRef::Text(name)));
+        }
+        assert_eq!(attributes.get("name-"), None);
+    }
+
+    #[test]
+    fn merging_replaces_by_name() {
+        let mut attributes = attributes! { "a" => 1, "b" => 1 };
+        attributes.merge(attributes! { "b" => 2, "c" => vec!["x"] });
+        let json = serde_json::to_string(&attributes).unwrap();
+        assert_eq!(json, r#"{"a":1,"b":2,"c":["x"]}"#);
+        assert_eq!(serde_json::from_str::<Attributes>(&json).unwrap(), attributes);
+    }
+}

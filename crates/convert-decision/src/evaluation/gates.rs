@@ -1,0 +1,225 @@
+//! The gates a visitor must pass before an experience is decided.
+
+use convert_config::rule::Exclusion;
+use convert_config::{Audience, Experience, Identified as _, Location, LocationGate};
+
+use crate::evaluation::Evaluation;
+use crate::evaluation::rules::Match;
+use crate::explain::Step;
+use crate::observer::{Observer, Transition};
+use crate::reason::Reason;
+
+impl<'c> Evaluation<'c, '_> {
+    /// Checks every gate in the family's order and returns the first that is shut.
+    pub(super) fn check_gates<O: Observer<'c>>(
+        &self,
+        experience: &'c Experience,
+        is_bucketed: bool,
+        observer: &mut O,
+    ) -> Result<(), Reason> {
+        check(observer, "not archived", Reason::Archived, !experience.is_archived())?;
+        let has_id = !self.visitor_id.is_empty();
+        check(observer, "visitor id", Reason::EmptyVisitorId, has_id)?;
+        self.check_environment(experience, observer)?;
+        self.check_locations(experience, observer)?;
+        self.check_audiences(experience, is_bucketed, observer)?;
+        self.check_segments(experience, observer)?;
+        let has_variations = !experience.variations().is_empty();
+        check(observer, "variations", Reason::NoVariations, has_variations)
+    }
+
+    fn check_environment<O: Observer<'c>>(
+        &self,
+        experience: &'c Experience,
+        observer: &mut O,
+    ) -> Result<(), Reason> {
+        let (wanted, given) = (experience.environment(), self.environment);
+        observer
+            .open(|| Step::new("environment").detail("experience", wanted).detail("given", given));
+        let passes = match (wanted, given) {
+            (Some(wanted), Some(given)) => wanted == given,
+            _ => true,
+        };
+        observer.close(|| passed(passes));
+        if passes { Ok(()) } else { Err(Reason::EnvironmentMismatch) }
+    }
+
+    fn check_locations<O: Observer<'c>>(
+        &self,
+        experience: &'c Experience,
+        observer: &mut O,
+    ) -> Result<(), Reason> {
+        observer.open(|| Step::new("locations"));
+        let found = match experience.location_gate() {
+            _ if self.ignores_location => Match::Yes,
+            LocationGate::Open => Match::Yes,
+            LocationGate::At { all, .. } => self.match_locations(experience, *all, observer),
+            LocationGate::SiteArea(rules) => self.match_rules(rules, &self.location, observer),
+        };
+        observer.close(|| found.text());
+        found.or_else_reason(Reason::LocationMismatch)
+    }
+
+    /// Matches every location, since each may be one the visitor comes to or leaves.
+    fn match_locations<O: Observer<'c>>(
+        &self,
+        experience: &'c Experience,
+        all: bool,
+        observer: &mut O,
+    ) -> Match {
+        let mut tally = Tally::default();
+        for location in self.config.locations_of(experience) {
+            observer.open(|| Step::new("location").about(location));
+            let found = match location.rules() {
+                Some(rules) => self.match_rules(rules, &self.location, observer),
+                None => Match::No,
+            };
+            observer.close(|| found.text());
+            if let Some(transition) = self.transition(location, found) {
+                observer.moved(location, transition);
+            }
+            tally.count(found);
+        }
+        // Ids that resolve to no location match nothing, and so does having none that resolves.
+        let wanted = match experience.location_gate() {
+            LocationGate::At { locations, .. } if all => locations.len().max(1),
+            _ => 1,
+        };
+        tally.outcome(wanted)
+    }
+
+    fn transition(&self, location: &Location, found: Match) -> Option<Transition> {
+        let rules = location.rules();
+        let was_there = self.record.is_at(location.key().unwrap_or(location.id()));
+        match found {
+            Match::Yes if !was_there => Some(Transition::Activated),
+            Match::No if was_there && rules.is_some() => Some(Transition::Deactivated),
+            _ => None,
+        }
+    }
+
+    fn check_audiences<O: Observer<'c>>(
+        &self,
+        experience: &'c Experience,
+        is_bucketed: bool,
+        observer: &mut O,
+    ) -> Result<(), Reason> {
+        let all = experience.needs_all_audiences();
+        observer.open(|| Step::new("audiences").detail("match", if all { "all" } else { "any" }));
+        let mut tally = Tally::default();
+        let mut checked = 0;
+        for audience in self.config.audiences_of(experience) {
+            if is_bucketed && audience.is_permanent() {
+                continue;
+            }
+            checked += 1;
+            let found = self.match_audience(audience, observer);
+            tally.count(found);
+            // A provider's open answer counts even after a match, so all must be asked then.
+            if self.provider.is_none() && tally.is_settled(all) {
+                break;
+            }
+        }
+        let found = match checked {
+            0 => Match::Yes,
+            checked => tally.outcome(if all { checked } else { 1 }),
+        };
+        observer.close(|| found.text());
+        found.or_else_reason(Reason::AudienceMismatch)
+    }
+
+    fn match_audience<O: Observer<'c>>(&self, audience: &'c Audience, observer: &mut O) -> Match {
+        observer.open(|| Step::new("audience").about(audience));
+        let found = match audience.rules() {
+            None => Match::No,
+            Some(rules) => match rules.exclusion() {
+                Some(exclusion) => self.match_exclusion(exclusion, observer),
+                None => self.match_rules(rules, &self.facts, observer),
+            },
+        };
+        observer.close(|| found.text());
+        found
+    }
+
+    /// Mutual exclusion: whether the visitor has an assignment elsewhere. It makes none.
+    fn match_exclusion<O: Observer<'c>>(
+        &self,
+        exclusion: &'c Exclusion,
+        observer: &mut O,
+    ) -> Match {
+        observer.open(|| {
+            Step::new("bucketed into")
+                .named(exclusion.experience_key())
+                .detail("negated", exclusion.is_negated())
+        });
+        // A target that the config lacks has no visitors; loading has reported it.
+        let is_bucketed = exclusion.target().is_some_and(|target| self.is_assigned(target));
+        let found = Match::from(is_bucketed != exclusion.is_negated());
+        observer.close(|| found.text());
+        found
+    }
+
+    fn is_assigned(&self, experience_id: &str) -> bool {
+        self.record.assignment(experience_id).is_some()
+            || self.pending.iter().any(|(experience, _)| *experience == experience_id)
+    }
+
+    fn check_segments<O: Observer<'c>>(
+        &self,
+        experience: &'c Experience,
+        observer: &mut O,
+    ) -> Result<(), Reason> {
+        let mut segments = self.config.segments_of(experience).peekable();
+        observer.open(|| Step::new("segments"));
+        let passes = segments.peek().is_none()
+            || segments.any(|segment| self.record.segments().has_custom(segment.id()));
+        observer.close(|| passed(passes));
+        if passes { Ok(()) } else { Err(Reason::SegmentMismatch) }
+    }
+}
+
+/// Counts matches, and keeps the first open answer.
+#[derive(Debug, Default)]
+struct Tally {
+    matched: usize,
+    failed: usize,
+    open: Option<Reason>,
+}
+
+impl Tally {
+    fn count(&mut self, found: Match) {
+        match found {
+            Match::Yes => self.matched += 1,
+            Match::No => self.failed += 1,
+            Match::Open(reason) => {
+                self.open.get_or_insert(reason);
+            }
+        }
+    }
+
+    fn is_settled(&self, all: bool) -> bool {
+        if all { self.failed > 0 } else { self.matched > 0 }
+    }
+
+    fn outcome(&self, wanted: usize) -> Match {
+        match self.open {
+            Some(reason) => Match::Open(reason),
+            None => Match::from(self.matched >= wanted),
+        }
+    }
+}
+
+fn check<'c, O: Observer<'c>>(
+    observer: &mut O,
+    name: &'static str,
+    reason: Reason,
+    passes: bool,
+) -> Result<(), Reason> {
+    observer.open(|| Step::new(name));
+    observer.close(|| passed(passes));
+    if passes { Ok(()) } else { Err(reason) }
+}
+
+fn passed(passes: bool) -> &'static str {
+    if passes { "passed" } else { "failed" }
+}

@@ -1,0 +1,26 @@
+//! Matching goals.
+
+use convert_config::Goal;
+
+use crate::evaluation::Evaluation;
+use crate::explain::Step;
+use crate::observer::Observer;
+use crate::reason::Reason;
+
+impl<'c> Evaluation<'c, '_> {
+    /// Matches a goal's rules against the facts.
+    ///
+    /// # Errors
+    ///
+    /// Returns why the goal does not match; a goal without rules matches nothing.
+    pub fn match_goal<O: Observer<'c>>(
+        &self,
+        goal: &'c Goal,
+        observer: &mut O,
+    ) -> Result<(), Reason> {
+        observer.open(|| Step::new("goal rules").about(goal));
+        let found = goal.rules().map(|rules| self.match_rules(rules, &self.facts, observer));
+        observer.close(|| found.map_or("none", |found| found.text()));
+        found.ok_or(Reason::RuleMismatch)?.or_else_reason(Reason::RuleMismatch)
+    }
+}

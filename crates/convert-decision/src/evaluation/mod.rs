@@ -1,0 +1,255 @@
+//! The pure function from a config, a visitor and options to a decision.
+
+use convert_config::{Experience, Identified as _, ProjectConfig, Variation};
+
+mod features;
+mod gates;
+mod goals;
+mod rules;
+mod segments;
+
+use crate::attributes::{Attributes, Facts};
+use crate::decision::{Decision, Source};
+use crate::explain::Step;
+use crate::observer::Observer;
+use crate::preview::ForcedArm;
+use crate::provider::{AttributeProvider, WallClock};
+use crate::reason::Reason;
+use crate::record::VisitorRecord;
+
+/// Everything a decision follows from. Cheap to make and to copy; borrows all of it.
+///
+/// ```
+/// use convert_config::ProjectConfig;
+/// use convert_decision::{Evaluation, Reason, Silent};
+///
+/// let config = ProjectConfig::from_json(r#"{"account_id": "1", "project": {"id": "2"}}"#)?;
+/// let evaluation = Evaluation::new(&config, "visitor-1").environment(Some("production"));
+/// let reason = evaluation.decide_by_key("hero", &mut Silent).unwrap_err();
+/// assert_eq!(reason, Reason::ExperienceNotFound);
+/// # Ok::<(), convert_config::InvalidConfigError>(())
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Evaluation<'c, 'v> {
+    config: &'c ProjectConfig,
+    visitor_id: &'v str,
+    facts: Facts<'v>,
+    location: Facts<'v>,
+    record: &'v VisitorRecord,
+    pending: &'v [(&'c str, &'c str)],
+    environment: Option<&'v str>,
+    forced_variation: Option<&'v str>,
+    ignores_location: bool,
+    preview: Option<ForcedArm<'c>>,
+    provider: Option<&'v dyn AttributeProvider>,
+    clock: Option<&'v dyn WallClock>,
+}
+
+impl<'c, 'v> Evaluation<'c, 'v> {
+    /// Starts from a config and a visitor of whom nothing else is known.
+    pub fn new(config: &'c ProjectConfig, visitor_id: &'v str) -> Self {
+        Evaluation {
+            config,
+            visitor_id,
+            facts: Facts::new(nothing()),
+            location: Facts::new(nothing()),
+            record: no_record(),
+            pending: &[],
+            environment: None,
+            forced_variation: None,
+            ignores_location: false,
+            preview: None,
+            provider: None,
+            clock: None,
+        }
+    }
+
+    /// Sets what audience rules see. Defaults to nothing.
+    #[must_use]
+    pub fn facts(self, facts: Facts<'v>) -> Self {
+        Evaluation { facts, ..self }
+    }
+
+    /// Sets what location rules see. Defaults to nothing, which restricted experiences never match.
+    #[must_use]
+    pub fn location(self, location: Facts<'v>) -> Self {
+        Evaluation { location, ..self }
+    }
+
+    /// Sets the visitor's record. Defaults to an empty one.
+    #[must_use]
+    pub fn record(self, record: &'v VisitorRecord) -> Self {
+        Evaluation { record, ..self }
+    }
+
+    /// Sets assignments (experience id, variation id) made earlier in the same pass, which mutual
+    /// exclusion sees although the record does not have them yet. Defaults to none.
+    #[must_use]
+    pub fn pending(self, pending: &'v [(&'c str, &'c str)]) -> Self {
+        Evaluation { pending, ..self }
+    }
+
+    /// Sets the environment that experiences must belong to. Defaults to `None`: not checked.
+    #[must_use]
+    pub fn environment(self, environment: Option<&'v str>) -> Self {
+        Evaluation { environment, ..self }
+    }
+
+    /// Sets the id of the variation to answer, if the experience has it and lets the visitor in.
+    #[must_use]
+    pub fn force_variation(self, variation_id: Option<&'v str>) -> Self {
+        Evaluation { forced_variation: variation_id, ..self }
+    }
+
+    /// Sets whether the location gate is skipped. Defaults to `false`.
+    #[must_use]
+    pub fn ignore_location(self, ignore: bool) -> Self {
+        Evaluation { ignores_location: ignore, ..self }
+    }
+
+    /// Sets the variation that the visitor previews. Defaults to none.
+    #[must_use]
+    pub fn preview(self, preview: Option<ForcedArm<'c>>) -> Self {
+        Evaluation { preview, ..self }
+    }
+
+    /// Sets who answers rules by their type. Defaults to nobody.
+    #[must_use]
+    pub fn provider(self, provider: Option<&'v dyn AttributeProvider>) -> Self {
+        Evaluation { provider, ..self }
+    }
+
+    /// Sets the clock of time-based rules. Defaults to none: such rules are false.
+    #[must_use]
+    pub fn clock(self, clock: Option<&'v dyn WallClock>) -> Self {
+        Evaluation { clock, ..self }
+    }
+
+    /// Returns the config that is evaluated.
+    pub fn config(&self) -> &'c ProjectConfig {
+        self.config
+    }
+
+    /// Returns the visitor's id.
+    pub fn visitor_id(&self) -> &'v str {
+        self.visitor_id
+    }
+
+    /// Decides the experience with this key, or with this id where no experience has the key.
+    ///
+    /// # Errors
+    ///
+    /// Returns the reason why there is no variation for the visitor; that is a normal outcome.
+    pub fn decide_by_key<O: Observer<'c>>(
+        &self,
+        key: &str,
+        observer: &mut O,
+    ) -> Result<Decision<'c>, Reason> {
+        let previewed = self.preview.filter(|arm| arm.experience.key() == Some(key));
+        match self.config.experience(key).or(previewed.map(|arm| arm.experience)) {
+            Some(experience) => self.decide(experience, observer),
+            None => Err(Reason::ExperienceNotFound),
+        }
+    }
+
+    /// Decides an experience of the config.
+    ///
+    /// # Errors
+    ///
+    /// Returns the reason why there is no variation for the visitor; that is a normal outcome.
+    pub fn decide<O: Observer<'c>>(
+        &self,
+        experience: &'c Experience,
+        observer: &mut O,
+    ) -> Result<Decision<'c>, Reason> {
+        if let Some(arm) = self.previewed(experience) {
+            return self.decide_preview(arm, observer);
+        }
+        let sticky = self
+            .record
+            .assignment(experience.id())
+            .and_then(|variation_id| experience.variation_by_id(variation_id));
+        self.check_gates(experience, sticky.is_some(), observer)?;
+        self.choose(experience, sticky, observer)
+    }
+
+    /// Chooses the variation: the forced one, else the stored one, else by hash.
+    fn choose<O: Observer<'c>>(
+        &self,
+        experience: &'c Experience,
+        sticky: Option<&'c Variation>,
+        observer: &mut O,
+    ) -> Result<Decision<'c>, Reason> {
+        let decided = |variation, source, bucket_value, is_new| Decision {
+            experience,
+            variation,
+            source,
+            bucket_value,
+            is_new,
+        };
+        let forced = self.forced_variation.and_then(|id| experience.variation_by_id(id));
+        match (forced, sticky) {
+            (Some(forced), Some(sticky)) if !std::ptr::eq(forced, sticky) => {
+                observer.open(|| Step::new("forced variation").about_variation(forced));
+                observer.close(|| "chosen");
+                return Ok(decided(forced, Source::Forced, None, true));
+            }
+            (Some(forced), None) => {
+                observer.open(|| Step::new("forced variation").about_variation(forced));
+                observer.close(|| "chosen");
+                return Ok(decided(forced, Source::Forced, None, true));
+            }
+            (_, Some(sticky)) => {
+                observer.open(|| Step::new("stored variation").about_variation(sticky));
+                observer.close(|| "chosen");
+                return Ok(decided(sticky, Source::Sticky, None, false));
+            }
+            (None, None) => {}
+        }
+        let bucket_value = experience.buckets().bucket_value(self.visitor_id);
+        observer.open(|| Step::bucketing(experience, bucket_value));
+        let variation = experience.variation_at(bucket_value);
+        observer.close(|| if variation.is_some() { "chosen" } else { "not in traffic" });
+        let variation = variation.ok_or(Reason::NotInTraffic)?;
+        Ok(decided(variation, Source::Bucketed, Some(bucket_value), true))
+    }
+
+    fn decide_preview<O: Observer<'c>>(
+        &self,
+        arm: ForcedArm<'c>,
+        observer: &mut O,
+    ) -> Result<Decision<'c>, Reason> {
+        if self.visitor_id.is_empty() {
+            return Err(Reason::EmptyVisitorId);
+        }
+        observer.open(|| Step::new("preview").about_variation(arm.variation));
+        observer.close(|| "chosen");
+        Ok(Decision {
+            experience: arm.experience,
+            variation: arm.variation,
+            source: Source::Preview,
+            bucket_value: None,
+            is_new: false,
+        })
+    }
+
+    /// Returns the experience that the visitor previews.
+    pub fn previewed_experience(&self) -> Option<&'c Experience> {
+        self.preview.map(|arm| arm.experience)
+    }
+
+    /// Returns the previewed arm, if this is the experience it belongs to.
+    fn previewed(&self, experience: &Experience) -> Option<ForcedArm<'c>> {
+        self.preview.filter(|arm| arm.experience.id() == experience.id())
+    }
+}
+
+fn nothing() -> &'static Attributes {
+    static NOTHING: Attributes = Attributes::new();
+    &NOTHING
+}
+
+fn no_record() -> &'static VisitorRecord {
+    static NO_RECORD: VisitorRecord = VisitorRecord::new();
+    &NO_RECORD
+}

@@ -1,0 +1,173 @@
+//! Matching rule trees.
+
+use convert_config::ValueRef;
+use convert_config::rule::{Block, Branch, Element, Flaw, RuleTree, Test, Verdict};
+
+use crate::attributes::Facts;
+use crate::evaluation::Evaluation;
+use crate::explain::Step;
+use crate::observer::Observer;
+use crate::provider::{Answer, is_condition, time_of};
+use crate::reason::Reason;
+
+/// The outcome of rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Match {
+    Yes,
+    No,
+    /// The attribute provider could not answer.
+    Open(Reason),
+}
+
+impl Match {
+    pub(super) fn text(self) -> &'static str {
+        match self {
+            Match::Yes => "matched",
+            Match::No => "not matched",
+            Match::Open(Reason::NeedMoreData) => "needs more data",
+            Match::Open(_) => "no data",
+        }
+    }
+
+    /// Turns a plain mismatch into `reason`; an open answer brings its own.
+    pub(super) fn or_else_reason(self, reason: Reason) -> Result<(), Reason> {
+        match self {
+            Match::Yes => Ok(()),
+            Match::No => Err(reason),
+            Match::Open(open) => Err(open),
+        }
+    }
+}
+
+impl From<bool> for Match {
+    fn from(matched: bool) -> Self {
+        if matched { Match::Yes } else { Match::No }
+    }
+}
+
+impl<'c> Evaluation<'c, '_> {
+    /// Matches a rule tree: any branch will do. Open answers do not stop the search for a match;
+    /// without one, the last answer stands, as in the JavaScript SDK.
+    pub(super) fn match_rules<O: Observer<'c>>(
+        &self,
+        rules: &'c RuleTree,
+        facts: &Facts<'_>,
+        observer: &mut O,
+    ) -> Match {
+        let mut last = Match::No;
+        for branch in rules.branches() {
+            observer.open(|| Step::new("all of"));
+            last = self.match_branch(branch, facts, observer);
+            observer.close(|| last.text());
+            if last == Match::Yes {
+                break;
+            }
+        }
+        last
+    }
+
+    fn match_branch<O: Observer<'c>>(
+        &self,
+        branch: &'c Branch,
+        facts: &Facts<'_>,
+        observer: &mut O,
+    ) -> Match {
+        for block in branch.blocks() {
+            let found = self.match_block(block, facts, observer);
+            if found != Match::Yes {
+                return found;
+            }
+        }
+        Match::from(!branch.blocks().is_empty())
+    }
+
+    fn match_block<O: Observer<'c>>(
+        &self,
+        block: &'c Block,
+        facts: &Facts<'_>,
+        observer: &mut O,
+    ) -> Match {
+        let mut last = Match::No;
+        observer.open(|| Step::new("any of"));
+        for element in block.elements() {
+            last = self.match_element(element, facts, observer);
+            if last == Match::Yes {
+                break;
+            }
+        }
+        observer.close(|| last.text());
+        last
+    }
+
+    #[inline]
+    fn match_element<O: Observer<'c>>(
+        &self,
+        element: &'c Element,
+        facts: &Facts<'_>,
+        observer: &mut O,
+    ) -> Match {
+        match element.key().and_then(|key| facts.find(key)) {
+            Some(value) => compare(element, Some(value), observer),
+            None => self.match_unknown(element, observer),
+        }
+    }
+
+    /// Matches an element whose value is not among the attributes: the provider may have it, the
+    /// clock has it for time-based rules, otherwise it is missing.
+    #[cold]
+    fn match_unknown<O: Observer<'c>>(&self, element: &'c Element, observer: &mut O) -> Match {
+        let Some(rule_type) = element.rule_type().filter(|_| is_usable(element)) else {
+            return compare(element, None, observer);
+        };
+        let answer = self.provider.map_or(Answer::Unknown, |provider| {
+            provider.answer(rule_type, element.key(), self.visitor_id)
+        });
+        match answer {
+            Answer::Value(value) if is_condition(element) => {
+                let found = Match::from(value.as_view() == ValueRef::Bool(true));
+                show(element, Some(value.as_view()), found, observer)
+            }
+            Answer::Value(value) => compare(element, Some(value.as_view()), observer),
+            Answer::NeedMoreData => {
+                show(element, None, Match::Open(Reason::NeedMoreData), observer)
+            }
+            Answer::NoDataFound => show(element, None, Match::Open(Reason::NoDataFound), observer),
+            Answer::Unknown => {
+                let clock = self.clock;
+                let time =
+                    clock.and_then(|clock| time_of(rule_type, self.config.utc_offset(), clock));
+                compare(element, time.map(ValueRef::Integer), observer)
+            }
+        }
+    }
+}
+
+#[inline]
+fn compare<'c, O: Observer<'c>>(
+    element: &'c Element,
+    value: Option<ValueRef<'_>>,
+    observer: &mut O,
+) -> Match {
+    let verdict = element.test().verdict(value);
+    if verdict == Verdict::Impossible(Flaw::StepLimit) {
+        observer.gave_up(element);
+    }
+    show(element, value, Match::from(verdict.is_match(element.is_negated())), observer)
+}
+
+#[inline]
+fn show<'c, O: Observer<'c>>(
+    element: &'c Element,
+    value: Option<ValueRef<'_>>,
+    found: Match,
+    observer: &mut O,
+) -> Match {
+    observer.open(|| Step::comparison(element, value));
+    observer.close(|| found.text());
+    found
+}
+
+/// Whether the element is well-formed, so that it makes sense to look for its value.
+fn is_usable(element: &Element) -> bool {
+    !matches!(element.test(), Test::Never(_))
+}

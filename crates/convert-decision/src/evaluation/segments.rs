@@ -1,0 +1,49 @@
+//! Selecting custom segments.
+
+use convert_config::Identified as _;
+
+use crate::evaluation::Evaluation;
+use crate::evaluation::rules::Match;
+use crate::explain::Step;
+use crate::observer::Observer;
+use crate::reason::Reason;
+
+impl<'c> Evaluation<'c, '_> {
+    /// Returns the ids of the segments to add to the visitor, of those with the given keys.
+    ///
+    /// The segments are tried in config order. The first whose rules match latches: it and all
+    /// after it are added, those the visitor is in already aside.
+    ///
+    /// # Errors
+    ///
+    /// Returns the attribute provider's reason if it leaves a segment's rules open.
+    pub fn select_segments<O: Observer<'c>>(
+        &self,
+        keys: &[&str],
+        observer: &mut O,
+    ) -> Result<Vec<&'c str>, Reason> {
+        let mut added = Vec::new();
+        let mut latched = false;
+        for segment in self.config.segments() {
+            if !segment.key().is_some_and(|key| keys.contains(&key)) {
+                continue;
+            }
+            if !latched {
+                observer.open(|| Step::new("segment").about(segment));
+                let found = segment
+                    .rules()
+                    .map_or(Match::No, |rules| self.match_rules(rules, &self.facts, observer));
+                observer.close(|| found.text());
+                latched = match found {
+                    Match::Yes => true,
+                    Match::No => false,
+                    Match::Open(reason) => return Err(reason),
+                };
+            }
+            if latched && !self.record.segments().has_custom(segment.id()) {
+                added.push(segment.id());
+            }
+        }
+        Ok(added)
+    }
+}

@@ -1,0 +1,267 @@
+//! The explanation of a decision.
+
+use std::fmt;
+
+use convert_config::Identified as _;
+use serde::ser::{Serialize, SerializeStruct as _, Serializer};
+
+use crate::decision::{Decision, Source};
+use crate::evaluation::Evaluation;
+use crate::explain::recorder::Recorder;
+use crate::explain::step::Step;
+use crate::observer::Observer as _;
+use crate::reason::Reason;
+
+/// Why a visitor gets an answer, or none: every step of the evaluation with what it saw.
+///
+/// `Display` prints an indented tree. The visitor appears only as a fingerprint. The attributes
+/// that rules looked at do appear, so treat an explanation like the attributes themselves; `Debug`
+/// leaves them out.
+///
+/// ```
+/// use convert_config::ProjectConfig;
+/// use convert_decision::{Evaluation, Explanation, Reason};
+///
+/// let config = ProjectConfig::from_json(r#"{
+///     "account_id": "1", "project": {"id": "2"},
+///     "experiences": [{"id": "3", "key": "hero", "environment": "staging"}]}"#)?;
+/// let evaluation = Evaluation::new(&config, "visitor-1").environment(Some("live"));
+/// let explanation = Explanation::of_experience(&evaluation, "hero");
+/// assert_eq!(explanation.reason(), Reason::EnvironmentMismatch);
+/// assert!(explanation.to_string().contains("environment: failed"));
+/// # Ok::<(), convert_config::InvalidConfigError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explanation {
+    subject: Subject,
+    key: String,
+    visitor: String,
+    reason: Reason,
+    outcome: Option<ExplainedOutcome>,
+    steps: Vec<Step>,
+}
+
+/// What an [`Explanation`] is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Subject {
+    /// An experience.
+    Experience,
+    /// A feature.
+    Feature,
+    /// A goal.
+    Goal,
+}
+
+/// The variation that the explained evaluation came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExplainedOutcome {
+    experience_id: String,
+    experience_key: Option<String>,
+    variation_id: Option<String>,
+    variation_key: Option<String>,
+    source: Source,
+    bucket_value: Option<u16>,
+}
+
+impl Explanation {
+    /// Explains what an evaluation decides for an experience, found by key or id.
+    pub fn of_experience(evaluation: &Evaluation<'_, '_>, key: &str) -> Self {
+        let mut recorder = Recorder::default();
+        let outcome = evaluation.decide_by_key(key, &mut recorder);
+        let (reason, decision) = match outcome {
+            Ok(decision) => (Reason::Resolved, Some(decision)),
+            Err(reason) => (reason, None),
+        };
+        Explanation::new(evaluation, Subject::Experience, key, reason, decision, recorder)
+    }
+
+    /// Explains what an evaluation decides for a feature, found by key or id: the experiences that
+    /// can turn it on are decided in order, up to the first that does.
+    pub fn of_feature(evaluation: &Evaluation<'_, '_>, key: &str) -> Self {
+        let mut recorder = Recorder::default();
+        let Some(feature) = evaluation.config().features().by_key_or_id(key) else {
+            let reason = Reason::FeatureNotFound;
+            return Explanation::new(evaluation, Subject::Feature, key, reason, None, recorder);
+        };
+        let mut enabled = None;
+        for carrier in evaluation.carriers_of(feature) {
+            recorder.open(|| Step::new("experience").about(carrier));
+            let outcome = evaluation.decide(carrier, &mut recorder);
+            recorder.close(|| outcome.as_ref().map_or_else(|reason| reason.code(), |_| "decided"));
+            let decision = outcome.ok();
+            enabled = decision.filter(|one| evaluation.feature_in(feature, *one).is_some());
+            if enabled.is_some() {
+                break;
+            }
+        }
+        let reason = match enabled {
+            Some(_) => Reason::Resolved,
+            None => Reason::FeatureNotInSelectedVariations,
+        };
+        Explanation::new(evaluation, Subject::Feature, key, reason, enabled, recorder)
+    }
+
+    /// Explains whether a goal's rules match, the goal found by key or id.
+    pub fn of_goal(evaluation: &Evaluation<'_, '_>, key: &str) -> Self {
+        let mut recorder = Recorder::default();
+        let reason = match evaluation.config().goals().by_key_or_id(key) {
+            None => Reason::GoalNotFound,
+            Some(goal) => match evaluation.match_goal(goal, &mut recorder) {
+                Ok(()) => Reason::Resolved,
+                Err(reason) => reason,
+            },
+        };
+        Explanation::new(evaluation, Subject::Goal, key, reason, None, recorder)
+    }
+
+    /// Returns what is explained.
+    pub fn subject(&self) -> Subject {
+        self.subject
+    }
+
+    /// Returns the key or id that was asked for.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Returns the visitor's fingerprint: the first 16 hexadecimal digits of the id's SHA-256.
+    pub fn visitor(&self) -> &str {
+        &self.visitor
+    }
+
+    /// Returns why the outcome is what it is.
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// Returns the variation that was decided; none for goals.
+    pub fn outcome(&self) -> Option<&ExplainedOutcome> {
+        self.outcome.as_ref()
+    }
+
+    /// Returns the outermost steps in the order they were taken.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    fn new(
+        evaluation: &Evaluation<'_, '_>,
+        subject: Subject,
+        key: &str,
+        reason: Reason,
+        decision: Option<Decision<'_>>,
+        recorder: Recorder,
+    ) -> Self {
+        Explanation {
+            subject,
+            key: key.to_owned(),
+            visitor: fingerprint(evaluation.visitor_id()),
+            reason,
+            outcome: decision.map(ExplainedOutcome::from),
+            steps: recorder.into_steps(),
+        }
+    }
+}
+
+impl ExplainedOutcome {
+    /// Returns the experience's id.
+    pub fn experience_id(&self) -> &str {
+        &self.experience_id
+    }
+
+    /// Returns the experience's key.
+    pub fn experience_key(&self) -> Option<&str> {
+        self.experience_key.as_deref()
+    }
+
+    /// Returns the variation's id.
+    pub fn variation_id(&self) -> Option<&str> {
+        self.variation_id.as_deref()
+    }
+
+    /// Returns the variation's key.
+    pub fn variation_key(&self) -> Option<&str> {
+        self.variation_key.as_deref()
+    }
+
+    /// Returns how the visitor came to the variation.
+    pub fn source(&self) -> Source {
+        self.source
+    }
+
+    /// Returns the visitor's bucket, 0..=9999, where it was computed.
+    pub fn bucket_value(&self) -> Option<u16> {
+        self.bucket_value
+    }
+}
+
+impl From<Decision<'_>> for ExplainedOutcome {
+    fn from(decision: Decision<'_>) -> Self {
+        let (experience, variation) = (decision.experience(), decision.variation());
+        ExplainedOutcome {
+            experience_id: experience.id().to_owned(),
+            experience_key: experience.key().map(str::to_owned),
+            variation_id: variation.id().map(str::to_owned),
+            variation_key: variation.key().map(str::to_owned),
+            source: decision.source(),
+            bucket_value: decision.bucket_value(),
+        }
+    }
+}
+
+impl Subject {
+    fn name(self) -> &'static str {
+        match self {
+            Subject::Experience => "experience",
+            Subject::Feature => "feature",
+            Subject::Goal => "goal",
+        }
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (subject, key, visitor) = (self.subject.name(), &self.key, &self.visitor);
+        write!(f, "{subject} {key} for visitor {visitor}: {}", self.reason.code())?;
+        if let Some(outcome) = &self.outcome {
+            let variation = outcome.variation_key().or(outcome.variation_id()).unwrap_or_default();
+            write!(f, " -> {variation} ({})", outcome.source)?;
+        }
+        writeln!(f)?;
+        self.steps.iter().try_for_each(|step| write!(f, "{step:1}"))
+    }
+}
+
+impl Serialize for Explanation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Explanation", 6)?;
+        fields.serialize_field("subject", self.subject.name())?;
+        fields.serialize_field("key", &self.key)?;
+        fields.serialize_field("visitor", &self.visitor)?;
+        fields.serialize_field("reason", &self.reason)?;
+        fields.serialize_field("outcome", &self.outcome)?;
+        fields.serialize_field("steps", &self.steps)?;
+        fields.end()
+    }
+}
+
+impl Serialize for ExplainedOutcome {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("ExplainedOutcome", 6)?;
+        fields.serialize_field("experience_id", &self.experience_id)?;
+        fields.serialize_field("experience_key", &self.experience_key)?;
+        fields.serialize_field("variation_id", &self.variation_id)?;
+        fields.serialize_field("variation_key", &self.variation_key)?;
+        fields.serialize_field("source", &self.source)?;
+        fields.serialize_field("bucket_value", &self.bucket_value)?;
+        fields.end()
+    }
+}
+
+/// The part of a visitor id's SHA-256 that stands for the visitor where the id must not appear.
+fn fingerprint(visitor_id: &str) -> String {
+    let digest = hmac_sha256::Hash::hash(visitor_id.as_bytes());
+    let (head, _) = digest.split_first_chunk().unwrap_or((&[0; 8], &[]));
+    format!("{:016x}", u64::from_be_bytes(*head))
+}

@@ -1,0 +1,356 @@
+//! The visitor record: what is remembered of a visitor between decisions.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use convert_config::{Value, ValueRef};
+use serde::de::{Deserialize, Deserializer};
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
+use smol_str::SmolStr;
+
+use crate::attributes::Attributes;
+
+/// What is remembered of a visitor: assignments, active locations, report segments, goals.
+///
+/// Reads and writes the JSON of the JavaScript SDK, so that services in other languages see the
+/// same visitor; members this SDK does not know survive a round trip.
+///
+/// ```
+/// use convert_decision::VisitorRecord;
+///
+/// let json = r#"{"bucketing":{"10":"20"},"segments":{"country":"US"},"theirs":[1]}"#;
+/// let record: VisitorRecord = serde_json::from_str(json)?;
+/// assert_eq!(record.assignment("10"), Some("20"));
+/// assert_eq!(serde_json::to_string(&record)?, json);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct VisitorRecord {
+    // Sorted by experience id.
+    bucketing: Vec<(SmolStr, SmolStr)>,
+    locations: Vec<SmolStr>,
+    segments: Segments,
+    goals: Vec<SmolStr>,
+    others: Vec<(SmolStr, Value<'static>)>,
+}
+
+/// The report segments of a visitor: the attributes that reach the service.
+///
+/// Only the family's names are kept: `country`, `browser`, `devices`, `source`, `campaign`,
+/// `visitorType`, `customSegments` and `content`.
+///
+/// ```
+/// use convert_decision::{Segments, attributes};
+///
+/// let segments = Segments::from(attributes! { "country" => "DE", "shoe_size" => 43 });
+/// assert!(segments.find("country").is_some());
+/// assert!(segments.find("shoe_size").is_none());
+/// ```
+#[derive(Clone, Default, PartialEq)]
+pub struct Segments {
+    members: Attributes,
+}
+
+impl VisitorRecord {
+    /// Makes an empty record.
+    pub const fn new() -> Self {
+        VisitorRecord {
+            bucketing: Vec::new(),
+            locations: Vec::new(),
+            segments: Segments { members: Attributes::new() },
+            goals: Vec::new(),
+            others: Vec::new(),
+        }
+    }
+
+    /// Returns the id of the variation the visitor is assigned to in this experience.
+    pub fn assignment(&self, experience_id: &str) -> Option<&str> {
+        let at = self.place_of(experience_id).ok()?;
+        self.bucketing.get(at).map(|(_, variation)| variation.as_str())
+    }
+
+    /// Returns every assignment as experience id and variation id.
+    pub fn assignments(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.bucketing
+            .iter()
+            .map(|(experience, variation)| (experience.as_str(), variation.as_str()))
+    }
+
+    /// Assigns the visitor to a variation, replacing an earlier assignment.
+    pub fn assign(&mut self, experience_id: &str, variation_id: &str) {
+        match self.place_of(experience_id) {
+            Ok(at) => {
+                if let Some(entry) = self.bucketing.get_mut(at) {
+                    entry.1 = SmolStr::from(variation_id);
+                }
+            }
+            Err(at) => {
+                let entry = (SmolStr::from(experience_id), SmolStr::from(variation_id));
+                self.bucketing.insert(at, entry);
+            }
+        }
+    }
+
+    /// Returns the keys of the locations the visitor is at.
+    pub fn locations(&self) -> impl Iterator<Item = &str> {
+        self.locations.iter().map(SmolStr::as_str)
+    }
+
+    /// Returns whether the visitor is at the location with this key.
+    pub fn is_at(&self, location_key: &str) -> bool {
+        self.locations.iter().any(|known| known == location_key)
+    }
+
+    /// Records that the visitor has come to a location.
+    pub fn enter(&mut self, location_key: &str) {
+        if !self.is_at(location_key) {
+            self.locations.push(SmolStr::from(location_key));
+        }
+    }
+
+    /// Records that the visitor has left a location.
+    pub fn leave(&mut self, location_key: &str) {
+        self.locations.retain(|known| known != location_key);
+    }
+
+    /// Returns the report segments.
+    pub fn segments(&self) -> &Segments {
+        &self.segments
+    }
+
+    /// Sets report segments, replacing those of the same names.
+    pub fn merge_segments(&mut self, segments: Segments) {
+        self.segments.members.merge(segments.members);
+    }
+
+    /// Returns the keys of the goals the visitor has reached.
+    pub fn goals(&self) -> impl Iterator<Item = &str> {
+        self.goals.iter().map(SmolStr::as_str)
+    }
+
+    /// Returns whether the visitor has reached the goal with this key or id.
+    pub fn has_reached(&self, goal: &str) -> bool {
+        self.goals.iter().any(|known| known == goal)
+    }
+
+    /// Marks a goal as reached and returns whether it was not before.
+    pub fn reach(&mut self, goal_key: &str) -> bool {
+        let is_new = !self.has_reached(goal_key);
+        if is_new {
+            self.goals.push(SmolStr::from(goal_key));
+        }
+        is_new
+    }
+
+    /// Returns whether nothing at all is remembered.
+    pub fn is_empty(&self) -> bool {
+        *self == VisitorRecord::default()
+    }
+
+    fn place_of(&self, experience_id: &str) -> Result<usize, usize> {
+        self.bucketing.binary_search_by(|(known, _)| known.as_str().cmp(experience_id))
+    }
+}
+
+impl Segments {
+    /// Returns the value of a segment.
+    pub fn find(&self, name: &str) -> Option<ValueRef<'_>> {
+        self.members.get(name)
+    }
+
+    /// Returns every segment, sorted by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, ValueRef<'_>)> {
+        self.members.iter()
+    }
+
+    /// Returns the ids of the custom segments the visitor is in.
+    pub fn custom(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        let items = match self.members.get(CUSTOM) {
+            Some(ValueRef::List(items)) => items,
+            _ => &[],
+        };
+        items.iter().map(|item| item.as_view().to_text())
+    }
+
+    /// Returns whether the visitor is in the custom segment with this id.
+    pub fn has_custom(&self, segment_id: &str) -> bool {
+        self.custom().any(|known| known == segment_id)
+    }
+
+    /// Adds custom segments to those the visitor is in.
+    pub fn add_custom<'s>(&mut self, segment_ids: impl IntoIterator<Item = &'s str>) {
+        let mut ids: Vec<String> = self.custom().map(Cow::into_owned).collect();
+        for id in segment_ids {
+            if !ids.iter().any(|known| known == id) {
+                ids.push(id.to_owned());
+            }
+        }
+        self.members.insert(CUSTOM, ids);
+    }
+
+    /// Returns whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// Returns whether attributes of this name are report segments.
+    pub fn is_name(name: &str) -> bool {
+        NAMES.contains(&name)
+    }
+}
+
+impl fmt::Debug for Segments {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.members.fmt(f)
+    }
+}
+
+impl From<Attributes> for Segments {
+    /// Keeps the attributes that are report segments.
+    fn from(attributes: Attributes) -> Self {
+        let is_segment = |(name, _): &(&str, ValueRef<'_>)| Segments::is_name(name);
+        Segments { members: attributes.iter().filter(is_segment).collect() }
+    }
+}
+
+impl Serialize for Segments {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.members.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Segments {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Attributes::deserialize(deserializer).map(Segments::from)
+    }
+}
+
+impl Serialize for VisitorRecord {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        if !self.bucketing.is_empty() {
+            map.serialize_entry("bucketing", &Pairs(&self.bucketing))?;
+        }
+        if !self.locations.is_empty() {
+            let locations: Vec<&str> = self.locations().collect();
+            map.serialize_entry("locations", &locations)?;
+        }
+        if !self.segments.is_empty() {
+            map.serialize_entry("segments", &self.segments)?;
+        }
+        if !self.goals.is_empty() {
+            let goals: Vec<(&str, bool)> = self.goals().map(|goal| (goal, true)).collect();
+            map.serialize_entry("goals", &Pairs(&goals))?;
+        }
+        for (name, value) in &self.others {
+            map.serialize_entry(name.as_str(), value)?;
+        }
+        map.end()
+    }
+}
+
+/// A list of pairs that is written as a map.
+struct Pairs<'p, K, V>(&'p [(K, V)]);
+
+impl<K: AsRef<str>, V: PairValue> Serialize for Pairs<'_, K, V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(key, value)| (key.as_ref(), value.as_value())))
+    }
+}
+
+/// What stands on the right of a pair.
+trait PairValue {
+    fn as_value(&self) -> Value<'_>;
+}
+
+impl PairValue for SmolStr {
+    fn as_value(&self) -> Value<'_> {
+        Value::from(self.as_str())
+    }
+}
+
+impl PairValue for bool {
+    fn as_value(&self) -> Value<'_> {
+        Value::Bool(*self)
+    }
+}
+
+impl<'de> Deserialize<'de> for VisitorRecord {
+    /// Reads a record tolerantly: a member of the wrong shape counts as missing.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        let Value::Map(members) = value else {
+            return Err(serde::de::Error::custom("a visitor record is a JSON object"));
+        };
+        let mut record = VisitorRecord::new();
+        for (name, value) in members {
+            match (&*name, &value) {
+                ("bucketing", Value::Map(pairs)) => {
+                    for (experience, variation) in pairs {
+                        if variation.as_view().is_truthy() {
+                            record.assign(experience, &variation.as_view().to_text());
+                        }
+                    }
+                }
+                ("locations", Value::List(items)) => {
+                    for item in items {
+                        record.enter(&item.as_view().to_text());
+                    }
+                }
+                ("segments", Value::Map(pairs)) => {
+                    let members = pairs.iter().map(|(name, value)| (name, value.as_view()));
+                    record.segments = Segments::from(members.collect::<Attributes>());
+                }
+                ("goals", Value::Map(pairs)) => {
+                    for (goal, reached) in pairs {
+                        if reached.as_view().is_truthy() {
+                            record.reach(goal);
+                        }
+                    }
+                }
+                ("bucketing" | "locations" | "segments" | "goals", _) => {}
+                _ => record.others.push((SmolStr::from(name), value.into_owned())),
+            }
+        }
+        Ok(record)
+    }
+}
+
+/// The report segment that lists custom segments.
+const CUSTOM: &str = "customSegments";
+/// The names of report segments.
+const NAMES: [&str; 8] =
+    ["country", "browser", "devices", "source", "campaign", "visitorType", CUSTOM, "content"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_of_the_wrong_shape_count_as_missing() {
+        let json = r#"{"bucketing":[],"locations":"x","segments":5,"goals":null,"mine":{"a":1}}"#;
+        let record: VisitorRecord = serde_json::from_str(json).unwrap();
+        assert_eq!(serde_json::to_string(&record).unwrap(), r#"{"mine":{"a":1}}"#);
+        assert!(serde_json::from_str::<VisitorRecord>("[]").is_err());
+    }
+
+    #[test]
+    fn ids_may_be_numbers_and_false_goals_are_not_reached() {
+        let json = r#"{"bucketing":{"1":20,"2":null},"goals":{"bought":true,"seen":false}}"#;
+        let record: VisitorRecord = serde_json::from_str(json).unwrap();
+        assert_eq!(record.assignments().collect::<Vec<_>>(), [("1", "20")]);
+        assert!(record.has_reached("bought") && !record.has_reached("seen"));
+    }
+
+    #[test]
+    fn custom_segments_are_added_once() {
+        let mut segments = Segments::default();
+        segments.add_custom(["5", "6"]);
+        segments.add_custom(["6", "7"]);
+        assert_eq!(
+            serde_json::to_string(&segments).unwrap(),
+            r#"{"customSegments":["5","6","7"]}"#
+        );
+        assert!(segments.has_custom("7") && !segments.has_custom("8"));
+    }
+}
