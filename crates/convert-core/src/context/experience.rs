@@ -1,6 +1,6 @@
 //! The variation a visitor gets.
 
-use convert_config::{Change, Identified as _};
+use convert_config::{Change, Experience, Identified as _, Variation};
 use convert_decision::{Decision, Source};
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 
@@ -41,6 +41,20 @@ pub struct OwnedExperienceResult {
 impl<'c> ExperienceResult<'c> {
     pub(crate) fn new(decision: Decision<'c>) -> Self {
         ExperienceResult { decision }
+    }
+
+    pub(crate) fn decision(&self) -> Decision<'c> {
+        self.decision
+    }
+
+    /// Returns the experience as the config has it.
+    pub fn experience(&self) -> &'c Experience {
+        self.decision.experience()
+    }
+
+    /// Returns the variation as the config has it.
+    pub fn variation(&self) -> &'c Variation {
+        self.decision.variation()
     }
 
     /// Returns the experience's key.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use convert_config::{Identified as _, Value, ValueError};
+use convert_config::{Feature, Identified as _, Value, ValueError};
 use convert_decision::FeatureDecision;
 use serde::de::Deserialize;
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
@@ -53,6 +53,11 @@ impl<'c> FeatureResult<'c> {
         FeatureResult { enabled }
     }
 
+    /// Returns the feature as the config has it.
+    pub fn feature(&self) -> &'c Feature {
+        self.enabled.feature()
+    }
+
     /// Returns the feature's key.
     pub fn feature_key(&self) -> &'c str {
         self.enabled.feature().key().unwrap_or_default()
@@ -78,7 +83,7 @@ impl<'c> FeatureResult<'c> {
         self.experience().variation_key()
     }
 
-    /// Returns the decision that turns the feature on.
+    /// Returns what the visitor gets of the experience that turns the feature on.
     pub fn experience(&self) -> ExperienceResult<'c> {
         ExperienceResult::new(self.enabled.decision())
     }

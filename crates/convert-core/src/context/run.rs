@@ -147,6 +147,12 @@ impl Context {
         enabled.filter(|one| std::ptr::eq(one.feature(), feature)).map(FeatureResult::new).collect()
     }
 
+    /// Returns every feature that a result turns on, in the order of the variation's changes.
+    pub fn features_in<'c>(&'c self, result: &ExperienceResult<'c>) -> Vec<FeatureResult<'c>> {
+        let evaluation = self.evaluation(None, &RunOptions::new());
+        evaluation.features_in(result.decision()).map(FeatureResult::new).collect()
+    }
+
     /// Makes the changes that decisions came with, and returns what is remembered then.
     fn settle(&self, delta: &RecordDelta<'_>) -> Settled {
         if delta.is_empty() {
