@@ -36,9 +36,10 @@ pub(super) fn read_experience(
         }
         return None;
     };
-    let environment = match reader.field("environment") {
+    let environment = match reader.field("environment").filter(|value| value.as_view().is_truthy())
+    {
         None => None,
-        Some(Value::Text(text)) => Some(SmolStr::from(&**text)).filter(|text| !text.is_empty()),
+        Some(Value::Text(text)) => Some(SmolStr::from(&**text)),
         Some(_) => {
             reader.warn("environment", "not text, so the experience is left out");
             return None;
@@ -134,7 +135,7 @@ fn read_variations(
 fn read_variation(reader: &Reader<'_, '_>, features: &Catalog<Feature>) -> Variation {
     let id = reader.id("id");
     if id.is_none() && reader.field("id").is_none() {
-        reader.warn("id", "missing, so the variation takes no traffic");
+        reader.note("id", "missing, so the variation takes no traffic");
     }
     let mut changes = Vec::new();
     let mut turned_on = Vec::new();
