@@ -47,9 +47,8 @@ pub struct HttpsTransport {
 impl HttpsTransport {
     /// Builds a transport; no connection is made yet.
     ///
-    /// Reads the environment only when the config says
-    /// [`proxy_from_env`](TransportConfig::proxy_from_env); what proxy variables hold has no
-    /// effect otherwise.
+    /// What the environment says about proxies has an effect only when the config says
+    /// [`proxy_from_env`](TransportConfig::proxy_from_env).
     ///
     /// # Errors
     ///
