@@ -32,7 +32,11 @@ pub const fn murmur3_32(b: &[u8], seed: u32) -> u32 {
 pub struct BucketHasher(String);
 pub const HASH_SEED: u32 = 9999;
 impl BucketHasher {
-    pub fn bucket_values<V: AsRef<str>>(&self, v: &[V], out: &mut [u16]) { for (v, o) in v.iter().zip(out) { *o = self.bucket_value(v.as_ref()); } }
+    pub fn bucket_values<V: AsRef<str>>(&self, v: &[V], out: &mut [u16]) {
+        for (v, o) in v.iter().zip(out) {
+            *o = self.bucket_value(v.as_ref());
+        }
+    }
 
     pub fn new(e: &str) -> Self {
         Self(e.into())

@@ -32,7 +32,8 @@ fn figures(visitor_count: usize, rounds: usize) -> Result<Vec<Measured>, String>
     let visitors = workload::visitors(visitor_count);
     let json = workload::project_with_pattern(EXPERIENCES).to_string();
     let config = SdkConfig::from_json(&json).map_err(|error| error.to_string())?;
-    let core = Core::initialize(config.environment("production")).map_err(|error| error.to_string())?;
+    let core =
+        Core::initialize(config.environment("production")).map_err(|error| error.to_string())?;
     let fresh: Vec<Context> = visitors.iter().map(|visitor| context(&core, visitor)).collect();
     let sticky: Vec<Context> = visitors.iter().map(|visitor| context(&core, visitor)).collect();
     for context in &sticky {

@@ -40,10 +40,11 @@ pub(super) fn project_with_pattern(experiences: usize) -> Value {
 /// A project of about 3 MB with 1,000 experiences, written out as the service writes it.
 pub(super) fn large_project() -> String {
     let mut project = project(1_000);
-    for (index, experience) in project["experiences"].as_array_mut().into_iter().flatten().enumerate() {
+    for (index, experience) in
+        project["experiences"].as_array_mut().into_iter().flatten().enumerate()
+    {
         experience["settings"]["placeholders"] = json!([]);
-        experience["settings"]["outliers"] =
-            json!({"order_value": {"detection_type": "none"}, "products_ordered_count": {"detection_type": "none"}});
+        experience["settings"]["outliers"] = json!({"order_value": {"detection_type": "none"}, "products_ordered_count": {"detection_type": "none"}});
         experience["global_js"] = json!(format!("window.experience = {index};").repeat(20));
         experience["global_css"] = json!("");
     }
