@@ -207,8 +207,8 @@ impl<'c, 'v> Evaluation<'c, 'v> {
             (None, None) => {}
         }
         let bucket_value = experience.buckets().bucket_value(self.visitor_id);
-        observer.open(|| Step::bucketing(experience, bucket_value));
         let variation = experience.variation_at(bucket_value);
+        observer.open(|| Step::bucketing(experience, self.visitor_id, variation));
         observer.close(|| if variation.is_some() { "chosen" } else { "not in traffic" });
         let variation = variation.ok_or(Reason::NotInTraffic)?;
         Ok(decided(variation, Source::Bucketed, Some(bucket_value), true))
