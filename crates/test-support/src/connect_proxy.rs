@@ -13,6 +13,16 @@ use crate::wire::RequestReader;
 /// A `CONNECT` proxy on 127.0.0.1 that tunnels to other loopback ports and records who asked.
 ///
 /// Dropping it closes its tunnels and joins its threads.
+///
+/// # Example
+///
+/// ```
+/// use test_support::ConnectProxy;
+///
+/// let proxy = ConnectProxy::start();
+/// assert!(proxy.url().starts_with("http://localhost:"));
+/// assert_eq!(proxy.requests(), []);
+/// ```
 #[derive(Debug)]
 pub struct ConnectProxy {
     listener: Listener,

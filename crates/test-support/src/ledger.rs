@@ -4,6 +4,16 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// The requests a server received, in order; clones share the record.
+///
+/// # Example
+///
+/// ```
+/// use test_support::{LoopbackServer, Reply};
+///
+/// let server = LoopbackServer::start([Reply::json("{}")]);
+/// assert!(server.ledger().is_empty());
+/// assert_eq!(server.ledger().requests(), []);
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Ledger(Arc<(Mutex<Vec<RecordedRequest>>, Condvar)>);
 

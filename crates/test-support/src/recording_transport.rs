@@ -144,7 +144,7 @@ impl Transport for RecordingTransport {
     }
 }
 
-/// A scripted answer to a config request.
+/// A scripted answer to a config request; see [`RecordingTransport`] for an example.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ConfigAnswer {
@@ -174,6 +174,20 @@ impl ConfigAnswer {
 }
 
 /// A scripted answer to a batch.
+///
+/// # Example
+///
+/// ```
+/// use convert_transport::{BatchRequest, BatchResponse, SdkKey, Transport};
+/// use test_support::{BatchAnswer, RecordingTransport};
+///
+/// let transport = RecordingTransport::default();
+/// transport.script_batches([BatchAnswer::Response(BatchResponse::new(503))]);
+/// let request = BatchRequest::new(SdkKey::parse("10012345/10067890")?, "10067890", *b"{}");
+/// assert!(transport.send_batch(&request)?.is_retryable());
+/// assert_eq!(transport.batch_requests()[0].body(), b"{}");
+/// # Ok::<(), convert_transport::TransportError>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum BatchAnswer {
