@@ -1,1 +1,57 @@
 //! TLS-only HTTP transport of the Convert SDK.
+//!
+//! The [`Transport`] trait is the seam between the SDK and the network: fetch a config, send a
+//! batch of events. `HttpsTransport`, behind the default feature `https`, is the implementation
+//! the SDK ships. The types around it make mistakes impossible to express: [`HttpsUrl`] cannot
+//! hold a plain-HTTP address, [`Secret`] and [`SdkKey`] cannot be printed in the clear, and a
+//! [`TransportError`] is redacted when it is made.
+//!
+//! # Features
+//!
+//! - `https` (default): `HttpsTransport`, on a pure-Rust TLS stack with compiled-in roots.
+//! - `platform-verifier`: adds `TransportConfig::platform_verifier`.
+//!
+//! Without `https` this crate has no dependencies.
+//!
+//! # Example
+//!
+//! ```
+//! use convert_transport::{ConfigRequest, HttpsUrl, SdkKey, TransportConfig};
+//!
+//! let config = TransportConfig::default().base_url(HttpsUrl::parse("https://cdn.example.com")?);
+//! let request = ConfigRequest::new(SdkKey::parse("10012345/10067890")?);
+//! assert_eq!(request.path_and_query(), "/api/v1/config/10012345/10067890");
+//! # let _ = config;
+//! # Ok::<(), convert_transport::TransportError>(())
+//! ```
+
+mod cause;
+#[cfg(feature = "https")]
+mod client;
+mod config;
+mod error;
+mod header;
+#[cfg(feature = "https")]
+mod https;
+mod percent;
+mod proxy;
+#[cfg(feature = "https")]
+mod proxy_env;
+mod request;
+mod response;
+#[cfg(feature = "https")]
+mod retry_after;
+mod secret;
+mod transport;
+mod url;
+
+pub use config::TransportConfig;
+pub use error::{TransportError, TransportErrorKind};
+#[cfg(feature = "https")]
+pub use https::HttpsTransport;
+pub use proxy::ProxyUrl;
+pub use request::{BatchRequest, ConfigRequest};
+pub use response::{BatchResponse, ConfigBody, ConfigResponse, Validators};
+pub use secret::{SdkKey, Secret};
+pub use transport::Transport;
+pub use url::{HttpsUrl, HttpsUrlTemplate};

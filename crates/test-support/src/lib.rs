@@ -1,1 +1,23 @@
 //! Shared test support for the workspace: fixtures, doubles and loopback servers.
+//!
+//! Everything binds to the loopback interface and ends with the value that started it.
+
+mod certificates;
+mod connect_proxy;
+mod ledger;
+mod listener;
+mod recording_transport;
+mod refused_port;
+mod reply;
+mod server;
+mod step;
+mod stop;
+mod wire;
+
+pub use connect_proxy::{ConnectProxy, TunnelRequest};
+pub use ledger::{Ledger, RecordedRequest};
+pub use recording_transport::{BatchAnswer, ConfigAnswer, RecordingTransport};
+pub use refused_port::RefusedPort;
+pub use reply::Reply;
+pub use server::LoopbackServer;
+pub use step::Step;

@@ -1,0 +1,124 @@
+//! What lies under an error, with the secrets taken out.
+//!
+//! HTTP libraries put whole URLs into their messages. Their errors are therefore not kept as they
+//! are: the text of each link of the chain is copied with every known secret masked.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::secret::mask;
+
+/// One link of a redacted error chain.
+#[derive(Clone, Debug)]
+pub(crate) struct Cause {
+    message: String,
+    next: Option<Box<Cause>>,
+}
+
+impl Cause {
+    /// Copies an error and its sources, masking the given secrets.
+    pub(crate) fn copy(error: &(dyn Error + 'static), secrets: &Secrets) -> Self {
+        Self::copy_links(error, secrets, MAX_LINKS)
+    }
+
+    fn copy_links(error: &(dyn Error + 'static), secrets: &Secrets, left: usize) -> Self {
+        let next = error.source().filter(|_| left > 0);
+        Self {
+            message: secrets.scrub(&error.to_string()),
+            next: next.map(|next| Box::new(Self::copy_links(next, secrets, left - 1))),
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for Cause {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.next
+            .as_deref()
+            .map(|cause| cause as &(dyn Error + 'static))
+    }
+}
+
+/// The secrets that must not survive in a copied message.
+#[derive(Clone, Default)]
+pub(crate) struct Secrets(Vec<String>);
+
+impl Secrets {
+    /// Adds a secret; an empty one is left out, it would match everywhere.
+    pub(crate) fn add(&mut self, secret: &str) {
+        if !secret.is_empty() && !self.0.iter().any(|known| known == secret) {
+            self.0.push(secret.to_owned());
+        }
+    }
+
+    /// Adds all secrets of another list.
+    #[cfg(feature = "https")]
+    pub(crate) fn extend(&mut self, other: &Self) {
+        for secret in &other.0 {
+            self.add(secret);
+        }
+    }
+
+    /// Replaces each secret in `text` by its masked form, the longest first.
+    fn scrub(&self, text: &str) -> String {
+        let mut ordered: Vec<&String> = self.0.iter().collect();
+        ordered.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        ordered.iter().fold(text.to_owned(), |text, secret| {
+            text.replace(secret.as_str(), &mask(secret))
+        })
+    }
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Secrets({})", self.0.len())
+    }
+}
+
+/// A chain longer than this is cut: a source may be cyclic by mistake.
+const MAX_LINKS: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Link(&'static str, Option<Box<Link>>);
+
+    impl fmt::Display for Link {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+    }
+
+    impl Error for Link {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            self.1.as_deref().map(|link| link as _)
+        }
+    }
+
+    #[test]
+    fn every_link_is_scrubbed() {
+        let error = Link(
+            "GET https://h/api/v1/config/1001/2002?debug_token=tok-123456789",
+            Some(Box::new(Link("key 1001/2002 was refused", None))),
+        );
+        let mut secrets = Secrets::default();
+        secrets.add("");
+        secrets.add("1001/2002");
+        secrets.add("tok-123456789");
+        let cause = Cause::copy(&error, &secrets);
+        assert_eq!(
+            cause.to_string(),
+            "GET https://h/api/v1/config/1001****2002?debug_token=tok-****6789"
+        );
+        let next = cause.source().expect("the second link");
+        assert_eq!(next.to_string(), "key 1001****2002 was refused");
+        assert!(next.source().is_none());
+    }
+}

@@ -1,0 +1,140 @@
+//! Proxies: used when asked for, ignored otherwise, their credentials never printed.
+#![cfg(feature = "https")]
+#![allow(clippy::expect_used, clippy::panic, reason = "helpers fail their test")]
+
+mod common;
+
+use std::process::Command;
+
+use common::{PROXY_PASSWORD, assert_no_secret, build, config, config_request, printed};
+use convert_transport::{ProxyUrl, Transport, TransportConfig, TransportErrorKind};
+use test_support::{ConnectProxy, LoopbackServer, RefusedPort, Reply};
+
+fn through(server: &LoopbackServer, proxy: &str) -> TransportConfig {
+    config(server).proxy(ProxyUrl::parse(proxy).expect("a proxy"))
+}
+
+#[test]
+fn explicit_proxy_is_used_and_never_sees_the_request() {
+    let server = LoopbackServer::start([Reply::json("{}")]);
+    let proxy = ConnectProxy::start();
+    let transport = build(&through(&server, &proxy.url()));
+    assert!(transport.fetch_config(&config_request()).is_ok());
+
+    let tunnels = proxy.requests();
+    let [tunnel] = tunnels.as_slice() else {
+        panic!("{tunnels:?}");
+    };
+    assert_eq!(tunnel.authority, format!("localhost:{}", server.port()));
+    assert_eq!(tunnel.authorization, None);
+    assert_eq!(tunnel.user_agent.as_deref(), Some("ConvertAgent/1.0"));
+    assert_eq!(server.ledger().len(), 1);
+}
+
+#[test]
+fn credentials_reach_the_proxy_decoded() {
+    let server = LoopbackServer::start([Reply::json("{}")]);
+    let proxy = ConnectProxy::start();
+    let url = proxy.url_with_credentials("us%40er", PROXY_PASSWORD);
+    assert!(
+        build(&through(&server, &url))
+            .fetch_config(&config_request())
+            .is_ok()
+    );
+    // The Base64 form of `us@er:pr0xy-pa55word`.
+    let expected = Some("Basic dXNAZXI6cHIweHktcGE1NXdvcmQ=".to_owned());
+    assert_eq!(proxy.requests()[0].authorization, expected);
+}
+
+#[test]
+fn refusing_proxy_is_a_network_error_without_its_credentials() {
+    let server = LoopbackServer::start([Reply::json("{}")]);
+    for status in [403, 407, 502] {
+        let proxy = ConnectProxy::refusing(status);
+        let url = proxy.url_with_credentials("user", PROXY_PASSWORD);
+        let error = build(&through(&server, &url))
+            .fetch_config(&config_request())
+            .expect_err("no tunnel");
+        assert_eq!(error.kind(), TransportErrorKind::Network);
+        assert_eq!(error.status(), None, "the status is not the service's");
+        assert!(printed(&error).contains(&status.to_string()), "{error:?}");
+        assert_no_secret(&printed(&error));
+    }
+    assert!(server.ledger().is_empty());
+}
+
+#[test]
+fn unreachable_proxy_is_a_network_error_and_is_not_passed_by() {
+    let server = LoopbackServer::start([Reply::json("{}")]);
+    let port = RefusedPort::reserve();
+    let url = format!("http://user:{PROXY_PASSWORD}@localhost:{}", port.port());
+    let error = build(&through(&server, &url))
+        .fetch_config(&config_request())
+        .expect_err("no proxy");
+    assert_eq!(error.kind(), TransportErrorKind::Network);
+    assert_no_secret(&printed(&error));
+    assert!(server.ledger().is_empty());
+}
+
+#[test]
+fn proxy_variables_are_ignored_unless_asked_for() {
+    let proxy = ConnectProxy::start();
+    run_child(
+        "ignore",
+        &[("HTTPS_PROXY", &proxy.url()), ("ALL_PROXY", &proxy.url())],
+    );
+    run_child(
+        "ignore",
+        &[("all_proxy", &proxy.url()), ("http_proxy", &proxy.url())],
+    );
+    assert_eq!(proxy.requests(), []);
+
+    run_child(
+        "use",
+        &[("HTTPS_PROXY", &proxy.url()), ("NO_PROXY", "other.example")],
+    );
+    assert_eq!(proxy.requests().len(), 1);
+
+    run_child(
+        "use",
+        &[("HTTPS_PROXY", &proxy.url()), ("NO_PROXY", "localhost")],
+    );
+    run_child("use", &[("HTTP_PROXY", &proxy.url())]);
+    assert_eq!(proxy.requests().len(), 1);
+}
+
+/// Does nothing by itself: the test above runs it again with variables in its environment.
+#[test]
+fn child_fetches_once() {
+    let Ok(mode) = std::env::var(CHILD_MODE) else {
+        return;
+    };
+    let server = LoopbackServer::start([Reply::json("{}")]);
+    let config = if mode == "use" {
+        config(&server).proxy_from_env()
+    } else {
+        config(&server)
+    };
+    let answer = build(&config).fetch_config(&config_request());
+    assert!(answer.is_ok(), "{answer:?}");
+    assert_eq!(server.ledger().len(), 1);
+}
+
+/// Runs [`child_fetches_once`] in a process whose only proxy variables are the given ones.
+fn run_child(mode: &str, variables: &[(&str, &str)]) {
+    let mut command = Command::new(std::env::current_exe().expect("this test"));
+    for name in ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"] {
+        command.env_remove(name).env_remove(name.to_lowercase());
+    }
+    let output = command
+        .args(["--exact", "child_fetches_once", "--nocapture"])
+        .env(CHILD_MODE, mode)
+        .envs(variables.iter().copied())
+        .output()
+        .expect("a child process");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("1 passed"), "{text}");
+}
+
+const CHILD_MODE: &str = "CONVERT_TRANSPORT_TEST_CHILD";

@@ -1,0 +1,280 @@
+//! What goes over the wire, and how connections are used.
+#![cfg(feature = "https")]
+#![allow(clippy::expect_used, clippy::panic, reason = "helpers fail their test")]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{AUTH_SECRET, HEADER_VALUE, KEY, batch_request, build, config_request, transport};
+use convert_transport::{
+    BatchRequest, ConfigBody, ConfigRequest, ConfigResponse, HttpsTransport, SdkKey, Secret,
+    Transport, Validators,
+};
+use test_support::{LoopbackServer, RecordedRequest, Reply};
+
+fn plain_request() -> ConfigRequest {
+    ConfigRequest::new(SdkKey::parse(KEY).expect("a key"))
+}
+
+fn fetch(transport: &HttpsTransport, request: &ConfigRequest) -> ConfigBody {
+    match transport.fetch_config(request) {
+        Ok(ConfigResponse::Modified(body)) => body,
+        other => panic!("expected a body, got {other:?}"),
+    }
+}
+
+/// Gives the header lines as `name: value`, without the one that names the port.
+fn header_lines(request: &RecordedRequest) -> Vec<String> {
+    let mut lines: Vec<String> = request
+        .headers
+        .iter()
+        .filter(|(name, _)| name != "host")
+        .map(|(name, value)| format!("{name}: {value}"))
+        .collect();
+    lines.sort();
+    lines
+}
+
+#[test]
+fn config_request_is_exactly_as_specified() {
+    let server = LoopbackServer::start([Reply::json("{}")]);
+    let bare = build(&server.transport_config());
+    fetch(&bare, &plain_request());
+    fetch(
+        &transport(&server),
+        &config_request().with_experience("100 2"),
+    );
+
+    let requests = server.ledger().requests();
+    let [bare, full] = requests.as_slice() else {
+        panic!("{requests:?}");
+    };
+    assert_eq!(bare.method, "GET");
+    assert_eq!(bare.target, "/api/v1/config/10035569/10034190");
+    assert_eq!(
+        bare.header("host"),
+        Some(&*format!("localhost:{}", server.port()))
+    );
+    assert_eq!(bare.body, b"");
+    let common = ["accept-encoding: gzip", "accept: application/json"];
+    let agent = "user-agent: ConvertAgent/1.0".to_owned();
+    assert_eq!(header_lines(bare), [common[0], common[1], &agent]);
+
+    assert_eq!(
+        full.target,
+        "/api/v1/config/10035569/10034190?environment=staging&exp=100%202&_conv_low_cache=1\
+         &debug_token=debug%20token%2B77%2Fe1b2%3D"
+    );
+    let secret = format!("authorization: Bearer {AUTH_SECRET}");
+    let extra = format!("x-gateway: {HEADER_VALUE}");
+    assert_eq!(
+        header_lines(full),
+        [common[0], common[1], &secret, &agent, &extra]
+    );
+}
+
+#[test]
+fn batch_request_is_exactly_as_specified() {
+    let server = LoopbackServer::start([Reply::json("{}")]);
+    let response = transport(&server)
+        .send_batch(&batch_request())
+        .expect("an answer");
+    assert!(response.is_success());
+    assert_eq!(response.body(), b"{}");
+
+    let requests = server.ledger().requests();
+    let [request] = requests.as_slice() else {
+        panic!("{requests:?}");
+    };
+    assert_eq!(request.method, "POST");
+    assert_eq!(request.target, "/10034190/v1/track/10035569/10034190");
+    assert_eq!(request.body, br#"{"visitors":[]}"#);
+    assert_eq!(
+        header_lines(request),
+        [
+            format!("authorization: Bearer {AUTH_SECRET}"),
+            "content-length: 15".to_owned(),
+            "content-type: application/json".to_owned(),
+            "user-agent: ConvertAgent/1.0".to_owned(),
+            format!("x-gateway: {HEADER_VALUE}"),
+        ]
+    );
+}
+
+#[test]
+fn debug_token_never_goes_to_the_tracking_endpoint() {
+    let server = LoopbackServer::start([Reply::json("{}")]);
+    let transport = transport(&server);
+    fetch(
+        &transport,
+        &plain_request().with_debug_token(Secret::new("tok-77e1b2")),
+    );
+    let _ = transport.send_batch(&batch_request()).expect("an answer");
+    let requests = server.ledger().requests();
+    let texts: Vec<String> = requests
+        .iter()
+        .map(|request| format!("{request:?}"))
+        .collect();
+    assert!(texts[0].contains("tok-77e1b2"));
+    assert!(!texts[1].contains("tok-77e1b2"));
+}
+
+#[test]
+fn batch_answers_of_every_status_are_given_as_they_are() {
+    let bot = r#"{"code":"BOT"}"#;
+    let server = LoopbackServer::start([
+        Reply::json(bot),
+        Reply::new(429).header("retry-after", "3"),
+        Reply::new(400).body("bad"),
+        Reply::new(302).header("location", "https://localhost:1/"),
+        Reply::new(503),
+        Reply::filler(10_000_000),
+    ]);
+    let transport = transport(&server);
+    let send = || transport.send_batch(&batch_request()).expect("an answer");
+
+    let response = send();
+    assert!(response.is_success(), "a BOT answer is told by its body");
+    assert_eq!(response.body(), bot.as_bytes());
+    let response = send();
+    assert_eq!(response.status(), 429);
+    assert!(response.is_retryable());
+    assert_eq!(response.retry_after(), Some(Duration::from_secs(3)));
+    let response = send();
+    assert_eq!((response.status(), response.body()), (400, &b"bad"[..]));
+    assert!(!response.is_success() && !response.is_retryable());
+    assert_eq!(send().status(), 302);
+    assert!(send().is_retryable());
+    assert_eq!(send().body().len(), 64 * 1024, "a long body is cut");
+}
+
+#[test]
+fn project_id_from_a_config_cannot_redirect_a_batch() {
+    let server = LoopbackServer::start([Reply::json("{}")]);
+    let key = SdkKey::parse(KEY).expect("a key");
+    let request = BatchRequest::new(key, "elsewhere.example/", "{}");
+    let error = transport(&server)
+        .send_batch(&request)
+        .expect_err("refused");
+    assert!(!error.is_retryable());
+    assert!(server.ledger().is_empty());
+}
+
+#[test]
+fn known_validators_make_the_request_conditional() {
+    let modified = "Wed, 21 Oct 2015 07:28:00 GMT";
+    let server = LoopbackServer::start([
+        Reply::json("{}")
+            .etag("\"v1\"")
+            .header("last-modified", modified),
+        Reply::json("{}").etag("\"v1\""),
+        Reply::json("[]").etag("\"v2\""),
+    ]);
+    let transport = transport(&server);
+    let body = fetch(&transport, &plain_request());
+    assert_eq!(
+        body.validators(),
+        &Validators::new(Some("\"v1\""), Some(modified))
+    );
+
+    let request = plain_request().with_validators(body.validators().clone());
+    let response = transport.fetch_config(&request).expect("an answer");
+    assert!(
+        matches!(response, ConfigResponse::NotModified),
+        "{response:?}"
+    );
+    let body = fetch(&transport, &request);
+    assert_eq!(body.bytes(), b"[]");
+    assert_eq!(body.validators().etag(), Some("\"v2\""));
+
+    let requests = server.ledger().requests();
+    assert_eq!(requests[0].header("if-none-match"), None);
+    assert_eq!(requests[0].header("if-modified-since"), None);
+    assert_eq!(requests[1].header("if-none-match"), Some("\"v1\""));
+    assert_eq!(requests[1].header("if-modified-since"), Some(modified));
+}
+
+#[test]
+fn gzip_is_decoded() {
+    let json = format!(r#"{{"padding":"{}"}}"#, "x".repeat(100_000));
+    let server = LoopbackServer::start([Reply::json(json.clone()).gzip()]);
+    let body = fetch(&transport(&server), &plain_request());
+    assert_eq!(body.bytes(), json.as_bytes());
+}
+
+#[test]
+fn connections_are_reused_for_both_endpoints() {
+    let server = LoopbackServer::start([Reply::json("{}")]);
+    let transport = transport(&server);
+    for _ in 0..3 {
+        fetch(&transport, &plain_request());
+        assert!(transport.send_batch(&batch_request()).is_ok());
+    }
+    let connections: Vec<usize> = server
+        .ledger()
+        .requests()
+        .iter()
+        .map(|request| request.connection)
+        .collect();
+    assert_eq!(connections, [0; 6]);
+}
+
+#[test]
+fn connection_the_server_says_it_closes_is_not_used_again() {
+    let server = LoopbackServer::start([Reply::json("{}").closing()]);
+    let transport = transport(&server);
+    for _ in 0..3 {
+        fetch(&transport, &plain_request());
+    }
+    let requests = server.ledger().requests();
+    assert_eq!(
+        requests.iter().map(|request| request.connection).max(),
+        Some(2)
+    );
+}
+
+#[test]
+fn connection_closed_without_notice_costs_at_most_one_retryable_error() {
+    let server = LoopbackServer::start([Reply::json("{}")]);
+    server.close_after(2);
+    let transport = transport(&server);
+    let mut previous_failed = false;
+    for _ in 0..20 {
+        // Whether the goodbye is seen before the connection is used again is a matter of luck.
+        match transport.fetch_config(&plain_request()) {
+            Ok(_) => previous_failed = false,
+            Err(error) => {
+                assert!(error.is_retryable() && !previous_failed, "{error:?}");
+                previous_failed = true;
+            }
+        }
+    }
+    let requests = server.ledger().requests();
+    assert!(requests.iter().any(|request| request.connection >= 4));
+}
+
+#[test]
+fn cookies_are_not_kept() {
+    let server = LoopbackServer::start([Reply::json("{}").header("set-cookie", "a=1; Path=/")]);
+    let transport = transport(&server);
+    fetch(&transport, &plain_request());
+    fetch(&transport, &plain_request());
+    assert_eq!(server.ledger().requests()[1].header("cookie"), None);
+}
+
+#[test]
+fn one_transport_serves_many_threads() {
+    let server = LoopbackServer::start([Reply::json("{}")]);
+    let transport = transport(&server);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..25 {
+                    fetch(&transport, &plain_request());
+                }
+            });
+        }
+    });
+    assert_eq!(server.ledger().len(), 100);
+}
