@@ -4,6 +4,7 @@ A request is a case ({"config", "visitors"}, judged by the published Python SDK)
 """
 
 import json
+import logging
 import sys
 
 from convert_sdk.config_loader.loader import load_snapshot
@@ -88,6 +89,8 @@ def answer_line(request):
 
 
 def main():
+    # Warnings of the SDK are about the cases, which are odd on purpose.
+    logging.disable(logging.CRITICAL)
     for line in sys.stdin:
         if not line.strip():
             continue

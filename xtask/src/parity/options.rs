@@ -13,20 +13,26 @@ pub(crate) struct Options {
     pub(crate) visitors: usize,
     /// The built command line to compare, built afresh when not given.
     pub(crate) convertctl: Option<PathBuf>,
-    /// Only reports what the referees decide, without comparing.
-    pub(crate) survey: bool,
+    /// Compares the library called in this process, not the command line.
+    pub(crate) library: bool,
     /// A case file of an earlier run to compare once more.
     pub(crate) replay: Option<PathBuf>,
 }
 
 impl Options {
-    /// Reads `--cases N --seed S --visitors V --convertctl FILE --replay FILE --survey`.
+    /// Reads `--cases N --seed S --visitors V --convertctl FILE --replay FILE --library`.
     ///
     /// # Errors
     /// Names the first argument that is unknown, lacks its value or is not a number.
     pub(crate) fn parse(args: &[String]) -> Result<Self, String> {
-        let mut options =
-            Self { cases: 200, seed: 1, visitors: 12, convertctl: None, survey: false, replay: None };
+        let mut options = Self {
+            cases: 200,
+            seed: 1,
+            visitors: 12,
+            convertctl: None,
+            library: false,
+            replay: None,
+        };
         let mut rest = args.iter();
         while let Some(name) = rest.next() {
             let mut value = || rest.next().ok_or_else(|| format!("{name} needs a value"));
@@ -36,7 +42,7 @@ impl Options {
                 "--visitors" => options.visitors = number(value()?)?,
                 "--convertctl" => options.convertctl = Some(PathBuf::from(value()?)),
                 "--replay" => options.replay = Some(PathBuf::from(value()?)),
-                "--survey" => options.survey = true,
+                "--library" => options.library = true,
                 other => return Err(format!("unknown option {other}")),
             }
         }

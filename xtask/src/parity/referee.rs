@@ -43,7 +43,9 @@ impl Referee {
     /// Fails when the referee has gone.
     pub(crate) fn send(&mut self, request: &Value) -> Result<(), String> {
         let input = self.input.as_mut().ok_or("the referee takes no more requests")?;
-        writeln!(input, "{request}").and_then(|()| input.flush()).map_err(|error| format!("referee: {error}"))
+        writeln!(input, "{request}")
+            .and_then(|()| input.flush())
+            .map_err(|error| format!("referee: {error}"))
     }
 
     /// Waits for the next answer.
@@ -92,7 +94,8 @@ pub(crate) fn project_root() -> PathBuf {
 
 /// The directory builds go to, where installations and failing cases are kept, too.
 pub(crate) fn target_directory() -> PathBuf {
-    env::var_os("CARGO_TARGET_DIR").map_or_else(|| project_root().join("target"), |path| project_root().join(path))
+    env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| project_root().join("target"), |path| project_root().join(path))
 }
 
 /// Installs the JavaScript SDK at the version `xtask/js/package.json` names; none when node or npm is missing.
@@ -111,7 +114,14 @@ pub(crate) fn install_javascript() -> Result<Option<PathBuf>, String> {
     if read(&wanted) != read(&manifest) || !directory.join("node_modules").is_dir() {
         fs::create_dir_all(&directory).map_err(|error| error.to_string())?;
         fs::copy(&wanted, &manifest).map_err(|error| error.to_string())?;
-        let options = ["install", "--no-package-lock", "--legacy-peer-deps", "--no-audit", "--no-fund", "--loglevel=error"];
+        let options = [
+            "install",
+            "--no-package-lock",
+            "--legacy-peer-deps",
+            "--no-audit",
+            "--no-fund",
+            "--loglevel=error",
+        ];
         if let Err(reason) = run(Command::new("npm").args(options).current_dir(&directory)) {
             // The copied manifest would make the next run believe the installation is complete.
             let _ = fs::remove_file(&manifest);
@@ -132,7 +142,14 @@ fn install_python() -> Result<Option<PathBuf>, String> {
     let installed = directory.join(".installed");
     if fs::read_to_string(&installed).unwrap_or_default() != PYTHON_SDK {
         run(Command::new("python3").args(["-m", "venv"]).arg(&directory))?;
-        run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", PYTHON_SDK]))?;
+        run(Command::new(&python).args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            PYTHON_SDK,
+        ]))?;
         fs::write(&installed, PYTHON_SDK).map_err(|error| error.to_string())?;
     }
     Ok(Some(python))
@@ -148,7 +165,12 @@ pub(crate) fn run(command: &mut Command) -> Result<(), String> {
 }
 
 fn answers(program: &str, argument: &str) -> bool {
-    Command::new(program).arg(argument).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+    Command::new(program)
+        .arg(argument)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
 }
 
 const PYTHON_SDK: &str = "convert-python-sdk==2.1.0";

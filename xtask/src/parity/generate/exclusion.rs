@@ -9,8 +9,10 @@ use crate::parity::dice::Dice;
 /// Draws a case with anchored experiences and exclusion audiences of a single element.
 pub(crate) fn case(dice: &mut Dice, visitors: usize) -> Case {
     let count = dice.between(2, 6);
-    let audiences: Vec<Value> = (0..dice.between(2, 5)).map(|index| audience(dice, index, count)).collect();
-    let experiences: Vec<Value> = (0..count).map(|index| experience(dice, index, &audiences)).collect();
+    let audiences: Vec<Value> =
+        (0..dice.between(2, 5)).map(|index| audience(dice, index, count)).collect();
+    let experiences: Vec<Value> =
+        (0..count).map(|index| experience(dice, index, &audiences)).collect();
     let config = json!({
         "account_id": "1",
         "project": {"id": "2"},
@@ -24,7 +26,11 @@ pub(crate) fn case(dice: &mut Dice, visitors: usize) -> Case {
 
 fn audience(dice: &mut Dice, index: usize, experiences: usize) -> Value {
     let rule = if dice.chance(60) {
-        let target = if dice.chance(10) { "unknown".to_owned() } else { format!("e{}", dice.between(0, experiences - 1)) };
+        let target = if dice.chance(10) {
+            "unknown".to_owned()
+        } else {
+            format!("e{}", dice.between(0, experiences - 1))
+        };
         json!({
             "rule_type": "bucketed_into_experience_key",
             "value": target,
@@ -40,7 +46,17 @@ fn audience(dice: &mut Dice, index: usize, experiences: usize) -> Value {
 fn experience(dice: &mut Dice, index: usize, audiences: &[Value]) -> Value {
     let ids: Vec<Value> = audiences.iter().filter_map(|one| one.get("id").cloned()).collect();
     let attached = if dice.chance(55) { dice.some_of(&ids, 1, 2) } else { Vec::new() };
-    let version = dice.pick(&[json!(12), json!("12"), json!(13.5), json!(11), json!("11"), json!("abc"), json!(null), json!(11.5), json!(100)]);
+    let version = dice.pick(&[
+        json!(12),
+        json!("12"),
+        json!(13.5),
+        json!(11),
+        json!("11"),
+        json!("abc"),
+        json!(null),
+        json!(11.5),
+        json!(100),
+    ]);
     json!({
         "id": (100_300 + index).to_string(),
         "key": format!("e{index}"),
@@ -80,7 +96,14 @@ fn allocation(dice: &mut Dice, style: usize, even: f64) -> Option<Value> {
         0 => Some(json!(even)),
         1 => Some(json!(even * dice.fraction())),
         2 => Some(json!(dice.between(0, 100))),
-        3 => Some(dice.pick(&[json!("50"), json!(0), json!(33.333_333_333), json!("8.333333333333334"), json!(0.5), json!(100)])),
+        3 => Some(dice.pick(&[
+            json!("50"),
+            json!(0),
+            json!(33.333_333_333),
+            json!("8.333333333333334"),
+            json!(0.5),
+            json!(100),
+        ])),
         _ if dice.chance(40) => None,
         _ => Some(json!(even)),
     }
@@ -99,7 +122,11 @@ fn visitor(dice: &mut Dice, config: &Value) -> Value {
     for experience in config.get("experiences").and_then(Value::as_array).into_iter().flatten() {
         let id = experience.get("id").and_then(Value::as_str).unwrap_or_default();
         if dice.chance(25) {
-            let arm = if dice.chance(15) { json!("9") } else { experience.pointer("/variations/0/id").cloned().unwrap_or_default() };
+            let arm = if dice.chance(15) {
+                json!("9")
+            } else {
+                experience.pointer("/variations/0/id").cloned().unwrap_or_default()
+            };
             bucketing.insert(id.to_owned(), arm);
         }
     }

@@ -19,9 +19,23 @@ pub(crate) struct Targets {
 }
 
 /// Draws one experience in the packed layout.
-pub(crate) fn experience(dice: &mut Dice, index: usize, words: &Vocabulary, features: &Features, targets: &Targets) -> Value {
-    let id = if dice.chance(5) { format!("exp-{}-{index}", odd_text(dice)) } else { (100_200 + index * 13).to_string() };
-    let key = if dice.chance(5) { format!("{}-{index}", odd_text(dice)) } else { format!("experience-{index}") };
+pub(crate) fn experience(
+    dice: &mut Dice,
+    index: usize,
+    words: &Vocabulary,
+    features: &Features,
+    targets: &Targets,
+) -> Value {
+    let id = if dice.chance(5) {
+        format!("exp-{}-{index}", odd_text(dice))
+    } else {
+        (100_200 + index * 13).to_string()
+    };
+    let key = if dice.chance(5) {
+        format!("{}-{index}", odd_text(dice))
+    } else {
+        format!("experience-{index}")
+    };
     let mut fields = Map::new();
     fields.insert("id".to_owned(), json!(id));
     fields.insert("key".to_owned(), json!(key));
@@ -29,7 +43,15 @@ pub(crate) fn experience(dice: &mut Dice, index: usize, words: &Vocabulary, feat
     fields.insert("settings".to_owned(), settings(dice));
     fields.insert("variations".to_owned(), variations(dice, features));
     if dice.chance(70) {
-        let version = dice.pick(&[json!(11), json!(8), json!("11"), json!("abc"), json!(null), json!(10.5), json!("")]);
+        let version = dice.pick(&[
+            json!(11),
+            json!(8),
+            json!("11"),
+            json!("abc"),
+            json!(null),
+            json!(10.5),
+            json!(""),
+        ]);
         fields.insert("version".to_owned(), version);
     }
     environment(dice, &mut fields);
@@ -49,15 +71,26 @@ fn settings(dice: &mut Dice) -> Value {
 fn environment(dice: &mut Dice, fields: &mut Map<String, Value>) {
     match dice.between(0, 99) {
         0..=49 => drop(fields.insert("environment".to_owned(), json!("staging"))),
-        50..=54 => drop(fields.insert("environment".to_owned(), dice.pick(&[json!("production"), json!("Staging"), json!(" ")]))),
-        55..=59 => drop(fields.insert("environment".to_owned(), dice.pick(&[json!(null), json!("")]))),
+        50..=54 => drop(fields.insert(
+            "environment".to_owned(),
+            dice.pick(&[json!("production"), json!("Staging"), json!(" ")]),
+        )),
+        55..=59 => {
+            drop(fields.insert("environment".to_owned(), dice.pick(&[json!(null), json!("")])))
+        }
         _ => {}
     }
 }
 
-fn locations(dice: &mut Dice, fields: &mut Map<String, Value>, words: &Vocabulary, targets: &Targets) {
+fn locations(
+    dice: &mut Dice,
+    fields: &mut Map<String, Value>,
+    words: &Vocabulary,
+    targets: &Targets,
+) {
     if dice.chance(30) {
-        let mut ids: Vec<Value> = dice.some_of(&targets.locations, 0, 3).into_iter().map(Value::from).collect();
+        let mut ids: Vec<Value> =
+            dice.some_of(&targets.locations, 0, 3).into_iter().map(Value::from).collect();
         if dice.chance(12) {
             ids.push(json!("90001"));
         }
@@ -108,7 +141,10 @@ fn variations(dice: &mut Dice, features: &Features) -> Value {
     }
     let share = 100.0 / ids.len() as f64;
     let style = dice.between(0, 9);
-    ids.iter().enumerate().map(|(index, id)| variation(dice, index, id, style, share, features)).collect()
+    ids.iter()
+        .enumerate()
+        .map(|(index, id)| variation(dice, index, id, style, share, features))
+        .collect()
 }
 
 fn variation_ids(dice: &mut Dice, count: usize) -> Vec<Value> {
@@ -121,14 +157,24 @@ fn variation_ids(dice: &mut Dice, count: usize) -> Vec<Value> {
     ids
 }
 
-fn variation(dice: &mut Dice, index: usize, id: &Value, style: usize, share: f64, features: &Features) -> Value {
+fn variation(
+    dice: &mut Dice,
+    index: usize,
+    id: &Value,
+    style: usize,
+    share: f64,
+    features: &Features,
+) -> Value {
     let mut fields = Map::new();
     if dice.chance(98) {
         fields.insert("id".to_owned(), id.clone());
     }
     fields.insert("key".to_owned(), json!(format!("variation-{index}")));
     match dice.between(0, 19) {
-        0 => drop(fields.insert("status".to_owned(), dice.pick(&[json!("stopped"), json!("RUNNING"), json!("paused")]))),
+        0 => drop(fields.insert(
+            "status".to_owned(),
+            dice.pick(&[json!("stopped"), json!("RUNNING"), json!("paused")]),
+        )),
         1 => drop(fields.insert("status".to_owned(), dice.pick(&[json!(null), json!("")]))),
         2..=9 => {}
         _ => drop(fields.insert("status".to_owned(), json!("running"))),
@@ -150,13 +196,50 @@ fn allocation(dice: &mut Dice, style: usize, share: f64) -> Option<Value> {
         8 => None,
         _ if dice.chance(20) => None,
         _ => Some(dice.pick(&[
-            json!(null), json!(0), json!(-5), json!("50"), json!("33.3"), json!("0"), json!("-1"), json!(0.005), json!(100), json!(150),
-            json!(""), json!(" "), json!(true), json!(false), json!([]), json!([50]), json!("1e1"), json!("0x10"), json!(0.0), json!(12.345_678),
+            json!(null),
+            json!(0),
+            json!(-5),
+            json!("50"),
+            json!("33.3"),
+            json!("0"),
+            json!("-1"),
+            json!(0.005),
+            json!(100),
+            json!(150),
+            json!(""),
+            json!(" "),
+            json!(true),
+            json!(false),
+            json!([]),
+            json!([50]),
+            json!("1e1"),
+            json!("0x10"),
+            json!(0.0),
+            json!(12.345_678),
         ])),
     }
 }
 
 const VARIATION_IDS: &[&str] = &[
-    "5", "05", "10", "9", "100", "4294967294", "4294967295", "4294967296", "-1", "1.5", "0", "1e3", "ü", "x", "🎯", "99999999999", "00",
-    "+7", "7 ", "b", "A",
+    "5",
+    "05",
+    "10",
+    "9",
+    "100",
+    "4294967294",
+    "4294967295",
+    "4294967296",
+    "-1",
+    "1.5",
+    "0",
+    "1e3",
+    "ü",
+    "x",
+    "🎯",
+    "99999999999",
+    "00",
+    "+7",
+    "7 ",
+    "b",
+    "A",
 ];

@@ -29,7 +29,12 @@ impl Features {
     /// Draws the `changes` of a variation.
     pub(crate) fn changes(&self, dice: &mut Dice) -> Value {
         if dice.chance(4) {
-            return dice.pick(&[Value::Null, json!([]), json!([{}]), json!([{"type": "fullStackFeature"}])]);
+            return dice.pick(&[
+                Value::Null,
+                json!([]),
+                json!([{}]),
+                json!([{"type": "fullStackFeature"}]),
+            ]);
         }
         let count = dice.between(0, 3);
         (0..count).map(|_| self.change(dice)).collect()
@@ -55,7 +60,10 @@ impl Features {
             Value::from(id)
         };
         let mut data = Map::new();
-        data.insert("feature_id".to_owned(), if dice.chance(2) { dice.pick(&[json!(null), json!(0), json!("")]) } else { written });
+        data.insert(
+            "feature_id".to_owned(),
+            if dice.chance(2) { dice.pick(&[json!(null), json!(0), json!("")]) } else { written },
+        );
         match dice.between(0, 19) {
             0 => {}
             1 => drop(data.insert("variables_data".to_owned(), Value::Null)),
@@ -66,16 +74,20 @@ impl Features {
 }
 
 fn feature(dice: &mut Dice, index: usize, id: &str) -> Value {
-    let variables: Vec<Value> = VARIABLES
-        .iter()
-        .filter(|_| dice.chance(80))
-        .map(|(name, kind)| {
+    let mut variables = Vec::new();
+    for (name, kind) in VARIABLES {
+        if dice.chance(80) {
             let kind = if dice.chance(5) { dice.pick(&["date", "", "Boolean"]) } else { kind };
-            json!({"key": name, "type": kind})
-        })
-        .collect();
-    let key = if dice.chance(10) { format!("f-{}-{index}", odd_text(dice)) } else { format!("feature-{index}") };
-    let mut built = json!({"id": id, "key": key, "name": format!("Feature {index}"), "variables": variables});
+            variables.push(json!({"key": name, "type": kind}));
+        }
+    }
+    let key = if dice.chance(10) {
+        format!("f-{}-{index}", odd_text(dice))
+    } else {
+        format!("feature-{index}")
+    };
+    let mut built =
+        json!({"id": id, "key": key, "name": format!("Feature {index}"), "variables": variables});
     if let (true, Some(fields)) = (dice.chance(4), built.as_object_mut()) {
         fields.remove("variables");
     }
@@ -96,35 +108,130 @@ fn variables(dice: &mut Dice) -> Value {
 }
 
 fn variable(dice: &mut Dice, kind: &str) -> Value {
-    if dice.chance(12) {
+    if dice.chance(if matches!(kind, "integer" | "float") { 2 } else { 12 }) {
         return any_value(dice);
     }
     match kind {
         "boolean" => dice.pick(&[
-            json!(true), json!(false), json!("true"), json!("false"), json!("TRUE"), json!("0"), json!("1"), json!(""), json!(0),
-            json!(1), json!(null), json!([]), json!({}), json!("no"), json!(0.0), json!(-0.0),
+            json!(true),
+            json!(false),
+            json!("true"),
+            json!("false"),
+            json!("TRUE"),
+            json!("0"),
+            json!("1"),
+            json!(""),
+            json!(0),
+            json!(1),
+            json!(null),
+            json!([]),
+            json!({}),
+            json!("no"),
+            json!(0.0),
+            json!(-0.0),
         ]),
-        "integer" => number(dice, &[json!(true), json!(false), json!(7), json!(12.75), json!(-12.75), json!(1e21), json!(1e-7), json!(["7"]), json!([1, 2])]),
-        "float" => number(dice, &[json!(true), json!(false), json!(7), json!(12.75), json!(1e21), json!(["7.5"]), json!(123_456_789_012_345_680_000_u128 as f64)]),
+        "integer" => number(
+            dice,
+            &[
+                json!(true),
+                json!(false),
+                json!(7),
+                json!(12.75),
+                json!(-12.75),
+                json!(1e21),
+                json!(1e-7),
+                json!(["7"]),
+                json!([1, 2]),
+            ],
+        ),
+        "float" => number(
+            dice,
+            &[
+                json!(true),
+                json!(false),
+                json!(7),
+                json!(12.75),
+                json!(1e21),
+                json!(["7.5"]),
+                json!(123_456_789_012_345_680_000_u128 as f64),
+            ],
+        ),
         "string" => any_value(dice),
         _ => dice.pick(&[
-            json!({"a": 1}), json!([1, 2]), json!("{\"a\":1,\"b\":[true,null]}"), json!("[1,2"), json!("null"), json!("\"x\""), json!("01"),
-            json!("5"), json!(5), json!(true), json!(null), json!(""), json!(" [1] "), json!("{\"a\":1,\"a\":2}"), json!("-0"), json!("1e3"),
-            json!("1.50"), json!("{'a':1}"), json!("\"\\u00e9\\ud83c\\udfaf\""), json!("NaN"), json!("undefined"), json!("12345678901234567890"),
-            json!("{} x"), json!("\u{feff}1"), json!("\u{a0}1"),
+            json!({"a": 1}),
+            json!([1, 2]),
+            json!("{\"a\":1,\"b\":[true,null]}"),
+            json!("[1,2"),
+            json!("null"),
+            json!("\"x\""),
+            json!("01"),
+            json!("5"),
+            json!(5),
+            json!(true),
+            json!(null),
+            json!(""),
+            json!(" [1] "),
+            json!("{\"a\":1,\"a\":2}"),
+            json!("-0"),
+            json!("1e3"),
+            json!("1.50"),
+            json!("{'a':1}"),
+            json!("\"\\u00e9\\ud83c\\udfaf\""),
+            json!("NaN"),
+            json!("undefined"),
+            json!("12345678901234567890"),
+            json!("{} x"),
+            json!("\u{feff}1"),
+            json!("\u{a0}1"),
         ]),
     }
 }
 
 fn number(dice: &mut Dice, typed: &[Value]) -> Value {
-    if dice.chance(45) { dice.pick(typed) } else { Value::from(dice.pick(NUMBER_TEXTS)) }
+    match dice.between(0, 99) {
+        0..=2 => Value::from(dice.pick(NO_NUMBERS)),
+        3..=45 => dice.pick(typed),
+        _ => Value::from(dice.pick(NUMBER_TEXTS)),
+    }
 }
 
-const VARIABLES: &[(&str, &str)] =
-    &[("enabled", "boolean"), ("count", "integer"), ("price", "float"), ("caption", "string"), ("extra", "json"), ("größe", "string")];
+const VARIABLES: &[(&str, &str)] = &[
+    ("enabled", "boolean"),
+    ("count", "integer"),
+    ("price", "float"),
+    ("caption", "string"),
+    ("extra", "json"),
+    ("größe", "string"),
+];
+
+const NO_NUMBERS: &[&str] = &["abc", "0x", "- 5", "", "Infinity", "-Infinity", "NaN", "١٢"];
 
 const NUMBER_TEXTS: &[&str] = &[
-    "12", "12.75", "-12.75", "0x1F", "-0x1f", " 12px", "1e3", "1e", "1e+2x", ".5", "-.5", "5.", "+5", "007", "1,000", "12.5.6",
-    "\u{a0}7", "\u{feff}7", "\n8", "9007199254740993", "123456789012345678901234567890", "0.1e-2", "-0", "3.0", "0b11", "1_000", "12e5",
-    "abc", "0x", "- 5",
+    "12",
+    "12.75",
+    "-12.75",
+    "0x1F",
+    "-0x1f",
+    " 12px",
+    "1e3",
+    "1e",
+    "1e+2x",
+    ".5",
+    "-.5",
+    "5.",
+    "+5",
+    "007",
+    "1,000",
+    "12.5.6",
+    "\u{a0}7",
+    "\u{feff}7",
+    "\n8",
+    "9007199254740993",
+    "123456789012345678901234567890",
+    "0.1e-2",
+    "-0",
+    "3.0",
+    "0b11",
+    "1_000",
+    "12e5",
 ];

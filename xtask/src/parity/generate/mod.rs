@@ -28,8 +28,9 @@ fn packed(dice: &mut Dice, visitors: usize) -> Case {
     let features = Features::draw(dice);
     let (mut config, targets) = entities(dice, &words);
     let count = dice.between(2, 8);
-    let experiences: Vec<Value> =
-        (0..count).map(|index| experience::experience(dice, index, &words, &features, &targets)).collect();
+    let experiences: Vec<Value> = (0..count)
+        .map(|index| experience::experience(dice, index, &words, &features, &targets))
+        .collect();
     if let Some(fields) = config.as_object_mut() {
         fields.insert("archived_experiences".to_owned(), archived(dice, &experiences));
         fields.insert("experiences".to_owned(), Value::Array(experiences));
@@ -57,7 +58,11 @@ fn entities(dice: &mut Dice, words: &Vocabulary) -> (Value, Targets) {
     let locations: Vec<Value> = (0..dice.between(0, 4))
         .map(|index| json!({"id": (7_900 + index).to_string(), "key": format!("location-{index}"), "rules": ruleset(dice, words, 40)}))
         .collect();
-    let targets = Targets { audiences: ids(&audiences), segments: ids(&segments), locations: ids(&locations) };
+    let targets = Targets {
+        audiences: ids(&audiences),
+        segments: ids(&segments),
+        locations: ids(&locations),
+    };
     let config = json!({
         "account_id": "10022898",
         "project": {"id": "10025986", "type": "fullstack", "settings": {"version": null}},
@@ -93,7 +98,10 @@ fn archived(dice: &mut Dice, experiences: &[Value]) -> Value {
 }
 
 fn ids(entities: &[Value]) -> Vec<String> {
-    entities.iter().filter_map(|one| one.get("id").and_then(Value::as_str).map(str::to_owned)).collect()
+    entities
+        .iter()
+        .filter_map(|one| one.get("id").and_then(Value::as_str).map(str::to_owned))
+        .collect()
 }
 
 #[cfg(test)]

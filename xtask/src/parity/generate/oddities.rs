@@ -28,11 +28,15 @@ fn numeric_ids(dice: &mut Dice, config: &mut Value) {
         }
         entity.get_mut("id").into_iter().for_each(|id| as_number(dice, id));
     });
-    each_variation(config, |variation| variation.get_mut("id").into_iter().for_each(|id| as_number(dice, id)));
+    each_variation(config, |variation| {
+        variation.get_mut("id").into_iter().for_each(|id| as_number(dice, id))
+    });
 }
 
 fn as_number(dice: &mut Dice, id: &mut Value) {
-    let number = id.as_str().and_then(|text| text.parse::<u32>().ok().filter(|number| number.to_string() == text));
+    let number = id
+        .as_str()
+        .and_then(|text| text.parse::<u32>().ok().filter(|number| number.to_string() == text));
     if let (true, Some(number)) = (dice.chance(50), number) {
         *id = json!(number);
     }
@@ -40,12 +44,16 @@ fn as_number(dice: &mut Dice, id: &mut Value) {
 
 fn null_entities(dice: &mut Dice, config: &mut Value) {
     for list in ["audiences", "segments", "locations"] {
-        if let (true, Some(entities)) = (dice.chance(50), config.get_mut(list).and_then(Value::as_array_mut)) {
+        if let (true, Some(entities)) =
+            (dice.chance(50), config.get_mut(list).and_then(Value::as_array_mut))
+        {
             entities.insert(0, Value::Null);
         }
     }
     each(config, &["experiences"], |experience| {
-        if let (true, Some(variations)) = (dice.chance(30), experience.get_mut("variations").and_then(Value::as_array_mut)) {
+        if let (true, Some(variations)) =
+            (dice.chance(30), experience.get_mut("variations").and_then(Value::as_array_mut))
+        {
             variations.insert(0, Value::Null);
         }
     });
@@ -54,7 +62,8 @@ fn null_entities(dice: &mut Dice, config: &mut Value) {
 fn duplicate(dice: &mut Dice, config: &mut Value) {
     let list = dice.pick(&["audiences", "locations", "features", "segments"]);
     if let Some(entities) = config.get_mut(list).and_then(Value::as_array_mut) {
-        if let (Some(mut first), Some(last)) = (entities.first().cloned(), entities.last().cloned()) {
+        if let (Some(mut first), Some(last)) = (entities.first().cloned(), entities.last().cloned())
+        {
             if let (Some(fields), Some(id)) = (first.as_object_mut(), last.get("id").cloned()) {
                 fields.insert("id".to_owned(), id);
                 fields.insert("key".to_owned(), json!("duplicate"));
@@ -66,14 +75,21 @@ fn duplicate(dice: &mut Dice, config: &mut Value) {
 
 fn poison(dice: &mut Dice, variation: &mut Value) {
     if let (true, Some(fields)) = (dice.chance(30), variation.as_object_mut()) {
-        fields.insert("traffic_allocation".to_owned(), dice.pick(&[json!("abc"), json!("5%"), json!({}), json!([1, 2])]));
+        fields.insert(
+            "traffic_allocation".to_owned(),
+            dice.pick(&[json!("abc"), json!("5%"), json!({}), json!([1, 2])]),
+        );
     }
 }
 
 fn undeclared(dice: &mut Dice, config: &mut Value) {
     each_variation(config, |variation| {
-        for change in variation.get_mut("changes").and_then(Value::as_array_mut).into_iter().flatten() {
-            if let (true, Some(data)) = (dice.chance(30), change.get_mut("data").and_then(Value::as_object_mut)) {
+        for change in
+            variation.get_mut("changes").and_then(Value::as_array_mut).into_iter().flatten()
+        {
+            if let (true, Some(data)) =
+                (dice.chance(30), change.get_mut("data").and_then(Value::as_object_mut))
+            {
                 data.insert("feature_id".to_owned(), json!("99997"));
             }
         }
@@ -82,7 +98,12 @@ fn undeclared(dice: &mut Dice, config: &mut Value) {
 
 fn null_rules(dice: &mut Dice, config: &mut Value) {
     each(config, &["audiences", "locations"], |entity| {
-        let place = dice.pick(&["/rules/OR/0", "/rules/OR/0/AND/0", "/rules/OR/0/AND/0/OR_WHEN/0", "/rules/OR/0/AND/0/OR_WHEN/0/matching"]);
+        let place = dice.pick(&[
+            "/rules/OR/0",
+            "/rules/OR/0/AND/0",
+            "/rules/OR/0/AND/0/OR_WHEN/0",
+            "/rules/OR/0/AND/0/OR_WHEN/0/matching",
+        ]);
         if let (true, Some(spoiled)) = (dice.chance(40), entity.pointer_mut(place)) {
             *spoiled = Value::Null;
         }
@@ -104,7 +125,9 @@ fn each(config: &mut Value, lists: &[&str], mut change: impl FnMut(&mut Value)) 
 
 fn each_variation(config: &mut Value, mut change: impl FnMut(&mut Value)) {
     each(config, &["experiences"], |experience| {
-        for variation in experience.get_mut("variations").and_then(Value::as_array_mut).into_iter().flatten() {
+        for variation in
+            experience.get_mut("variations").and_then(Value::as_array_mut).into_iter().flatten()
+        {
             change(variation);
         }
     });

@@ -8,7 +8,14 @@ use crate::parity::dice::Dice;
 /// Draws a rule tree; one in twenty has an empty or missing level.
 pub(crate) fn tree(dice: &mut Dice, words: &Vocabulary) -> Value {
     if dice.chance(3) {
-        return dice.pick(&[json!({}), json!({"OR": []}), json!({"AND": []}), json!({"OR": {}}), json!([]), json!("OR")]);
+        return dice.pick(&[
+            json!({}),
+            json!({"OR": []}),
+            json!({"AND": []}),
+            json!({"OR": {}}),
+            json!([]),
+            json!("OR"),
+        ]);
     }
     let branches: Vec<Value> = (0..dice.between(1, 3)).map(|_| branch(dice, words)).collect();
     json!({ "OR": branches })
@@ -37,7 +44,13 @@ pub(crate) fn element(key: &str, operator: &str, negated: bool, value: Option<Va
 
 fn branch(dice: &mut Dice, words: &Vocabulary) -> Value {
     if dice.chance(2) {
-        return dice.pick(&[json!({}), json!({"AND": []}), json!({"AND": "x"}), json!({"AND": [{}]}), json!(7)]);
+        return dice.pick(&[
+            json!({}),
+            json!({"AND": []}),
+            json!({"AND": "x"}),
+            json!({"AND": [{}]}),
+            json!(7),
+        ]);
     }
     let blocks: Vec<Value> = (0..dice.between(1, 2)).map(|_| block(dice, words)).collect();
     json!({ "AND": blocks })
@@ -56,7 +69,11 @@ fn any_element(dice: &mut Dice, words: &Vocabulary) -> Value {
     let value = operand(dice, words, operator);
     let existence = matches!(operator, "exists" | "doesNotExist");
     let value = if existence && dice.chance(60) { None } else { Some(value) };
-    let key = if dice.chance(5) { dice.pick(&["", "missing", "COUNTRY", "toString"]) } else { words.key(dice) };
+    let key = if dice.chance(5) {
+        dice.pick(&["", "missing", "COUNTRY", "toString"])
+    } else {
+        words.key(dice)
+    };
     let mut built = element(key, operator, dice.chance(35), value);
     if dice.chance(7) {
         break_element(dice, &mut built);
@@ -77,8 +94,10 @@ fn operand(dice: &mut Dice, words: &Vocabulary, operator: &str) -> Value {
 }
 
 fn joined(items: &[Value]) -> String {
-    let texts: Vec<String> =
-        items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned)).collect();
+    let texts: Vec<String> = items
+        .iter()
+        .map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned))
+        .collect();
     texts.join("|")
 }
 
@@ -89,11 +108,24 @@ fn break_element(dice: &mut Dice, built: &mut Value) {
         0 => drop(fields.remove("value")),
         1 => drop(fields.remove("matching")),
         2 => drop(fields.remove("key")),
-        3 => drop(fields.insert("key".to_owned(), dice.pick(&[json!(5), json!(null), json!(["a"])]))),
+        3 => {
+            drop(fields.insert("key".to_owned(), dice.pick(&[json!(5), json!(null), json!(["a"])])))
+        }
         4 => drop(fields.remove("rule_type")),
-        5 => drop(fields.insert("matching".to_owned(), dice.pick(&[json!([]), json!("equals"), json!({})]))),
-        6 => break_matching(fields, "negated", dice.pick(&[json!(null), json!("true"), json!(0), json!(1)])),
-        7 => break_matching(fields, "match_type", dice.pick(&[json!(null), json!(5), json!(["equals"])])),
+        5 => drop(
+            fields
+                .insert("matching".to_owned(), dice.pick(&[json!([]), json!("equals"), json!({})])),
+        ),
+        6 => break_matching(
+            fields,
+            "negated",
+            dice.pick(&[json!(null), json!("true"), json!(0), json!(1)]),
+        ),
+        7 => break_matching(
+            fields,
+            "match_type",
+            dice.pick(&[json!(null), json!(5), json!(["equals"])]),
+        ),
         _ => drop(fields.insert("rule_type".to_owned(), json!(null))),
     }
 }
@@ -109,15 +141,65 @@ fn break_matching(fields: &mut Map<String, Value>, name: &str, value: Value) {
 }
 
 const OPERATORS: &[&str] = &[
-    "equals", "equalsNumber", "matches", "contains", "startsWith", "endsWith", "less", "lessEqual", "isIn", "regexMatches",
-    "exists", "doesNotExist", "not_exists",
+    "equals",
+    "equalsNumber",
+    "matches",
+    "contains",
+    "startsWith",
+    "endsWith",
+    "less",
+    "lessEqual",
+    "isIn",
+    "regexMatches",
+    "exists",
+    "doesNotExist",
+    "not_exists",
 ];
 
-const UNKNOWN_OPERATORS: &[&str] = &["greater", "EQUALS", "equals ", "", "notEquals", "toString", "constructor"];
+const UNKNOWN_OPERATORS: &[&str] =
+    &["greater", "EQUALS", "equals ", "", "notEquals", "toString", "constructor"];
 
 // Patterns that mean the same whether characters beyond the basic plane count once or twice.
 const PATTERNS: &[&str] = &[
-    "", "^us$", "US", "u.", "[0-9]+", "\\d{2,}", "^$", "(a|b)c", "ß", "ẞ", "s", "k", "\u{212a}", "ſ", "σ", "ς", "İ", "\\bca\\b",
-    "[", "(", "*", ".*", "\\w+", "[object Object]", "a{,2}", "\\u0061", "^(?:us|ca)(?!.)", "(a)(b)?\\1", "^[^a]*$", "日", "\\s",
-    "5$", "^-?\\d+(\\.\\d+)?$", "null|true", "a{1,2}b?", "\\/", "(?<=a)b", "x{99999999}", "\\x61", "(?i)a", "[\\d-a]",
+    "",
+    "^us$",
+    "US",
+    "u.",
+    "[0-9]+",
+    "\\d{2,}",
+    "^$",
+    "(a|b)c",
+    "ß",
+    "ẞ",
+    "s",
+    "k",
+    "\u{212a}",
+    "ſ",
+    "σ",
+    "ς",
+    "İ",
+    "\\bca\\b",
+    "[",
+    "(",
+    "*",
+    ".*",
+    "\\w+",
+    "[object Object]",
+    "a{,2}",
+    "\\u0061",
+    "^(?:us|ca)(?!.)",
+    "(a)(b)?\\1",
+    "^[^a]*$",
+    "日",
+    "\\s",
+    "5$",
+    "^-?\\d+(\\.\\d+)?$",
+    "null|true",
+    "a{1,2}b?",
+    "\\/",
+    "(?<=a)b",
+    "x{99999999}",
+    "\\x61",
+    "(?i)a",
+    "[\\d-a]",
 ];

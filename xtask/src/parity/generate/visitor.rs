@@ -49,8 +49,11 @@ fn record(dice: &mut Dice, config: &Value) -> Value {
     }
     fields.insert("bucketing".to_owned(), Value::Object(bucketing));
     if dice.chance(70) {
-        let held: Vec<Value> =
-            list(config, "segments").iter().filter(|_| dice.chance(50)).filter_map(|one| one.get("id").cloned()).collect();
+        let held: Vec<Value> = list(config, "segments")
+            .iter()
+            .filter(|_| dice.chance(50))
+            .filter_map(|one| one.get("id").cloned())
+            .collect();
         let mut segments = Map::new();
         segments.insert("customSegments".to_owned(), Value::Array(held));
         for name in ["country", "browser", "source"] {
@@ -61,8 +64,11 @@ fn record(dice: &mut Dice, config: &Value) -> Value {
         fields.insert("segments".to_owned(), Value::Object(segments));
     }
     if dice.chance(40) {
-        let active: Vec<Value> =
-            list(config, "locations").iter().filter(|_| dice.chance(50)).filter_map(|one| one.get("key").cloned()).collect();
+        let active: Vec<Value> = list(config, "locations")
+            .iter()
+            .filter(|_| dice.chance(50))
+            .filter_map(|one| one.get("key").cloned())
+            .collect();
         fields.insert("locations".to_owned(), Value::Array(active));
     }
     Value::Object(fields)
@@ -72,11 +78,16 @@ fn stored_variation(dice: &mut Dice, experience: &Value) -> Value {
     if dice.chance(15) {
         return json!("900900");
     }
-    let ids: Vec<Value> = list(experience, "variations").iter().filter_map(|one| one.get("id").cloned()).collect();
+    let ids: Vec<Value> =
+        list(experience, "variations").iter().filter_map(|one| one.get("id").cloned()).collect();
     let stored = dice.pick(&ids);
     match (dice.chance(10), stored.as_str().map(str::parse::<u32>)) {
         // Other stores hold ids as numbers; only spellings that survive the round trip are the same id.
-        (true, Some(Ok(number))) if stored.as_str() == Some(number.to_string().as_str()) && number != 0 => json!(number),
+        (true, Some(Ok(number)))
+            if stored.as_str() == Some(number.to_string().as_str()) && number != 0 =>
+        {
+            json!(number)
+        }
         _ if stored.is_null() => json!("1"),
         _ => stored,
     }

@@ -1,4 +1,4 @@
-//! The Rust side of a comparison: `convertctl evaluate`, so that the command line is compared, too.
+//! The Rust side through `convertctl evaluate`, so that the command line is compared, too.
 
 use std::{
     fs,
@@ -10,16 +10,16 @@ use std::{
 
 use serde_json::Value;
 
-use super::referee::{project_root, run, target_directory};
+use crate::parity::referee::{project_root, run, target_directory};
 
 /// A built command line and a place for the config of the moment.
 #[derive(Debug)]
-pub(crate) struct RustSide {
+pub(crate) struct Program {
     program: PathBuf,
     config: PathBuf,
 }
 
-impl RustSide {
+impl Program {
     /// Uses the command line at `program`, or builds it optimised.
     ///
     /// # Errors
@@ -38,7 +38,12 @@ impl RustSide {
     ///
     /// # Errors
     /// Carries what the command line wrote to its error stream when it fails.
-    pub(crate) fn evaluate(&self, config: &Value, environment: Option<&str>, visitors: &[Value]) -> Result<Vec<Value>, String> {
+    pub(crate) fn evaluate(
+        &self,
+        config: &Value,
+        environment: Option<&str>,
+        visitors: &[Value],
+    ) -> Result<Vec<Value>, String> {
         fs::write(&self.config, config.to_string()).map_err(|error| error.to_string())?;
         let mut command = Command::new(&self.program);
         command.arg("evaluate").arg("--config").arg(&self.config);
@@ -48,7 +53,8 @@ impl RustSide {
         let requests: String = visitors.iter().map(|visitor| format!("{visitor}\n")).collect();
         let answered = pipe(&mut command, requests)?;
         let answers: Result<Vec<Value>, _> = answered.lines().map(serde_json::from_str).collect();
-        let answers = answers.map_err(|error| format!("convertctl answered {answered:?}: {error}"))?;
+        let answers =
+            answers.map_err(|error| format!("convertctl answered {answered:?}: {error}"))?;
         if answers.len() == visitors.len() {
             Ok(answers)
         } else {
@@ -57,7 +63,7 @@ impl RustSide {
     }
 }
 
-impl Drop for RustSide {
+impl Drop for Program {
     fn drop(&mut self) {
         // The file may never have been written.
         let _ = fs::remove_file(&self.config);
@@ -66,7 +72,9 @@ impl Drop for RustSide {
 
 fn build() -> Result<PathBuf, String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    run(Command::new(cargo).args(["build", "--quiet", "--release", "--package", "convert-cli"]).current_dir(project_root()))?;
+    run(Command::new(cargo)
+        .args(["build", "--quiet", "--release", "--package", "convert-cli"])
+        .current_dir(project_root()))?;
     Ok(target_directory().join("release/convertctl"))
 }
 
@@ -86,5 +94,9 @@ fn pipe(command: &mut Command, input: String) -> Result<String, String> {
         written.map_err(|error| error.to_string())?;
         return String::from_utf8(output.stdout).map_err(|error| error.to_string());
     }
-    Err(format!("{command:?} ended with {}: {}", output.status, String::from_utf8_lossy(&output.stderr)))
+    Err(format!(
+        "{command:?} ended with {}: {}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    ))
 }
