@@ -97,7 +97,16 @@ fn deeper(value: &Value, depth: usize) -> Vec<Value> {
 }
 
 // Without these a config or an experience is refused, which would hide what is looked for.
-const KEPT: &[&str] = &["account_id", "project", "id", "key", "settings", "visitor_id"];
+const KEPT: &[&str] = &[
+    "account_id",
+    "project",
+    "id",
+    "key",
+    "settings",
+    "matching_options",
+    "audiences",
+    "visitor_id",
+];
 
 #[cfg(test)]
 mod tests {

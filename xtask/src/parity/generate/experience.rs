@@ -57,7 +57,8 @@ pub(crate) fn experience(
     environment(dice, &mut fields);
     locations(dice, &mut fields, words, targets);
     audiences(dice, &mut fields, targets);
-    if dice.chance(3) {
+    // The referee finds every experience without a key by the same text, so there is one at most.
+    if index == 0 && dice.chance(10) {
         fields.insert("key".to_owned(), Value::Null);
     }
     Value::Object(fields)

@@ -16,14 +16,18 @@ pub(crate) fn evaluate(
     environment: Option<&str>,
     visitors: &[Value],
 ) -> Result<Vec<Value>, String> {
-    let text = config.to_string();
-    visitors.iter().map(|visitor| judge(&text, environment, visitor)).collect()
+    let mut config =
+        SdkConfig::from_json(&config.to_string()).map_err(|error| error.to_string())?;
+    if let Some(environment) = environment {
+        config = config.environment(environment);
+    }
+    visitors.iter().map(|visitor| judge(&config, visitor)).collect()
 }
 
 /// Decides for one visitor of whom nothing is known but the record of the request.
-fn judge(config: &str, environment: Option<&str>, request: &Value) -> Result<Value, String> {
+fn judge(config: &SdkConfig, request: &Value) -> Result<Value, String> {
     let decided_alone = {
-        let core = core(config, environment)?;
+        let core = core(config)?;
         let context = context(&core, request)?;
         let unstored = RunOptions::new().storage(false);
         let snapshot = core.current_config();
@@ -31,7 +35,7 @@ fn judge(config: &str, environment: Option<&str>, request: &Value) -> Result<Val
         let results = names.filter_map(|name| context.run_experience_with(name, &unstored));
         results.map(|result| described(&result)).collect::<Vec<_>>()
     };
-    let core = core(config, environment)?;
+    let core = core(config)?;
     let context = context(&core, request)?;
     let results = context.run_experiences();
     let features: Vec<Value> =
@@ -43,12 +47,9 @@ fn judge(config: &str, environment: Option<&str>, request: &Value) -> Result<Val
     }))
 }
 
-fn core(config: &str, environment: Option<&str>) -> Result<Core, String> {
-    let mut config = SdkConfig::from_json(config).map_err(|error| error.to_string())?;
-    if let Some(environment) = environment {
-        config = config.environment(environment);
-    }
-    Core::initialize(config).map_err(|error| error.to_string())
+/// Starts the SDK afresh, so that no visitor is remembered.
+fn core(config: &SdkConfig) -> Result<Core, String> {
+    Core::initialize(config.clone()).map_err(|error| error.to_string())
 }
 
 fn context(core: &Core, request: &Value) -> Result<Context, String> {
