@@ -28,14 +28,67 @@ pub const fn murmur3_32(b: &[u8], seed: u32) -> u32 {
     h ^= h >> 16;
     h
 }
-#[derive(Debug, Clone)]
-pub struct BucketHasher(String);
+#[derive(Debug, Clone, Copy)]
+pub struct BucketHasher {
+    h: u32,
+    carry: u32,
+    n: usize,
+    len: usize,
+}
+pub const HASH_SEED: u32 = 9999;
+const fn mix(h: u32, k: u32) -> u32 {
+    let k = k.wrapping_mul(0xcc9e2d51).rotate_left(15).wrapping_mul(0x1b873593);
+    (h ^ k).rotate_left(13).wrapping_mul(5).wrapping_add(0xe6546b64)
+}
 impl BucketHasher {
+    pub fn bucket_values<V: AsRef<str>>(&self, v: &[V], out: &mut [u16]) {
+        for (v, o) in v.iter().zip(out) {
+            *o = self.bucket_value(v.as_ref());
+        }
+    }
     pub fn new(e: &str) -> Self {
-        Self(e.into())
+        let b = e.as_bytes();
+        let mut h = 9999;
+        let mut c = b.chunks_exact(4);
+        for w in &mut c {
+            h = mix(h, u32::from_le_bytes([w[0], w[1], w[2], w[3]]));
+        }
+        let mut carry = 0;
+        for (i, x) in c.remainder().iter().enumerate() {
+            carry |= (*x as u32) << (8 * i);
+        }
+        Self { h, carry, n: c.remainder().len(), len: b.len() }
     }
     pub fn hash(&self, v: &str) -> u32 {
-        murmur3_32(format!("{}{}", self.0, v).as_bytes(), 9999)
+        let b = v.as_bytes();
+        let mut h = self.h;
+        let mut buf = self.carry as u64;
+        let mut n = self.n;
+        let mut c = b.chunks_exact(4);
+        for w in &mut c {
+            buf |= (u32::from_le_bytes([w[0], w[1], w[2], w[3]]) as u64) << (8 * n);
+            h = mix(h, buf as u32);
+            buf >>= 32;
+        }
+        for x in c.remainder() {
+            buf |= (*x as u64) << (8 * n);
+            n += 1;
+            if n == 4 {
+                h = mix(h, buf as u32);
+                buf >>= 32;
+                n = 0;
+            }
+        }
+        if n > 0 {
+            let k = (buf as u32).wrapping_mul(0xcc9e2d51).rotate_left(15).wrapping_mul(0x1b873593);
+            h ^= k;
+        }
+        h ^= (b.len() + self.len) as u32;
+        h ^= h >> 16;
+        h = h.wrapping_mul(0x85ebca6b);
+        h ^= h >> 13;
+        h = h.wrapping_mul(0xc2b2ae35);
+        h ^ (h >> 16)
     }
     pub fn bucket_value(&self, v: &str) -> u16 {
         ((self.hash(v) as u64 * 10000) >> 32) as u16

@@ -45,7 +45,7 @@ pub trait Transport: Send + Sync {
     /// Fetches the serving config.
     ///
     /// Called by the thread that initialises the SDK, then by its refresh worker, and for a
-    /// preview by the thread that asks for it; never by two threads for the same purpose at once.
+    /// preview by the thread that asks for it: calls may overlap.
     ///
     /// # Errors
     ///

@@ -4,6 +4,16 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// The requests a server received, in order; clones share the record.
+///
+/// # Example
+///
+/// ```
+/// use test_support::{LoopbackServer, Reply};
+///
+/// let server = LoopbackServer::start([Reply::json("{}")]);
+/// assert!(server.ledger().is_empty());
+/// assert_eq!(server.ledger().requests(), []);
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Ledger(Arc<(Mutex<Vec<RecordedRequest>>, Condvar)>);
 
@@ -62,9 +72,6 @@ pub struct RecordedRequest {
 impl RecordedRequest {
     /// Gives the first header of a name, in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 }

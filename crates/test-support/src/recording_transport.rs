@@ -116,9 +116,9 @@ impl Transport for RecordingTransport {
                 ConfigBody::new(bytes).with_validators(Validators::new(etag.as_deref(), None)),
             )),
             Some(ConfigAnswer::NotModified) => Ok(ConfigResponse::NotModified),
-            Some(ConfigAnswer::Status(status)) => Err(request
-                .error(TransportErrorKind::Status)
-                .with_status(status)),
+            Some(ConfigAnswer::Status(status)) => {
+                Err(request.error(TransportErrorKind::Status).with_status(status))
+            }
             Some(ConfigAnswer::Failure(kind)) => Err(request.error(kind)),
             None => Err(request.error(TransportErrorKind::Network)),
         }
@@ -144,7 +144,7 @@ impl Transport for RecordingTransport {
     }
 }
 
-/// A scripted answer to a config request.
+/// A scripted answer to a config request; see [`RecordingTransport`] for an example.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ConfigAnswer {
@@ -166,14 +166,25 @@ pub enum ConfigAnswer {
 impl ConfigAnswer {
     /// Creates a config without an `ETag`.
     pub fn body(bytes: impl Into<Vec<u8>>) -> Self {
-        Self::Body {
-            bytes: bytes.into(),
-            etag: None,
-        }
+        Self::Body { bytes: bytes.into(), etag: None }
     }
 }
 
 /// A scripted answer to a batch.
+///
+/// # Example
+///
+/// ```
+/// use convert_transport::{BatchRequest, BatchResponse, SdkKey, Transport};
+/// use test_support::{BatchAnswer, RecordingTransport};
+///
+/// let transport = RecordingTransport::default();
+/// transport.script_batches([BatchAnswer::Response(BatchResponse::new(503))]);
+/// let request = BatchRequest::new(SdkKey::parse("10012345/10067890")?, "10067890", *b"{}");
+/// assert!(transport.send_batch(&request)?.is_retryable());
+/// assert_eq!(transport.batch_requests()[0].body(), b"{}");
+/// # Ok::<(), convert_transport::TransportError>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum BatchAnswer {
@@ -195,9 +206,5 @@ struct State {
 
 /// Takes the next answer; the last one stays.
 fn next<T: Clone>(script: &mut VecDeque<T>) -> Option<T> {
-    if script.len() > 1 {
-        script.pop_front()
-    } else {
-        script.front().cloned()
-    }
+    if script.len() > 1 { script.pop_front() } else { script.front().cloned() }
 }

@@ -10,6 +10,15 @@ use crate::reply::Reply;
 /// a request: they are taken when one has been read, on a connection with a valid certificate.
 /// Before a step about a connection the server closes the connection it has, so that the client
 /// must make a new one.
+///
+/// # Example
+///
+/// ```
+/// use test_support::{Reply, Step};
+///
+/// assert!(Step::WrongName.is_about_connection());
+/// assert!(!Step::from(Reply::json("{}")).is_about_connection());
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Step {

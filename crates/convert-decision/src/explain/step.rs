@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use convert_bucketing::BucketRange;
 use convert_config::rule::Element;
 use convert_config::{Experience, Identified, Value, ValueRef, Variation};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
@@ -87,18 +88,25 @@ impl Step {
         }
     }
 
-    /// The choice by hash: the bucket and the ranges it was looked up in.
-    pub(crate) fn bucketing(experience: &Experience, bucket_value: u16) -> Self {
+    /// The choice by hash: the bucket, the ranges it was looked up in, and the arm found.
+    pub(crate) fn bucketing(
+        experience: &Experience,
+        visitor_id: &str,
+        chosen: Option<&Variation>,
+    ) -> Self {
         let buckets = experience.buckets();
-        let range = |(range, arm): (convert_bucketing::BucketRange, usize)| {
-            let arm = experience.variations().get(arm).and_then(|arm| arm.key().or(arm.id()));
-            format!("{} [{}, {})", arm.unwrap_or_default(), range.start(), range.end())
+        let name = |arm: &Variation| arm.key().or(arm.id()).unwrap_or_default().to_owned();
+        let range = |(range, arm): (BucketRange, usize)| {
+            let arm = experience.variations().get(arm).map(name).unwrap_or_default();
+            format!("{arm} [{}, {})", range.start(), range.end())
         };
         let ranges: Vec<String> = buckets.ranges().map(range).collect();
         Step::new("bucketing")
-            .detail("bucket", i64::from(bucket_value))
+            .detail("hash", buckets.hasher().hash(visitor_id))
+            .detail("bucket", buckets.bucket_value(visitor_id))
             .detail("layout", buckets.layout().to_string())
             .detail("ranges", ranges)
+            .detail("falls on", chosen.map(name))
     }
 
     pub(crate) fn kept(mut self, name: &'static str, value: Value<'static>) -> Self {
