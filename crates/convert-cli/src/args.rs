@@ -10,7 +10,7 @@ use crate::{assign, evaluate, explain, json, simulate, validate};
 /// A CONFIG is a file with the JSON that the service serves, `-` for standard input, or `demo` for
 /// an embedded demo project. Nothing leaves the machine and nothing is tracked.
 #[derive(Debug, Parser)]
-#[command(name = "convertctl", version, propagate_version = true, max_term_width = 100)]
+#[command(name = "convertctl", version, max_term_width = 100)]
 #[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage (validate: diagnostics).
 
 Examples:

@@ -13,6 +13,7 @@ use rayon::prelude::*;
 pub(crate) struct Lines<R> {
     input: BufReader<R>,
     chunk: Chunk,
+    most: usize,
     read: u64,
 }
 
@@ -41,7 +42,12 @@ impl<R: Read> Lines<R> {
     /// Reads from `input`.
     pub(crate) fn new(input: R) -> Self {
         let input = BufReader::with_capacity(INPUT_BUFFER, input);
-        Lines { input, chunk: Chunk::default(), read: 0 }
+        Lines { input, chunk: Chunk::default(), most: CHUNK_LINES, read: 0 }
+    }
+
+    /// Limits the lines of a chunk, for answers that take much room. Defaults to 16,384.
+    pub(crate) fn at_most(self, lines: usize) -> Self {
+        Lines { most: lines.clamp(1, CHUNK_LINES), ..self }
     }
 
     /// Returns how many lines have been read, empty ones included.
@@ -57,7 +63,7 @@ impl<R: Read> Lines<R> {
     pub(crate) fn next_chunk(&mut self) -> io::Result<Option<&Chunk>> {
         self.chunk.bytes.clear();
         self.chunk.spans.clear();
-        while self.chunk.has_room() {
+        while self.chunk.spans.len() < self.most && self.chunk.bytes.len() < CHUNK_BYTES {
             let waits = !self.input.buffer().contains(&b'\n');
             if (waits && !self.chunk.spans.is_empty()) || !self.read_line()? {
                 break;
@@ -110,16 +116,14 @@ impl Chunk {
         answer: impl Fn(&mut dyn Iterator<Item = Line<'_>>) -> T + Sync,
     ) -> Vec<T> {
         let of_group = |group: &[Span]| answer(&mut group.iter().map(|span| self.line(span)));
-        self.spans.par_chunks(GROUP).map(of_group).collect()
+        // A few groups for each core even out their lengths.
+        let group = self.spans.len() / (4 * rayon::current_num_threads());
+        self.spans.par_chunks(group.clamp(1, LARGEST_GROUP)).map(of_group).collect()
     }
 
     fn line(&self, span: &Span) -> Line<'_> {
         let bytes = span.place.clone().and_then(|place| self.bytes.get(place));
         Line { number: span.number, bytes }
-    }
-
-    fn has_room(&self) -> bool {
-        self.spans.len() < CHUNK_LINES && self.bytes.len() < CHUNK_BYTES
     }
 }
 
@@ -151,8 +155,8 @@ impl<'b> Line<'b> {
 const INPUT_BUFFER: usize = 1024 * 1024;
 const CHUNK_BYTES: usize = 4 * 1024 * 1024;
 const CHUNK_LINES: usize = 16 * 1024;
-/// Lines that one core answers before it looks for more.
-const GROUP: usize = 64;
+/// The most lines that one core answers before it looks for more.
+const LARGEST_GROUP: usize = 64;
 /// The longest line that is answered, in bytes.
 const LONGEST_LINE: usize = 16 * 1024 * 1024;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -209,6 +213,13 @@ mod tests {
         for (number, text) in all(input.as_bytes()) {
             assert_eq!(text.unwrap(), number.to_string());
         }
+    }
+
+    #[test]
+    fn chunks_can_be_kept_small() {
+        let mut lines = Lines::new(&b"a\nb\nc\n"[..]).at_most(2);
+        let sizes = std::iter::from_fn(|| lines.next_chunk().unwrap().map(|one| one.spans.len()));
+        assert_eq!(sizes.collect::<Vec<_>>(), [2, 1]);
     }
 
     #[test]

@@ -88,9 +88,10 @@ pub(crate) fn bar(share: f64, cells: usize) -> String {
     bar
 }
 
-/// Returns how many columns the terminal has; 80 where the output is none.
+/// Returns how many columns the terminal has; 80 where standard output is none.
 pub(crate) fn terminal_width() -> usize {
-    terminal_size::terminal_size().map_or(DEFAULT_WIDTH, |(width, _)| usize::from(width.0))
+    terminal_size::terminal_size_of(io::stdout())
+        .map_or(DEFAULT_WIDTH, |(width, _)| usize::from(width.0))
 }
 
 fn width(text: &str) -> usize {

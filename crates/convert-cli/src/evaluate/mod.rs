@@ -56,7 +56,8 @@ struct Answers {
 pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, Failure> {
     arguments.config.leaves_input_for("requests")?;
     let core = arguments.config.core(arguments.environment.as_deref())?;
-    let mut lines = Lines::new(io::stdin().lock());
+    let experiences = core.current_config().experiences().len();
+    let mut lines = Lines::new(io::stdin().lock()).at_most(HELD_DECISIONS / (experiences + 1));
     let mut progress = Progress::new();
     let mut faults = 0;
     loop {
@@ -104,3 +105,6 @@ impl Answers {
         }
     }
 }
+
+/// About how many decisions are held in memory before they are written.
+const HELD_DECISIONS: usize = 200_000;
