@@ -102,8 +102,9 @@ impl Assignments {
 
 /// Returns the visitors' buckets, in order.
 fn bucket_values(experience: &Experience, visitor_ids: &[&str]) -> Vec<u16> {
-    let buckets = experience.buckets();
-    visitor_ids.iter().map(|id| buckets.bucket_value(id)).collect()
+    let mut values = vec![0; visitor_ids.len()];
+    experience.buckets().hasher().bucket_values(visitor_ids, &mut values);
+    values
 }
 
 /// Faults that are shown one by one.

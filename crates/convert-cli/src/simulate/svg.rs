@@ -8,8 +8,10 @@ use crate::simulate::report::{Report, Row};
 /// Draws the chart as an SVG document that needs nothing but itself.
 pub(super) fn draw(report: &Report) -> String {
     let rows: Vec<Row<'_>> = report.rows().collect();
-    let height = rows.iter().fold(HEAD, |height, _| height + ROW) + FOOT;
-    let (title, subtitle) = (escaped(&report.title), escaped(&report.subtitle()));
+    let verdict = wrapped(&report.verdict());
+    let height = rows.iter().fold(HEAD, |height, _| height + ROW);
+    let height = verdict.iter().fold(height + FOOT, |height, _| height + LINE);
+    let (title, subtitle) = (escaped(&shortened(&report.title)), escaped(&report.subtitle()));
     let mut svg = format!(
         r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" role="img" aria-labelledby="title summary" font-family="system-ui, -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif">
   <title id="title">{title}</title>
@@ -26,7 +28,7 @@ pub(super) fn draw(report: &Report) -> String {
         draw_row(&mut svg, row, top, colour);
         top += ROW;
     }
-    draw_foot(&mut svg, report, top);
+    draw_foot(&mut svg, report, &verdict, top);
     svg.push_str("</svg>\n");
     svg
 }
@@ -57,20 +59,42 @@ fn draw_row(svg: &mut String, row: &Row<'_>, top: u32, colour: &str) {
     );
 }
 
-fn draw_foot(svg: &mut String, report: &Report, top: u32) {
+fn draw_foot(svg: &mut String, report: &Report, verdict: &[String], top: u32) {
     let is_mismatch = report.sample_ratio.is_some_and(|found| found.is_mismatch());
     let colour = if is_mismatch { "#b3261e" } else { "#1d2733" };
-    let _ = write!(
+    let rule = top + 4;
+    let _ = writeln!(
         svg,
-        r##"  <line x1="{MARGIN}" x2="{RIGHT}" y1="{rule}" y2="{rule}" stroke="#d7dde3"/>
-  <text x="{MARGIN}" y="{first}" font-size="13" fill="{colour}">{verdict}</text>
-  <text x="{MARGIN}" y="{second}" font-size="12" fill="#5b6876">The dark marks show the shares to expect of the config.</text>
-"##,
-        rule = top + 4,
-        first = top + 28,
-        second = top + 48,
-        verdict = escaped(&report.verdict()),
+        r##"  <line x1="{MARGIN}" x2="{RIGHT}" y1="{rule}" y2="{rule}" stroke="#d7dde3"/>"##
     );
+    let mut at = top + 28;
+    for line in verdict {
+        let line = escaped(line);
+        let _ = writeln!(
+            svg,
+            r#"  <text x="{MARGIN}" y="{at}" font-size="13" fill="{colour}">{line}</text>"#
+        );
+        at += LINE;
+    }
+    let _ = writeln!(
+        svg,
+        r##"  <text x="{MARGIN}" y="{at}" font-size="12" fill="#5b6876">The dark marks show the shares to expect of the config.</text>"##
+    );
+}
+
+/// Breaks a sentence into lines that fit between the margins.
+fn wrapped(sentence: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in sentence.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + word.chars().count() < LONGEST_SENTENCE => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 /// Returns `text` with what XML gives a meaning escaped, and what it forbids replaced.
@@ -110,8 +134,10 @@ const RIGHT: u32 = WIDTH - MARGIN;
 const TRACK: f64 = 696.0;
 const HEAD: u32 = 96;
 const ROW: u32 = 56;
-const FOOT: u32 = 76;
-const LONGEST_NAME: usize = 48;
+const FOOT: u32 = 56;
+const LINE: u32 = 20;
+const LONGEST_NAME: usize = 44;
+const LONGEST_SENTENCE: usize = 96;
 /// Colours that people of every colour vision tell apart (Okabe and Ito, 2008).
 const COLOURS: [&str; 6] = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00"];
 const NOBODY: &str = "#9aa5b1";
@@ -123,6 +149,15 @@ mod tests {
     #[test]
     fn what_xml_forbids_is_not_drawn() {
         assert_eq!(escaped("a<b>&\"\u{1b}"), "a&lt;b&gt;&amp;&quot;\u{fffd}");
+    }
+
+    #[test]
+    fn long_sentences_are_broken() {
+        let words = vec!["fourteen-chars"; 13].join(" ");
+        let lines = wrapped(&words);
+        assert_eq!(lines.len(), 3);
+        assert!(lines.iter().all(|line| line.len() <= LONGEST_SENTENCE));
+        assert_eq!(lines.join(" "), words);
     }
 
     #[test]
