@@ -1,6 +1,7 @@
 //! The visitor record: what is remembered of a visitor between decisions.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 
 use convert_config::{Value, ValueRef};
@@ -286,27 +287,30 @@ impl<'de> Deserialize<'de> for VisitorRecord {
         for (name, value) in members {
             match (&*name, &value) {
                 ("bucketing", Value::Map(pairs)) => {
-                    for (experience, variation) in pairs {
-                        if variation.as_view().is_truthy() {
-                            record.assign(experience, &variation.as_view().to_text());
-                        }
-                    }
+                    let known =
+                        pairs.iter().filter(|(_, variation)| variation.as_view().is_truthy());
+                    record.bucketing = known
+                        .map(|(experience, variation)| {
+                            let variation =
+                                variation.as_view().with_text(|text| SmolStr::new(text));
+                            (SmolStr::new(experience), variation)
+                        })
+                        .collect();
+                    record.bucketing.sort_by(|(left, _), (right, _)| left.cmp(right));
                 }
                 ("locations", Value::List(items)) => {
-                    for item in items {
-                        record.enter(&item.as_view().to_text());
-                    }
+                    let texts = items
+                        .iter()
+                        .map(|item| item.as_view().with_text(|text| SmolStr::new(text)));
+                    record.locations = without_repeats(texts);
                 }
                 ("segments", Value::Map(pairs)) => {
                     let members = pairs.iter().map(|(name, value)| (name, value.as_view()));
                     record.segments = Segments::from(members.collect::<Attributes>());
                 }
                 ("goals", Value::Map(pairs)) => {
-                    for (goal, reached) in pairs {
-                        if reached.as_view().is_truthy() {
-                            record.reach(goal);
-                        }
-                    }
+                    let reached = pairs.iter().filter(|(_, reached)| reached.as_view().is_truthy());
+                    record.goals = reached.map(|(goal, _)| SmolStr::new(goal)).collect();
                 }
                 ("bucketing" | "locations" | "segments" | "goals", _) => {}
                 _ => record.others.push((SmolStr::from(name), value.into_owned())),
@@ -314,6 +318,12 @@ impl<'de> Deserialize<'de> for VisitorRecord {
         }
         Ok(record)
     }
+}
+
+/// Keeps the first of every repeated text; in linear time, since records come from outside.
+fn without_repeats(texts: impl Iterator<Item = SmolStr>) -> Vec<SmolStr> {
+    let mut seen = HashSet::new();
+    texts.filter(|text| seen.insert(text.clone())).collect()
 }
 
 /// The report segment that lists custom segments.
