@@ -69,8 +69,9 @@
 //! A hash is one pass over the bytes: two multiplications and two rotations for every four, each
 //! four waiting for the four before. The bulk call computes 32 visitors in lock step instead,
 //! in loops made for vector instructions. What it gains depends on the target: the x86-64 baseline
-//! has no instruction that multiplies 32-bit lanes, so that there the gain over a loop of single
-//! calls is small; from `-C target-cpu=x86-64-v2` on it is nearly twofold.
+//! has no instruction that multiplies 32-bit lanes, and a processor that overlaps successive
+//! single calls by itself leaves little to gain there. With `-C target-cpu=x86-64-v2` or later, a
+//! column of UUIDs was measured to take a half to two thirds of the time of single calls.
 
 #![no_std]
 
