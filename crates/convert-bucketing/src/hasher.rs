@@ -53,12 +53,7 @@ impl BucketHasher {
     pub const fn with_seed(experience_id: &str, seed: u32) -> Self {
         let bytes = experience_id.as_bytes();
         let (state, tail) = absorb(seed, bytes);
-        Self {
-            state,
-            carry: partial_word(tail),
-            carried: length(tail),
-            length: length(bytes),
-        }
+        Self { state, carry: partial_word(tail), carried: length(tail), length: length(bytes) }
     }
 
     /// Hashes the experience id followed by a visitor id.
@@ -201,10 +196,7 @@ pub fn bucket_value(experience_id: &str, visitor_id: &str) -> u16 {
 /// assert_eq!(value_from_hash(u32::MAX), 9_999);
 /// ```
 #[inline]
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the shifted product is below 10,000"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "the shifted product is below 10,000")]
 pub const fn value_from_hash(hash: u32) -> u16 {
     ((hash as u64 * BUCKETS as u64) >> 32) as u16
 }

@@ -85,24 +85,7 @@ fn read_four_words(ids: &[&[u8]; LANES], at: usize) -> [[u32; LANES]; 4] {
     let [a, b, c, d] = &mut rows;
     for ((((id, a), b), c), d) in ids.iter().zip(a).zip(b).zip(c).zip(d) {
         if let Some(bytes) = id.get(at..).and_then(<[u8]>::first_chunk) {
-            let [
-                a0,
-                a1,
-                a2,
-                a3,
-                b0,
-                b1,
-                b2,
-                b3,
-                c0,
-                c1,
-                c2,
-                c3,
-                d0,
-                d1,
-                d2,
-                d3,
-            ] = *bytes;
+            let [a0, a1, a2, a3, b0, b1, b2, b3, c0, c1, c2, c3, d0, d1, d2, d3] = *bytes;
             *a = u32::from_le_bytes([a0, a1, a2, a3]);
             *b = u32::from_le_bytes([b0, b1, b2, b3]);
             *c = u32::from_le_bytes([c0, c1, c2, c3]);

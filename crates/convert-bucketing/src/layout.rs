@@ -103,11 +103,7 @@ pub fn anchored_ranges(arms: &[Arm]) -> impl ExactSizeIterator<Item = BucketRang
     let mut sum = 0.0;
     arms.iter().map(move |arm| {
         let anchor = sum / total * f64::from(BUCKETS);
-        let width = if arm.active {
-            arm.weight * HUNDREDTHS
-        } else {
-            0.0
-        };
+        let width = if arm.active { arm.weight * HUNDREDTHS } else { 0.0 };
         sum += arm.weight;
         BucketRange::new(anchor, anchor + width)
     })

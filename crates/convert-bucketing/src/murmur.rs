@@ -50,10 +50,7 @@ pub(crate) fn tail_word(id: &[u8], left: usize) -> u32 {
 /// Mixes one whole word into the state.
 #[inline]
 pub(crate) const fn mix(state: u32, word: u32) -> u32 {
-    (state ^ scramble(word))
-        .rotate_left(13)
-        .wrapping_mul(5)
-        .wrapping_add(0xe654_6b64)
+    (state ^ scramble(word)).rotate_left(13).wrapping_mul(5).wrapping_add(0xe654_6b64)
 }
 
 /// Ends a hash: the bytes that filled no word (zero if there are none, which changes nothing), the
@@ -68,19 +65,14 @@ pub(crate) const fn finish(state: u32, tail: u32, length: u32) -> u32 {
 
 /// The length as the algorithm mixes it in.
 #[inline]
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the algorithm takes the length modulo 2³²"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "the algorithm takes the length modulo 2³²")]
 pub(crate) const fn length(bytes: &[u8]) -> u32 {
     bytes.len() as u32
 }
 
 #[inline]
 const fn scramble(word: u32) -> u32 {
-    word.wrapping_mul(0xcc9e_2d51)
-        .rotate_left(15)
-        .wrapping_mul(0x1b87_3593)
+    word.wrapping_mul(0xcc9e_2d51).rotate_left(15).wrapping_mul(0x1b87_3593)
 }
 
 /// Bytes in a word of the hash.

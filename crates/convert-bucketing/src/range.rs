@@ -37,10 +37,7 @@ impl BucketRange {
             return Self::default();
         }
         let start = values_below(start);
-        Self {
-            start,
-            end: values_below(end).max(start),
-        }
+        Self { start, end: values_below(end).max(start) }
     }
 
     /// The lowest value in the range, 0 to 10,000; equal to [`end`](Self::end) if it is empty.

@@ -1,9 +1,6 @@
 //! The golden vectors of the SDK family: hashes, and the arm each visitor belongs to.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a malformed vector must fail the test, helpers included"
-)]
+#![expect(clippy::unwrap_used, reason = "a malformed vector must fail the test, helpers included")]
 
 use std::path::{Path, PathBuf};
 
@@ -31,16 +28,8 @@ fn hashes_match_the_golden_vectors() {
         let seed = u32::try_from(case["seed"].as_u64().unwrap()).unwrap();
         let expected = u32::try_from(case["expected"].as_u64().unwrap()).unwrap();
         assert_eq!(murmur3_32(input.as_bytes(), seed), expected, "{case}");
-        assert_eq!(
-            BucketHasher::with_seed(input, seed).hash(""),
-            expected,
-            "{case}"
-        );
-        assert_eq!(
-            BucketHasher::with_seed("", seed).hash(input),
-            expected,
-            "{case}"
-        );
+        assert_eq!(BucketHasher::with_seed(input, seed).hash(""), expected, "{case}");
+        assert_eq!(BucketHasher::with_seed("", seed).hash(input), expected, "{case}");
     }
 }
 
@@ -88,9 +77,7 @@ fn packed_arm(variations: &[Value], value: u16) -> Option<&str> {
 }
 
 fn allocation(variation: &Value) -> f64 {
-    variation
-        .get("traffic_allocation")
-        .map_or(100.0, |value| value.as_f64().unwrap())
+    variation.get("traffic_allocation").map_or(100.0, |value| value.as_f64().unwrap())
 }
 
 fn is_running(variation: &Value) -> bool {

@@ -42,11 +42,7 @@ fn every_split_of_a_text_hashes_alike() {
     for (at, _) in text.char_indices().chain([(text.len(), ' ')]) {
         let (experience_id, visitor_id) = text.split_at(at);
         let hash = BucketHasher::new(experience_id).hash(visitor_id);
-        assert_eq!(
-            hash,
-            murmur3_32(text.as_bytes(), HASH_SEED),
-            "split at {at}"
-        );
+        assert_eq!(hash, murmur3_32(text.as_bytes(), HASH_SEED), "split at {at}");
     }
 }
 
@@ -67,20 +63,11 @@ fn the_bulk_call_fills_the_shorter_slice_and_leaves_the_rest() {
 
     let mut fewer = [u16::MAX; 50];
     assert_eq!(hasher.bucket_values(&ids, &mut fewer), 50);
-    assert!(
-        fewer
-            .iter()
-            .zip(&ids)
-            .all(|(value, id)| *value == hasher.bucket_value(id))
-    );
+    assert!(fewer.iter().zip(&ids).all(|(value, id)| *value == hasher.bucket_value(id)));
 
     let mut more = [u16::MAX; 120];
     assert_eq!(hasher.bucket_values(&ids, &mut more), 100);
-    assert!(
-        more.iter()
-            .zip(&ids)
-            .all(|(value, id)| *value == hasher.bucket_value(id))
-    );
+    assert!(more.iter().zip(&ids).all(|(value, id)| *value == hasher.bucket_value(id)));
     assert!(more[100..].iter().all(|value| *value == u16::MAX));
 
     assert_eq!(hasher.bucket_values::<&str>(&[], &mut more), 0);
@@ -96,10 +83,7 @@ fn the_value_is_that_of_the_formula_at_the_edges_and_between() {
             let hash = u32::try_from(hash).unwrap();
             assert_eq!(value_from_hash(hash), formula(hash), "hash {hash}");
         }
-        assert_eq!(
-            u64::from(value_from_hash(u32::try_from(first).unwrap())),
-            value
-        );
+        assert_eq!(u64::from(value_from_hash(u32::try_from(first).unwrap())), value);
     }
     for hash in (0..=u32::MAX).step_by(1_009).chain([u32::MAX]) {
         assert_eq!(value_from_hash(hash), formula(hash), "hash {hash}");
@@ -108,24 +92,14 @@ fn the_value_is_that_of_the_formula_at_the_edges_and_between() {
 
 fn check_bulk(experience_id: &str, visitor_ids: &[String]) {
     let hasher = BucketHasher::new(experience_id);
-    let expected: Vec<u16> = visitor_ids
-        .iter()
-        .map(|id| hasher.bucket_value(id))
-        .collect();
+    let expected: Vec<u16> = visitor_ids.iter().map(|id| hasher.bucket_value(id)).collect();
     let mut values = vec![u16::MAX; visitor_ids.len()];
-    assert_eq!(
-        hasher.bucket_values(visitor_ids, &mut values),
-        visitor_ids.len()
-    );
+    assert_eq!(hasher.bucket_values(visitor_ids, &mut values), visitor_ids.len());
     assert_eq!(values, expected, "{experience_id:?} {visitor_ids:?}");
 }
 
 /// The family's formula, word for word.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "it truncates"
-)]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it truncates")]
 fn formula(hash: u32) -> u16 {
     (f64::from(hash) / 4_294_967_296.0 * 10_000.0) as u16
 }
@@ -142,10 +116,7 @@ fn byte_by_byte(bytes: &[u8], seed: u32) -> u32 {
         word |= u32::from(*byte) << (8 * (index % 4));
         if index % 4 == 3 {
             hash ^= scrambled(word);
-            hash = hash
-                .rotate_left(13)
-                .wrapping_mul(5)
-                .wrapping_add(0xe654_6b64);
+            hash = hash.rotate_left(13).wrapping_mul(5).wrapping_add(0xe654_6b64);
             word = 0;
         }
     }

@@ -120,21 +120,13 @@ fn an_allocation_that_is_no_number_ends_the_packed_layout() {
 #[test]
 fn anchored_arms_without_weight_give_no_ranges() {
     for weight in [0.0, -1.0, f64::NAN, f64::NEG_INFINITY] {
-        assert_eq!(
-            anchored_ranges(&[Arm::new(weight, true)]).len(),
-            0,
-            "weight {weight}"
-        );
+        assert_eq!(anchored_ranges(&[Arm::new(weight, true)]).len(), 0, "weight {weight}");
     }
 }
 
 #[test]
 fn a_stopped_arm_keeps_its_slot() {
-    let all = [
-        Arm::new(10.0, true),
-        Arm::new(80.0, true),
-        Arm::new(10.0, true),
-    ];
+    let all = [Arm::new(10.0, true), Arm::new(80.0, true), Arm::new(10.0, true)];
     let stopped = [all[0], Arm::new(80.0, false), all[2]];
     let all: Vec<BucketRange> = anchored_ranges(&all).collect();
     let stopped: Vec<BucketRange> = anchored_ranges(&stopped).collect();
@@ -169,19 +161,13 @@ fn check_packed(allocations: &[f64]) {
     assert_eq!(ranges.len(), allocations.len());
     for value in 0..BUCKETS {
         let expected = packed_reference(allocations, value);
-        assert_eq!(
-            select(&ranges, value),
-            expected,
-            "{allocations:?}, value {value}"
-        );
+        assert_eq!(select(&ranges, value), expected, "{allocations:?}, value {value}");
     }
 }
 
 fn check_anchored(arms: &[(f64, bool)]) {
-    let prepared: Vec<Arm> = arms
-        .iter()
-        .map(|(weight, active)| Arm::new(*weight, *active))
-        .collect();
+    let prepared: Vec<Arm> =
+        arms.iter().map(|(weight, active)| Arm::new(*weight, *active)).collect();
     let ranges: Vec<BucketRange> = anchored_ranges(&prepared).collect();
     for value in 0..BUCKETS {
         let expected = anchored_reference(arms, value);
