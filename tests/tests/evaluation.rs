@@ -1,5 +1,13 @@
 //! Decisions through the facade: records, segments, locations, providers, time, explanations.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::needless_pass_by_value,
+    reason = "a test that meets the unexpected should stop at once"
+)]
+
 use convert_sdk::{
     Answer, AttributeProvider, Context, Core, Entity, EntityKind, Identified as _, Moment, Reason,
     RunOptions, SdkConfig, Source, VisitorRecord, WallClock, attributes,

@@ -1,5 +1,13 @@
 //! Ways of writing one config that decide alike.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::needless_pass_by_value,
+    reason = "a test that meets the unexpected should stop at once"
+)]
+
 use convert_sdk::{ProjectConfig, Value};
 use convert_tests::generate::{Answers, Case, Json, Shape, case, load, member_mut, text_of};
 use proptest::prelude::*;

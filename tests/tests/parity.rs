@@ -1,5 +1,13 @@
 //! One test for every line of PARITY.md.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::needless_pass_by_value,
+    reason = "a test that meets the unexpected should stop at once"
+)]
+
 use convert_sdk::{
     Attributes, Context, Core, Preview, ProjectConfig, RunOptions, SdkConfig, Value as Attribute,
     attributes,
