@@ -2,6 +2,7 @@
 
 mod bench;
 mod ci;
+mod parity;
 mod process;
 mod suite;
 mod task;
@@ -67,6 +68,12 @@ const TASKS: &[Task] = &[
         about: "Check the invariants and the house style",
         build: Build::Debug,
         run: tidy::run,
+    },
+    Task {
+        name: "parity",
+        about: "Compare random cases with the published SDKs (--cases, --seed)",
+        build: Build::Debug,
+        run: parity::run,
     },
     Task {
         name: "bench",

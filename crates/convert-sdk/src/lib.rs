@@ -58,6 +58,7 @@ pub use convert_config::{
     Audience, Buckets, Catalog, Change, Diagnostic, EntityCounts, Experience, Feature,
     FeatureChange, Goal, Identified, InvalidConfigError, Layout, Location, LocationGate,
     ProjectConfig, Segment, Severity, Value, ValueError, ValueRef, VariableKind, Variation,
+    repair_json,
 };
 pub use convert_core::{
     Context, Core, Entity, EntityKind, Error, ExperienceResult, FeatureResult,

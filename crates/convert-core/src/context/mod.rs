@@ -252,6 +252,8 @@ impl Context {
         let evaluation = Evaluation::new(&self.config, &self.visitor_id)
             .facts(facts)
             .location(Facts::new(options.location.unwrap_or(&self.location)))
+            .remembers(self.keeps_traces(options.storage))
+            .experience_keys(options.experience_keys)
             .environment(options.environment.or(self.shared.environment.as_deref()))
             .force_variation(options.force_variation)
             .ignore_location(options.ignore_location)

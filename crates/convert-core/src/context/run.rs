@@ -75,11 +75,8 @@ impl Context {
         let mut pass = Pass::new(self, record.as_deref(), options);
         let evaluation = pass.evaluation;
         for carrier in evaluation.carriers_of(feature) {
-            let enables = options.includes(carrier.key())
-                && pass
-                    .decide(carrier)
-                    .is_some_and(|decision| evaluation.feature_in(feature, decision).is_some());
-            if enables {
+            let decision = pass.decide(carrier);
+            if decision.is_some_and(|one| evaluation.feature_in(feature, one).is_some()) {
                 break;
             }
         }
@@ -138,9 +135,7 @@ impl Context {
         let mut pass = Pass::new(self, record.as_deref(), options);
         let evaluation = pass.evaluation;
         for carrier in evaluation.carriers_of(feature) {
-            if options.includes(carrier.key()) {
-                pass.decide(carrier);
-            }
+            pass.decide(carrier);
         }
         let decided = pass.into_decisions().into_iter();
         let enabled = decided.flat_map(|one| evaluation.features_in(one));
