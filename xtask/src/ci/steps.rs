@@ -6,6 +6,8 @@ use crate::{suite, task_named, tidy};
 
 fn fmt() -> Result<Outcome, String> {
     Process::cargo(&["fmt", "--all", "--check"]).run()?;
+    // The fuzz targets are a workspace of their own.
+    Process::cargo(&["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]).run()?;
     Ok(Outcome::Passed)
 }
 
