@@ -58,7 +58,9 @@ proptest! {
         for visitor in &case.visitors {
             let mut twin = visitor.clone();
             if let Some(Value::Map(pairs)) = member_mut(&mut twin.record, "bucketing") {
-                pairs.iter_mut().for_each(|(_, arm)| as_numbers(arm));
+                for (_, arm) in pairs {
+                    as_numbers(arm);
+                }
             }
             prop_assert_eq!(Answers::of(&twin, &config), Answers::of(visitor, &config));
         }
@@ -183,11 +185,11 @@ fn check(case: &Case, text: &str) {
     }
 }
 
+/// The members of a JSON object.
+type Members = Vec<(std::borrow::Cow<'static, str>, Json)>;
+
 /// Copies a config with every object changed, but for those that are values to compare or hand on.
-fn rewrite(
-    document: &Json,
-    change: &dyn Fn(&mut Vec<(std::borrow::Cow<'static, str>, Json)>),
-) -> Json {
+fn rewrite(document: &Json, change: &dyn Fn(&mut Members)) -> Json {
     match document {
         Value::List(items) => Value::List(items.iter().map(|item| rewrite(item, change)).collect()),
         Value::Map(members) => {
@@ -242,7 +244,7 @@ fn escape_all(json: &str) -> String {
             _ if in_text && !is_escaped && c != '\\' => {
                 let mut units = [0; 2];
                 for unit in c.encode_utf16(&mut units) {
-                    escaped.push_str(&format!("\\u{unit:04x}"));
+                    escaped = format!("{escaped}\\u{unit:04x}");
                 }
             }
             _ => escaped.push(c),

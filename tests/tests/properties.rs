@@ -11,9 +11,7 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-use convert_sdk::{
-    Identified as _, Preview, ProjectConfig, RunOptions, Source, Value, VisitorRecord,
-};
+use convert_sdk::{Identified, Preview, ProjectConfig, RunOptions, Source, Value, VisitorRecord};
 use convert_tests::generate::{
     Answers, Case, Json, Shape, Visitor, anchored_arms, case, describe, describe_feature,
     experience_answer, items_mut, junk, load, object, project,
