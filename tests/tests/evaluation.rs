@@ -262,7 +262,7 @@ fn a_provider_answers_by_rule_type() {
     let rules = [
         any_of(&[country()]),
         any_of(&[cookie(true)]),
-        any_of(&[weather.clone()]),
+        any_of(std::slice::from_ref(&weather)),
         any_of(&[condition]),
         any_of(&[os]),
         any_of(&[cookie(false), country()]),

@@ -148,7 +148,7 @@ fn feature_carriers() {
     let assigned: Vec<&str> = record.assignments().map(|(experience, _)| experience).collect();
     assert_eq!(assigned, ["2"]);
     let all = visitor.run_feature_all("banner");
-    let carriers: Vec<&str> = all.iter().map(|result| result.experience_key()).collect();
+    let carriers: Vec<&str> = all.iter().map(convert_sdk::FeatureResult::experience_key).collect();
     assert_eq!(carriers, ["first", "second"]);
 }
 
