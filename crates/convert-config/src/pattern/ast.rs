@@ -83,30 +83,4 @@ impl Node {
             _ => false,
         }
     }
-
-    /// Returns how many code-unit tests and assertions the construct has when its counted
-    /// repetitions are written out.
-    pub(super) fn expanded_size(&self) -> u64 {
-        match self {
-            Self::Sequence(nodes) | Self::Choice(nodes) => nodes
-                .iter()
-                .map(Self::expanded_size)
-                .fold(1, u64::saturating_add),
-            Self::Repeat(repeat) => {
-                let copies = if repeat.max == UNBOUNDED {
-                    repeat.min.max(1)
-                } else {
-                    repeat.max
-                };
-                repeat
-                    .node
-                    .expanded_size()
-                    .saturating_mul(u64::from(copies))
-                    .saturating_add(1)
-            }
-            Self::Group { node, .. } | Self::Look { node, .. } => node.expanded_size(),
-            Self::Class(set) => 1 + set.ranges().len() as u64,
-            _ => 1,
-        }
-    }
 }
