@@ -40,7 +40,11 @@ pub(super) enum Node {
     /// A capturing group.
     Group { index: u32, node: Box<Node> },
     /// A look-ahead or look-behind.
-    Look { behind: bool, negated: bool, node: Box<Node> },
+    Look {
+        behind: bool,
+        negated: bool,
+        node: Box<Node>,
+    },
     /// What a group captured, by its place in [`Tree::references`].
     BackReference(usize),
 }
@@ -77,23 +81,6 @@ impl Node {
             Self::Group { node, .. } => node.is_anchored(),
             Self::Repeat(repeat) => repeat.min > 0 && repeat.node.is_anchored(),
             _ => false,
-        }
-    }
-
-    /// Returns how many code-unit tests and assertions the construct has when its counted
-    /// repetitions are written out.
-    pub(super) fn expanded_size(&self) -> u64 {
-        match self {
-            Self::Sequence(nodes) | Self::Choice(nodes) => {
-                nodes.iter().map(Self::expanded_size).fold(1, u64::saturating_add)
-            }
-            Self::Repeat(repeat) => {
-                let copies = if repeat.max == UNBOUNDED { repeat.min.max(1) } else { repeat.max };
-                repeat.node.expanded_size().saturating_mul(u64::from(copies)).saturating_add(1)
-            }
-            Self::Group { node, .. } | Self::Look { node, .. } => node.expanded_size(),
-            Self::Class(set) => 1 + set.ranges().len() as u64,
-            _ => 1,
         }
     }
 }
