@@ -20,10 +20,8 @@ fn the_fixture_agrees() {
     let differing: Vec<String> = cases
         .iter()
         .filter_map(|case| {
-            let (pattern, text) = (
-                case["pattern"].as_str().unwrap(),
-                case["text"].as_str().unwrap(),
-            );
+            let (pattern, text) =
+                (case["pattern"].as_str().unwrap(), case["text"].as_str().unwrap());
             difference(pattern, text, &case["expected"])
         })
         .collect();
@@ -48,10 +46,7 @@ fn the_fixture_has_every_input() {
 #[test]
 fn random_pairs_agree_with_node() {
     let setting = |name, default| {
-        std::env::var(name)
-            .ok()
-            .and_then(|value| value.parse().ok())
-            .unwrap_or(default)
+        std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
     };
     let count = setting("CONVERT_PATTERN_CASES", 3_000);
     let mut random = fastrand::Rng::with_seed(setting("CONVERT_PATTERN_SEED", 9_999));
@@ -85,11 +80,7 @@ fn random_pairs_agree_with_node() {
     );
     assert!(differing.is_empty(), "{}", differing.join("\n"));
     // Now and then a random pattern is one that takes exponential time.
-    assert!(
-        given_up.len() * 5_000 <= pairs.len(),
-        "{}",
-        given_up.join("\n")
-    );
+    assert!(given_up.len() * 5_000 <= pairs.len(), "{}", given_up.join("\n"));
 }
 
 fn difference(pattern: &str, text: &str, expected: &Value) -> Option<String> {
@@ -97,11 +88,7 @@ fn difference(pattern: &str, text: &str, expected: &Value) -> Option<String> {
         Err(error) if error.is_invalid() => (Value::from("invalid"), "none"),
         Err(error) => (Value::from(error.to_string()), "none"),
         Ok(compiled) => {
-            let engine = if compiled.is_linear() {
-                "linear"
-            } else {
-                "backtracking"
-            };
+            let engine = if compiled.is_linear() { "linear" } else { "backtracking" };
             let answer = match compiled.is_match(&text.to_lowercase()) {
                 Ok(answer) => Value::from(answer),
                 Err(error) => Value::from(error.to_string()),

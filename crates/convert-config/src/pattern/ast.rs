@@ -40,11 +40,7 @@ pub(super) enum Node {
     /// A capturing group.
     Group { index: u32, node: Box<Node> },
     /// A look-ahead or look-behind.
-    Look {
-        behind: bool,
-        negated: bool,
-        node: Box<Node>,
-    },
+    Look { behind: bool, negated: bool, node: Box<Node> },
     /// What a group captured, by its place in [`Tree::references`].
     BackReference(usize),
 }

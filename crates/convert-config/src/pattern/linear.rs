@@ -40,10 +40,7 @@ impl Linear {
             .ok()?;
         let work = usize::try_from(tree.root.matching_work()).ok()?;
         let longest_text = (work > SMALL).then(|| MATCHING_LIMIT / work);
-        Some(Self {
-            regex,
-            longest_text,
-        })
+        Some(Self { regex, longest_text })
     }
 
     /// Whether there are texts that are too long for the pattern: linear in the text is not fast
@@ -54,10 +51,7 @@ impl Linear {
 
     /// Tests a text, in time proportional to its length; `None` when that is too long.
     pub(super) fn is_match(&self, text: &str) -> Option<bool> {
-        if self
-            .longest_text
-            .is_some_and(|longest| text.len() > longest)
-        {
+        if self.longest_text.is_some_and(|longest| text.len() > longest) {
             return None;
         }
         if text.is_ascii() || !text.bytes().any(|byte| byte >= FIRST_BYTE_OF_FOUR) {

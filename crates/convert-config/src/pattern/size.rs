@@ -18,27 +18,14 @@ impl Node {
     fn measure(&self, weights: &Weights) -> u64 {
         match self {
             Self::Choice(nodes) if weights.literals_share && nodes.iter().all(Self::is_literal) => {
-                nodes
-                    .iter()
-                    .map(|node| node.measure(weights))
-                    .max()
-                    .unwrap_or(1)
+                nodes.iter().map(|node| node.measure(weights)).max().unwrap_or(1)
             }
-            Self::Sequence(nodes) | Self::Choice(nodes) => nodes
-                .iter()
-                .map(|node| node.measure(weights))
-                .fold(1, u64::saturating_add),
+            Self::Sequence(nodes) | Self::Choice(nodes) => {
+                nodes.iter().map(|node| node.measure(weights)).fold(1, u64::saturating_add)
+            }
             Self::Repeat(repeat) => {
-                let copies = if repeat.max == UNBOUNDED {
-                    repeat.min.max(1)
-                } else {
-                    repeat.max
-                };
-                repeat
-                    .node
-                    .measure(weights)
-                    .saturating_mul(u64::from(copies))
-                    .saturating_add(1)
+                let copies = if repeat.max == UNBOUNDED { repeat.min.max(1) } else { repeat.max };
+                repeat.node.measure(weights).saturating_mul(u64::from(copies)).saturating_add(1)
             }
             Self::Group { node, .. } | Self::Look { node, .. } => node.measure(weights),
             Self::Class(set) if set.ranges().last().is_some_and(|&(_, high)| high > 0x7F) => {
@@ -65,14 +52,6 @@ struct Weights {
     literals_share: bool,
 }
 
-const COMPILING: Weights = Weights {
-    ascii_class: 4,
-    wide_class: 80,
-    literals_share: false,
-};
+const COMPILING: Weights = Weights { ascii_class: 4, wide_class: 80, literals_share: false };
 
-const MATCHING: Weights = Weights {
-    ascii_class: 1,
-    wide_class: 2,
-    literals_share: true,
-};
+const MATCHING: Weights = Weights { ascii_class: 1, wide_class: 2, literals_share: true };

@@ -16,11 +16,7 @@ fn check(pattern: &str, text: &str, expected: bool) {
 fn check_invalid(pattern: &str, message: &str) {
     let error = Pattern::compile(pattern).unwrap_err();
     assert!(error.is_invalid() && !error.is_refused(), "{pattern:?}");
-    assert_eq!(
-        error.to_string(),
-        format!("invalid pattern: {message}"),
-        "{pattern:?}"
-    );
+    assert_eq!(error.to_string(), format!("invalid pattern: {message}"), "{pattern:?}");
 }
 
 fn check_refused(pattern: &str) {
@@ -106,10 +102,7 @@ fn mistakes_are_named() {
     check_invalid("\\", "nothing after the backslash at offset 0");
     check_invalid("(?<a>)(?<a>)", "duplicate group name at offset 9");
     check_invalid("(?<1>)", "invalid group name at offset 4");
-    check_invalid(
-        r"(?<a>)\k<b>",
-        "reference to an unknown group name at offset 6",
-    );
+    check_invalid(r"(?<a>)\k<b>", "reference to an unknown group name at offset 6");
     check_invalid(r"(?<a>)\k", "invalid named reference at offset 6");
     check_invalid(r"[\k](?<a>)", "invalid escape at offset 1");
 }
@@ -176,11 +169,7 @@ fn counted_repetitions_too_large_to_write_out_are_counted() {
 
 #[test]
 fn long_and_deep_patterns_are_refused() {
-    check(
-        &format!("{}a{}", "(".repeat(100), ")".repeat(100)),
-        "a",
-        true,
-    );
+    check(&format!("{}a{}", "(".repeat(100), ")".repeat(100)), "a", true);
     check_refused(&"(".repeat(101));
     check_refused(&format!("{}a{}", "(?:".repeat(101), ")*".repeat(101)));
     check_refused(&"(?=".repeat(5_000));
@@ -191,20 +180,13 @@ fn long_and_deep_patterns_are_refused() {
 
 #[test]
 fn the_deepest_patterns_fit_a_small_call_stack() {
-    for (open, close) in [
-        ("(", ")*"),
-        ("(?:a|", "){1,2}"),
-        ("(?=", ")"),
-        ("(?<!b", "|c)"),
-    ] {
+    for (open, close) in [("(", ")*"), ("(?:a|", "){1,2}"), ("(?=", ")"), ("(?<!b", "|c)")] {
         let pattern = format!("{}a{}", open.repeat(100), close.repeat(100));
-        let answer = std::thread::Builder::new()
-            .stack_size(512 * 1024)
-            .spawn(move || {
-                let compiled = Pattern::compile(&pattern).unwrap();
-                let linear = compiled.is_linear();
-                (linear, compiled.is_match("aab"))
-            });
+        let answer = std::thread::Builder::new().stack_size(512 * 1024).spawn(move || {
+            let compiled = Pattern::compile(&pattern).unwrap();
+            let linear = compiled.is_linear();
+            (linear, compiled.is_match("aab"))
+        });
         let (linear, answer) = answer.unwrap().join().unwrap();
         assert!(answer.is_ok() || !linear, "{open}");
     }
@@ -213,22 +195,14 @@ fn the_deepest_patterns_fit_a_small_call_stack() {
 #[test]
 fn hostile_patterns_end() {
     let text = "a".repeat(50_000) + "!";
-    for pattern in [
-        "^(a+)+$",
-        "(a|a)*b",
-        "^(([a-z])+.)+[A-Z]([a-z])+$",
-        "(x+x+)+y",
-        r"(?:\w+\s?)+$",
-    ] {
+    for pattern in
+        ["^(a+)+$", "(a|a)*b", "^(([a-z])+.)+[A-Z]([a-z])+$", "(x+x+)+y", r"(?:\w+\s?)+$"]
+    {
         check_bounded(pattern, &text, false);
     }
-    for pattern in [
-        r"(?=(a+))\1b",
-        "^(?=(a+)+$)",
-        r"^(a*)*\1b",
-        "(?<=a.*)b",
-        r"(?:){2147483647}(?=b)",
-    ] {
+    for pattern in
+        [r"(?=(a+))\1b", "^(?=(a+)+$)", r"^(a*)*\1b", "(?<=a.*)b", r"(?:){2147483647}(?=b)"]
+    {
         check_bounded(pattern, &text, true);
     }
     check_bounded("^(?!.*bot).*chrome", &text, false);
@@ -239,11 +213,7 @@ fn large_patterns_on_long_texts_are_left_to_the_machine() {
     let pattern = format!("a{}c", "[ab]".repeat(4_000));
     check(&pattern, &"ab".repeat(1_000), false);
     check_bounded(&pattern, &"ab".repeat(25_000), true);
-    check(
-        &pattern,
-        &("!".repeat(20_000) + &"ab".repeat(2_000) + "ac"),
-        true,
-    );
+    check(&pattern, &("!".repeat(20_000) + &"ab".repeat(2_000) + "ac"), true);
 }
 
 #[test]
@@ -251,10 +221,7 @@ fn patterns_are_shared_between_threads() {
     fn is_shared<T: Send + Sync>(_: &T) {}
     let pattern = Pattern::compile("a").unwrap();
     is_shared(&pattern);
-    assert_eq!(
-        format!("{pattern:?}"),
-        r#"Pattern { source: "a", is_linear: true, .. }"#
-    );
+    assert_eq!(format!("{pattern:?}"), r#"Pattern { source: "a", is_linear: true, .. }"#);
 }
 
 proptest! {

@@ -1,9 +1,6 @@
 //! Random patterns by the grammar of ECMAScript, with a few mistakes, and texts for them.
 
-#![expect(
-    clippy::indexing_slicing,
-    reason = "the index is drawn below the length"
-)]
+#![expect(clippy::indexing_slicing, reason = "the index is drawn below the length")]
 
 use fastrand::Rng;
 
@@ -14,11 +11,7 @@ pub(crate) fn pattern(random: &mut Rng) -> String {
         let depth = random.u8(1..4);
         let letters = DENSE[random.usize(0..DENSE.len())];
         structure(random, depth, letters, &mut out);
-        return if random.bool() {
-            format!("^(?:{out})$")
-        } else {
-            out
-        };
+        return if random.bool() { format!("^(?:{out})$") } else { out };
     }
     let depth = random.u8(0..4);
     disjunction(random, depth, &mut out);
@@ -30,13 +23,9 @@ pub(crate) fn pattern(random: &mut Rng) -> String {
 
 /// Returns a random short text, often made of what the pattern mentions.
 pub(crate) fn text(random: &mut Rng, pattern: &str) -> String {
-    let dense = DENSE
-        .iter()
-        .find(|letters| letters.iter().any(|letter| pattern.contains(letter)));
+    let dense = DENSE.iter().find(|letters| letters.iter().any(|letter| pattern.contains(letter)));
     if let Some(letters) = dense.filter(|_| random.bool()) {
-        return (0..random.usize(0..9))
-            .map(|_| one_of(random, letters))
-            .collect();
+        return (0..random.usize(0..9)).map(|_| one_of(random, letters)).collect();
     }
     let mentioned: Vec<char> = pattern.chars().collect();
     let count = random.usize(0..9);
@@ -166,18 +155,12 @@ fn one_of<'s>(random: &mut Rng, from: &[&'s str]) -> &'s str {
     from[random.usize(0..from.len())]
 }
 
-const DENSE: &[&[&str]] = &[
-    &["σ", "ς", "Σ"],
-    &["🎯", "🎰"],
-    &["µ", "μ"],
-    &["a", "b", "A"],
-];
+const DENSE: &[&[&str]] = &[&["σ", "ς", "Σ"], &["🎯", "🎰"], &["µ", "μ"], &["a", "b", "A"]];
 
 const REPEATED: &[&str] = &["*", "+", "?", "{2}", "*?", "{2,}", "{0,2}", "{1,3}?"];
 
-const PLAIN: &[&str] = &[
-    "a", "b", "c", "a", "b", "A", "B", "k", "K", "s", "S", "1", "_", " ", "-", "/",
-];
+const PLAIN: &[&str] =
+    &["a", "b", "c", "a", "b", "A", "B", "k", "K", "s", "S", "1", "_", " ", "-", "/"];
 
 const ODD: &[&str] = &[
     "é", "É", "ß", "ẞ", "σ", "ς", "Σ", "µ", "μ", "Μ", "ſ", "\u{212A}", "İ", "ı", "i", "ǆ", "ǅ",
@@ -238,9 +221,8 @@ const ESCAPES: &[&str] = &[
     r"\é",
 ];
 
-const CLASS_ESCAPES: &[&str] = &[
-    r"\b", r"\B", r"\c1", r"\c_", r"\c*", r"\d-a", r"a-\d", r"\w-\s", "-", "^", ".",
-];
+const CLASS_ESCAPES: &[&str] =
+    &[r"\b", r"\B", r"\c1", r"\c_", r"\c*", r"\d-a", r"a-\d", r"\w-\s", "-", "^", "."];
 
 const RANGES: &[&str] = &[
     "a-c",
@@ -268,9 +250,7 @@ const RANGES: &[&str] = &[
 
 const ASSERTIONS: &[&str] = &["^", "$", r"\b", r"\B"];
 
-const REFERENCES: &[&str] = &[
-    r"\1", r"\2", r"\3", r"\1", r"\11", r"\k<n>", r"\k<m>", r"\k<",
-];
+const REFERENCES: &[&str] = &[r"\1", r"\2", r"\3", r"\1", r"\11", r"\k<n>", r"\k<m>", r"\k<"];
 
 const GROUPS: &[&str] = &[
     "(", "(", "(", "(?:", "(?:", "(?=", "(?!", "(?<=", "(?<!", "(?=", "(?!", "(?<=", "(?<!",
