@@ -1,5 +1,7 @@
 //! Deciding does not allocate: every allocation of the thread is counted.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
 use allocation_counter::measure;
 use convert_bucketing::BucketHasher;
 use convert_sdk::attributes;

@@ -1,9 +1,17 @@
 //! Ways of writing one config that decide alike.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
 use convert_sdk::{ProjectConfig, Value};
 use convert_tests::generate::{Answers, Case, Json, Shape, case, load, member_mut, text_of};
 use proptest::prelude::*;
 use proptest::test_runner::Config;
+
+/// A member of an object.
+type Member = (Cow<'static, str>, Json);
 
 proptest! {
     #![proptest_config(cases(48))]
@@ -50,7 +58,9 @@ proptest! {
         for visitor in &case.visitors {
             let mut twin = visitor.clone();
             if let Some(Value::Map(pairs)) = member_mut(&mut twin.record, "bucketing") {
-                pairs.iter_mut().for_each(|(_, arm)| as_numbers(arm));
+                for (_, arm) in pairs {
+                    as_numbers(arm);
+                }
             }
             prop_assert_eq!(Answers::of(&twin, &config), Answers::of(visitor, &config));
         }
@@ -176,10 +186,7 @@ fn check(case: &Case, text: &str) {
 }
 
 /// Copies a config with every object changed, but for those that are values to compare or hand on.
-fn rewrite(
-    document: &Json,
-    change: &dyn Fn(&mut Vec<(std::borrow::Cow<'static, str>, Json)>),
-) -> Json {
+fn rewrite(document: &Json, change: &dyn Fn(&mut Vec<Member>)) -> Json {
     match document {
         Value::List(items) => Value::List(items.iter().map(|item| rewrite(item, change)).collect()),
         Value::Map(members) => {
@@ -198,7 +205,7 @@ fn rewrite(
     }
 }
 
-fn has(members: &[(std::borrow::Cow<'static, str>, Json)], name: &str) -> bool {
+fn has(members: &[Member], name: &str) -> bool {
     members.iter().any(|(known, _)| known == name)
 }
 
@@ -234,7 +241,7 @@ fn escape_all(json: &str) -> String {
             _ if in_text && !is_escaped && c != '\\' => {
                 let mut units = [0; 2];
                 for unit in c.encode_utf16(&mut units) {
-                    escaped.push_str(&format!("\\u{unit:04x}"));
+                    write!(escaped, "\\u{unit:04x}").unwrap();
                 }
             }
             _ => escaped.push(c),

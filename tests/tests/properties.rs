@@ -1,7 +1,8 @@
 //! What holds of every decision, whatever the project and the visitor.
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use convert_sdk::{
     Identified as _, Preview, ProjectConfig, RunOptions, Source, Value, VisitorRecord,
@@ -207,7 +208,9 @@ proptest! {
             let (id, core) = (experience.id(), visitor.core(config.clone()));
             let ask = |stored: Option<&str>, options: &RunOptions<'_>| {
                 let mut record = VisitorRecord::new();
-                stored.into_iter().for_each(|stored| record.assign(id, stored));
+                if let Some(stored) = stored {
+                    record.assign(id, stored);
+                }
                 let context = visitor.bare_context(&core).with_record(record);
                 experience_answer(&context, id, options)
             };
@@ -269,7 +272,7 @@ proptest! {
             let (at_once, one_by_one) = (visitor.context(&core), visitor.context(&core));
             let at_once: Vec<_> =
                 at_once.run_experiences_with(&options).iter().map(describe).collect();
-            let keys = config.experiences().iter().map(|experience| experience.id());
+            let keys = config.experiences().iter().map(convert_sdk::Identified::id);
             let one_by_one: Vec<_> = keys
                 .filter_map(|key| one_by_one.run_experience_with(key, &options))
                 .map(|result| describe(&result))
