@@ -13,6 +13,8 @@ pub(super) struct Tree {
     pub(super) groups: u32,
     /// Whether the pattern looks around.
     pub(super) looks_around: bool,
+    /// Whether the pattern has a `\B`.
+    pub(super) has_non_boundary: bool,
 }
 
 /// One construct of a pattern. Its depth is bounded by the parser, so that recursion over it is
@@ -77,6 +79,18 @@ impl Node {
             Self::Group { node, .. } => node.is_anchored(),
             Self::Repeat(repeat) => repeat.min > 0 && repeat.node.is_anchored(),
             _ => false,
+        }
+    }
+
+    /// Returns whether the construct may match the empty text.
+    pub(super) fn may_be_empty(&self) -> bool {
+        match self {
+            Self::Unit(_) | Self::Class(_) => false,
+            Self::Sequence(nodes) => nodes.iter().all(Self::may_be_empty),
+            Self::Choice(nodes) => nodes.iter().any(Self::may_be_empty),
+            Self::Group { node, .. } => node.may_be_empty(),
+            Self::Repeat(repeat) => repeat.min == 0 || repeat.node.may_be_empty(),
+            _ => true,
         }
     }
 }

@@ -28,6 +28,10 @@ impl Linear {
         if tree.looks_around || !tree.references.is_empty() {
             return None;
         }
+        // The engine may find such a match within a character and then miss one that it is in.
+        if tree.has_non_boundary && tree.root.may_be_empty() {
+            return None;
+        }
         if tree.root.compiling_work() > COMPILING_LIMIT {
             return None;
         }

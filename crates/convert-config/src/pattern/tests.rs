@@ -80,6 +80,16 @@ fn supplementary_characters_are_two_units() {
 }
 
 #[test]
+fn no_match_begins_or_ends_within_a_character() {
+    check(r"\B|Ა", "BᲐ1", true);
+    check(r"\B", "bა1", false);
+    check(r"\B🎯|\B$", "a🎯a", false);
+    check(r"^a\B|\b\B", "aé", false);
+    check(r"(?:\B)*é", "aé", true);
+    check(r"\Bé\B", "aéa", false);
+}
+
+#[test]
 fn annex_b_takes_what_looks_wrong() {
     check("^a{,2}]}$", "a{,2}]}", true);
     check(r"^\c[\c]\8\k\p\x1\u12$", r"\c\8kpx1u12", true);
