@@ -8,10 +8,16 @@
     reason = "a test that meets the unexpected should stop at once"
 )]
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
 use convert_sdk::{ProjectConfig, Value};
 use convert_tests::generate::{Answers, Case, Json, Shape, case, load, member_mut, text_of};
 use proptest::prelude::*;
 use proptest::test_runner::Config;
+
+/// A member of an object.
+type Member = (Cow<'static, str>, Json);
 
 proptest! {
     #![proptest_config(cases(48))]
@@ -185,11 +191,8 @@ fn check(case: &Case, text: &str) {
     }
 }
 
-/// The members of a JSON object.
-type Members = Vec<(std::borrow::Cow<'static, str>, Json)>;
-
 /// Copies a config with every object changed, but for those that are values to compare or hand on.
-fn rewrite(document: &Json, change: &dyn Fn(&mut Members)) -> Json {
+fn rewrite(document: &Json, change: &dyn Fn(&mut Vec<Member>)) -> Json {
     match document {
         Value::List(items) => Value::List(items.iter().map(|item| rewrite(item, change)).collect()),
         Value::Map(members) => {
@@ -208,7 +211,7 @@ fn rewrite(document: &Json, change: &dyn Fn(&mut Members)) -> Json {
     }
 }
 
-fn has(members: &[(std::borrow::Cow<'static, str>, Json)], name: &str) -> bool {
+fn has(members: &[Member], name: &str) -> bool {
     members.iter().any(|(known, _)| known == name)
 }
 
@@ -244,7 +247,7 @@ fn escape_all(json: &str) -> String {
             _ if in_text && !is_escaped && c != '\\' => {
                 let mut units = [0; 2];
                 for unit in c.encode_utf16(&mut units) {
-                    escaped = format!("{escaped}\\u{unit:04x}");
+                    write!(escaped, "\\u{unit:04x}").unwrap();
                 }
             }
             _ => escaped.push(c),

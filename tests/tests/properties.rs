@@ -8,10 +8,11 @@
     reason = "a test that meets the unexpected should stop at once"
 )]
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use convert_sdk::{Identified, Preview, ProjectConfig, RunOptions, Source, Value, VisitorRecord};
+use convert_sdk::{
+    Identified as _, Preview, ProjectConfig, RunOptions, Source, Value, VisitorRecord,
+};
 use convert_tests::generate::{
     Answers, Case, Json, Shape, Visitor, anchored_arms, case, describe, describe_feature,
     experience_answer, items_mut, junk, load, object, project,
@@ -277,7 +278,7 @@ proptest! {
             let (at_once, one_by_one) = (visitor.context(&core), visitor.context(&core));
             let at_once: Vec<_> =
                 at_once.run_experiences_with(&options).iter().map(describe).collect();
-            let keys = config.experiences().iter().map(Identified::id);
+            let keys = config.experiences().iter().map(convert_sdk::Identified::id);
             let one_by_one: Vec<_> = keys
                 .filter_map(|key| one_by_one.run_experience_with(key, &options))
                 .map(|result| describe(&result))
