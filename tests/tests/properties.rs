@@ -15,7 +15,7 @@ use convert_sdk::{
 };
 use convert_tests::generate::{
     Answers, Case, Json, Shape, Visitor, anchored_arms, case, describe, describe_feature,
-    experience_answer, items_mut, junk, load, object, project,
+    experience_answer, items_mut, junk, load, member_mut, object, project, text_of,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -23,7 +23,7 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, TestRunner};
 
 proptest! {
-    #![proptest_config(cases(96))]
+    #![proptest_config(cases(64))]
 
     #[test]
     fn an_answer_is_a_function_of_its_inputs(case in case(Shape::ANY)) {
@@ -198,6 +198,28 @@ proptest! {
                 prop_assert_eq!(second.variation_id(), first.variation_id());
                 prop_assert_eq!((second.source(), second.bucket_value()), (Source::Sticky, None));
             }
+        }
+    }
+
+    #[test]
+    fn permanent_audiences_are_asked_until_the_visitor_is_in(case in case(Shape::INDEPENDENT)) {
+        let config = load(&case.config);
+        let transient = load(&with_audiences(&case.config, |kind| {
+            *kind = Value::from("transient");
+            true
+        }));
+        let without = load(&with_audiences(&case.config, |kind| *kind != Value::from("permanent")));
+        for (visitor, experience) in pairs(&case, &config) {
+            let id = experience.id();
+            let ask = |config: &ProjectConfig, record: &VisitorRecord| {
+                let context = visitor.bare_context(&visitor.core(config.clone()));
+                experience_answer(&context.with_record(record.clone()), id, &visitor.options())
+            };
+            let mut record = VisitorRecord::new();
+            prop_assert_eq!(ask(&config, &record), ask(&transient, &record));
+            let Some(arm) = experience.variations().first().and_then(|arm| arm.id()) else { continue };
+            record.assign(id, arm);
+            prop_assert_eq!(ask(&config, &record), ask(&without, &record));
         }
     }
 
@@ -419,6 +441,24 @@ fn mixes_audiences(config: &ProjectConfig, experience: &convert_sdk::Experience)
     permanent > 0 && permanent < config.audiences_of(experience).count()
 }
 
+/// Copies a config with only those audiences of experiences whose `type` the closure keeps.
+fn with_audiences(config: &Json, keeps: impl Fn(&mut Json) -> bool) -> Json {
+    let mut config = config.clone();
+    let mut gone = BTreeSet::new();
+    for audience in items_mut(&mut config, "audiences").unwrap() {
+        let id = audience.member("id").cloned().unwrap();
+        if member_mut(audience, "type").is_some_and(|kind| !keeps(kind)) {
+            gone.insert(text_of(&id));
+        }
+    }
+    for experience in items_mut(&mut config, "experiences").unwrap() {
+        if let Some(ids) = items_mut(experience, "audiences") {
+            ids.retain(|id| !gone.contains(&text_of(id)));
+        }
+    }
+    config
+}
+
 fn place_of(config: &ProjectConfig, id: &str) -> Option<usize> {
     config.experiences().iter().position(|experience| experience.id() == id)
 }
@@ -464,7 +504,7 @@ fn hundredfold(config: &Json) -> Json {
     *experiences = copies
         .map(|(index, mut copy)| {
             for name in ["id", "key"] {
-                if let Some(value) = convert_tests::generate::member_mut(&mut copy, name) {
+                if let Some(value) = member_mut(&mut copy, name) {
                     *value = Value::from(format!("{name}-{index}"));
                 }
             }
