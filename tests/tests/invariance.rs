@@ -5,6 +5,9 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
 use convert_sdk::{ProjectConfig, Value};
 use convert_tests::generate::{Answers, Case, Json, Shape, case, load, member_mut, text_of};
 use proptest::prelude::*;
