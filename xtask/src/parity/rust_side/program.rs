@@ -49,7 +49,12 @@ impl Program {
         if let Some(environment) = environment {
             command.args(["--environment", environment]);
         }
-        let requests: String = visitors.iter().map(|visitor| format!("{visitor}\n")).collect();
+        let lines: Vec<String> = visitors.iter().map(Value::to_string).collect();
+        let requests = lines.join(
+            "
+",
+        ) + "
+";
         let answered = pipe(&mut command, requests)?;
         let answers: Result<Vec<Value>, _> = answered.lines().map(serde_json::from_str).collect();
         let answers =
