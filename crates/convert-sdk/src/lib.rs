@@ -1,4 +1,4 @@
-//! Convert Experiences (FullStack) for Rust: A/B tests and feature flags, decided locally.
+//! Convert Experiences (`FullStack`) for Rust: A/B tests and feature flags, decided locally.
 //!
 //! An application makes one [`Core`] from a project's config, makes a [`Context`] for each visitor,
 //! and asks it which variation of an experience, or which feature variables, the visitor gets.
