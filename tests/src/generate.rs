@@ -47,7 +47,8 @@ pub fn case(shape: Shape) -> impl Strategy<Value = Case> {
     (project(shape), vec(visitor(), 3)).prop_map(|(config, mut visitors)| {
         for (index, visitor) in visitors.iter_mut().enumerate() {
             if !visitor.id.is_empty() {
-                visitor.id = format!("{}-{index}", visitor.id);
+                let id = &visitor.id;
+                visitor.id = format!("{id}-{index}");
             }
         }
         Case { config, visitors }

@@ -1,12 +1,6 @@
 //! Deciding does not allocate: every allocation of the thread is counted.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::needless_pass_by_value,
-    reason = "a test that meets the unexpected should stop at once"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 use allocation_counter::measure;
 use convert_bucketing::BucketHasher;

@@ -1,13 +1,12 @@
 //! What a run has seen, in numbers.
 
-use std::{collections::BTreeMap, fmt};
+use std::collections::BTreeMap;
+use std::fmt;
 
 use serde_json::Value;
 
-use super::{
-    case::Case,
-    court::{Judgement, Verdict},
-};
+use super::case::Case;
+use super::court::{Judgement, Verdict};
 
 /// Counts of a run.
 #[derive(Debug, Default)]

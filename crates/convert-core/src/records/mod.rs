@@ -10,7 +10,7 @@ mod delta;
 mod lru;
 
 pub(crate) use self::delta::{Assignment, RecordDelta, Replaces};
-use self::lru::Lru;
+pub(crate) use self::lru::Lru;
 
 /// Records by key, in stripes that are locked one by one, so that threads rarely meet.
 pub(crate) struct Records {

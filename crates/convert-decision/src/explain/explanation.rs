@@ -9,6 +9,7 @@ use crate::decision::{Decision, Source};
 use crate::evaluation::Evaluation;
 use crate::explain::recorder::Recorder;
 use crate::explain::step::Step;
+use crate::fingerprint::visitor_fingerprint;
 use crate::observer::Observer as _;
 use crate::reason::Reason;
 
@@ -160,7 +161,7 @@ impl Explanation {
         Explanation {
             subject,
             key: key.to_owned(),
-            visitor: fingerprint(evaluation.visitor_id()),
+            visitor: visitor_fingerprint(evaluation.visitor_id()),
             reason,
             outcome: decision.map(ExplainedOutcome::from),
             steps: recorder.into_steps(),
@@ -261,13 +262,6 @@ impl Serialize for ExplainedOutcome {
         fields.serialize_field("bucket_value", &self.bucket_value)?;
         fields.end()
     }
-}
-
-/// The part of a visitor id's SHA-256 that stands for the visitor where the id must not appear.
-fn fingerprint(visitor_id: &str) -> String {
-    let digest = hmac_sha256::Hash::hash(visitor_id.as_bytes());
-    let (head, _) = digest.split_first_chunk().unwrap_or((&[0; 8], &[]));
-    format!("{:016x}", u64::from_be_bytes(*head))
 }
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ impl Features {
 
     fn carried(&self, dice: &mut Dice) -> Value {
         let id = dice.pick(&self.ids);
-        let written = if dice.chance(1) {
+        let written = if dice.chance(1) && dice.chance(20) {
             dice.pick(&[json!("99999"), json!(99_998)])
         } else if dice.chance(40) {
             id.parse::<u64>().map_or(Value::Null, Value::from)
@@ -108,7 +108,7 @@ fn variables(dice: &mut Dice) -> Value {
 }
 
 fn variable(dice: &mut Dice, kind: &str) -> Value {
-    if dice.chance(if matches!(kind, "integer" | "float") { 2 } else { 12 }) {
+    if dice.chance(if matches!(kind, "integer" | "float") { 1 } else { 12 }) {
         return any_value(dice);
     }
     match kind {
@@ -153,6 +153,8 @@ fn variable(dice: &mut Dice, kind: &str) -> Value {
                 json!(12.75),
                 json!(1e21),
                 json!(["7.5"]),
+                json!(".5"),
+                json!("-.5"),
                 json!(123_456_789_012_345_680_000_u128 as f64),
             ],
         ),
@@ -193,8 +195,8 @@ fn json_variable(dice: &mut Dice) -> Value {
 
 fn number(dice: &mut Dice, typed: &[Value]) -> Value {
     match dice.between(0, 99) {
-        0..=2 => Value::from(dice.pick(NO_NUMBERS)),
-        3..=45 => dice.pick(typed),
+        0 => Value::from(dice.pick(NO_NUMBERS)),
+        1..=45 => dice.pick(typed),
         _ => Value::from(dice.pick(NUMBER_TEXTS)),
     }
 }
@@ -220,8 +222,6 @@ const NUMBER_TEXTS: &[&str] = &[
     "1e3",
     "1e",
     "1e+2x",
-    ".5",
-    "-.5",
     "5.",
     "+5",
     "007",
