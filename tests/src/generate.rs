@@ -47,8 +47,7 @@ pub fn case(shape: Shape) -> impl Strategy<Value = Case> {
     (project(shape), vec(visitor(), 3)).prop_map(|(config, mut visitors)| {
         for (index, visitor) in visitors.iter_mut().enumerate() {
             if !visitor.id.is_empty() {
-                let id = &visitor.id;
-                visitor.id = format!("{id}-{index}");
+                visitor.id = format!("{}-{index}", visitor.id);
             }
         }
         Case { config, visitors }

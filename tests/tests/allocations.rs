@@ -1,6 +1,12 @@
 //! Deciding does not allocate: every allocation of the thread is counted.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::needless_pass_by_value,
+    reason = "a test that meets the unexpected should stop at once"
+)]
 
 use allocation_counter::measure;
 use convert_bucketing::BucketHasher;

@@ -1,9 +1,12 @@
 //! Ways of writing one config that decide alike.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
-
-use std::borrow::Cow;
-use std::fmt::Write as _;
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::needless_pass_by_value,
+    reason = "a test that meets the unexpected should stop at once"
+)]
 
 use std::borrow::Cow;
 use std::fmt::Write as _;

@@ -1,6 +1,12 @@
 //! What holds of every decision, whatever the project and the visitor.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::needless_pass_by_value,
+    reason = "a test that meets the unexpected should stop at once"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 
