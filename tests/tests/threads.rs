@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use convert_sdk::{Core, ProjectConfig, RefreshConfig, SdkConfig};
+use convert_sdk::{Core, LifecycleEvent, ProjectConfig, RefreshConfig, SdkConfig};
 use convert_tests::live::{KEY, config, sdk_threads};
 use test_support::{LoopbackServer, Reply, Step};
 
@@ -31,9 +31,11 @@ fn threads_exist_while_they_are_needed_and_no_longer() {
     let refresh = RefreshConfig::default();
 
     // Direct data, with and without refresh, starts nothing.
+    let all = || std::fs::read_dir("/proc/self/task").unwrap().count();
+    let before = all();
     let direct = SdkConfig::from_json(&config("1")).unwrap();
     let idle = [direct.clone(), direct.refresh(refresh)].map(|one| Core::initialize(one).unwrap());
-    assert_eq!(sdk_threads(), Some(0));
+    assert_eq!(all(), before);
     drop(idle);
 
     // Nor does a key without refresh, once the config is there.
@@ -54,7 +56,10 @@ fn threads_exist_while_they_are_needed_and_no_longer() {
 
     // A thread that fetches what a bootstrap config stands in for ends when it is there.
     let bootstrap = ProjectConfig::from_json(&config("0")).unwrap();
-    let core = Core::initialize(remote(&server).bootstrap(bootstrap)).unwrap();
+    let (told, updates) = std::sync::mpsc::channel();
+    let tell = move |event: &LifecycleEvent| told.send(event.name()).unwrap();
+    let core = Core::initialize(remote(&server).bootstrap(bootstrap).on_event(tell)).unwrap();
+    assert_eq!(updates.iter().take(2).collect::<Vec<_>>(), ["ready", "config.updated"]);
     assert!(settles_at(0), "{:?}", sdk_threads());
     assert_eq!(core.health().version(), Some("1"));
     drop(core);

@@ -34,12 +34,42 @@ pub struct ReadyEvent {
 /// Tells that another config has taken the place of the one before.
 ///
 /// Comes once per change, after the change: a context made in the handler sees the new config.
+///
+/// ```
+/// use convert_core::{ConfigUpdatedEvent, LifecycleEvent, SdkConfig};
+///
+/// fn describe(update: &ConfigUpdatedEvent) -> String {
+///     let experiences = update.entity_counts().experiences;
+///     format!("project {} has {experiences} experiences now", update.project_id())
+/// }
+///
+/// let config = SdkConfig::from_sdk_key("10012345/10067890")?.on_event(|event| {
+///     if let LifecycleEvent::ConfigUpdated(update) = event {
+///         println!("{}", describe(update));
+///     }
+/// });
+/// # drop(config);
+/// # Ok::<(), convert_core::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct ConfigUpdatedEvent {
     pub(crate) config: ConfigFacts,
 }
 
 /// Tells that a config could not be fetched or used.
+///
+/// ```
+/// use convert_core::{LifecycleEvent, SdkConfig};
+///
+/// let config = SdkConfig::from_sdk_key("10012345/10067890")?.on_event(|event| {
+///     if let LifecycleEvent::RefreshFailed(failed) = event {
+///         let wait = failed.next_refresh_in().as_secs();
+///         println!("{}; {wait} s until the next attempt", failed.error());
+///     }
+/// });
+/// # drop(config);
+/// # Ok::<(), convert_core::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct RefreshFailedEvent {
     pub(crate) error: Error,
@@ -48,12 +78,26 @@ pub struct RefreshFailedEvent {
 }
 
 /// Tells that refresh was asked for and does not run. Comes at most once, after `ready`.
+///
+/// ```
+/// use convert_core::{Core, LifecycleEvent, RefreshConfig, SdkConfig, SkipReason};
+///
+/// let config = SdkConfig::from_json(r#"{"account_id": "1", "project": {"id": "2"}}"#)?
+///     .refresh(RefreshConfig::default())
+///     .on_event(|event| {
+///         if let LifecycleEvent::RefreshSkipped(skipped) = event {
+///             assert_eq!(skipped.reason(), SkipReason::DirectData);
+///         }
+///     });
+/// assert_eq!(Core::initialize(config)?.stats().handler_panics, 0);
+/// # Ok::<(), convert_core::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct RefreshSkippedEvent {
     pub(crate) reason: SkipReason,
 }
 
-/// Why refresh does not run.
+/// Why refresh does not run; see [`RefreshSkippedEvent`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SkipReason {

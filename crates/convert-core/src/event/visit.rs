@@ -35,7 +35,26 @@ pub struct BucketingEvent {
     feature_key: Option<String>,
 }
 
-/// Tells that segments of a visitor were set.
+/// Tells that segments of a visitor were set, by [`Context::set_segments`] or
+/// [`Context::run_custom_segments`]; report segments among attributes are not told of.
+///
+/// [`Context::set_segments`]: crate::Context::set_segments
+/// [`Context::run_custom_segments`]: crate::Context::run_custom_segments
+///
+/// ```
+/// use convert_core::{Core, LifecycleEvent, SdkConfig};
+/// use convert_decision::attributes;
+///
+/// let core = Core::initialize(SdkConfig::from_json(r#"{"account_id": "1", "project": {"id": "2"}}"#)?)?;
+/// let _subscription = core.subscribe(|event| {
+///     if let LifecycleEvent::Segments(segments) = event {
+///         assert_eq!(segments.names().collect::<Vec<_>>(), ["country"]);
+///     }
+/// });
+/// core.create_context("visitor-1").set_segments(attributes! { "country" => "DE" });
+/// assert_eq!(core.stats().handler_panics, 0);
+/// # Ok::<(), convert_core::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct SegmentsEvent {
     visitor: String,
@@ -43,7 +62,19 @@ pub struct SegmentsEvent {
     custom: Vec<String>,
 }
 
-/// Tells that a visitor came to a location or left it.
+/// Tells that a visitor came to a location or left it, found out while deciding an experience.
+///
+/// ```
+/// use convert_core::{LifecycleEvent, SdkConfig};
+///
+/// let config = SdkConfig::from_json(r#"{"account_id": "1", "project": {"id": "2"}}"#)?.on_event(|event| {
+///     if let LifecycleEvent::LocationActivated(location) = event {
+///         println!("visitor {} is at {}", location.visitor(), location.location_key());
+///     }
+/// });
+/// # drop(config);
+/// # Ok::<(), convert_core::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct LocationEvent {
     visitor: String,

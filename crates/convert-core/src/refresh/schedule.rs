@@ -45,7 +45,9 @@ impl Schedule {
             Attempt::Refused => self.policy.backoff_max(),
             Attempt::Succeeded | Attempt::Failed => self.backoff(),
         };
-        let jitter = self.policy.jitter().mul_f64(unit.clamp(0.0, 1.0));
+        let most = self.policy.jitter();
+        let jitter = Duration::try_from_secs_f64(most.as_secs_f64() * unit.clamp(0.0, 1.0));
+        let jitter = jitter.map_or(most, |jitter| jitter.min(most));
         self.next = now.saturating_add(wait).saturating_add(jitter);
     }
 
@@ -119,8 +121,10 @@ mod tests {
         let mut schedule = Schedule::at_once(policy, NOW);
         schedule.failures = u32::MAX;
         for attempt in [Attempt::Failed, Attempt::Refused, Attempt::Succeeded] {
-            schedule.plan(attempt, NOW, 0.5);
-            assert_eq!(schedule.next(), Duration::MAX);
+            for unit in [0.0, 0.5, 1.0, 2.0, f64::NAN] {
+                schedule.plan(attempt, NOW, unit);
+                assert_eq!(schedule.next(), Duration::MAX);
+            }
         }
     }
 
