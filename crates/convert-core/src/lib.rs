@@ -23,6 +23,7 @@ mod entity;
 mod error;
 mod handle;
 mod records;
+mod tracking;
 
 pub use config::SdkConfig;
 pub use context::{
@@ -32,3 +33,7 @@ pub use context::{
 pub use entity::{Entity, EntityKind};
 pub use error::Error;
 pub use handle::Core;
+pub use tracking::{
+    Conversion, ConversionResult, DropReason, GoalValue, InvalidGoalDataError, ReleaseReason,
+    Repeat,
+};
