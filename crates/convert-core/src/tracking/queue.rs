@@ -193,7 +193,7 @@ impl Queue {
             }
         }
         self.is_resting = true;
-        Step::Rest(self.next_time())
+        Step::Rest(self.next_time(now))
     }
 
     /// Takes the oldest waiting events of one origin, as many as fit, as the last parcel.
@@ -401,14 +401,14 @@ impl Queue {
     }
 
     /// Returns when there is something to do if nothing happens until then.
-    fn next_time(&self) -> Option<Duration> {
+    fn next_time(&self, now: Duration) -> Option<Duration> {
         let mut times = [None; 4];
         if self.is_enabled && !self.is_sending {
             let head = self.parcels.front().and(self.retry).map(|retry| retry.at);
             times[0] = if self.parcels.is_empty() { self.aged_at() } else { head };
         }
         if self.limits.spools && !self.parcels.is_empty() {
-            times[1] = self.spool_blocked_until;
+            times[1] = self.spool_blocked_until.filter(|until| *until > now);
             times[2] = self.aged_at().filter(|_| self.retry.is_some() && times[1].is_none());
         }
         times[3] = self.losses_due();
