@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+pub mod generate;
+
 /// Returns a file of the family's reference data, or `None`, loudly, where it is not at hand.
 ///
 /// The data lies beside the checkout in `shared/data`; `CONVERT_SHARED_DATA` names another place.

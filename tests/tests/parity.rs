@@ -300,14 +300,30 @@ fn context_record() {
     assert!(later.segments().find("country").is_some());
 }
 
-#[test]
-fn astral_characters() {
-    let audiences = json!([{"id": "8", "rules": rule("face", "regexMatches", json!("^.$"))}]);
+/// Returns whether an audience with this pattern takes a visitor with this text.
+fn searches(pattern: &str, text: &str) -> bool {
+    let audiences = json!([{"id": "8", "rules": rule("text", "regexMatches", json!(pattern))}]);
     let core = core(json!({"audiences": audiences,
         "experiences": [experience(1, "e", json!({"audiences": ["8"]}))]}));
-    let with = |face: &str| -> Attributes {
-        attributes! { "face" => face }
-    };
-    assert!(gets(&core.create_context("v").with_attributes(with("é")), "e"));
-    assert!(gets(&core.create_context("v").with_attributes(with("🎯")), "e"));
+    let attributes: Attributes = attributes! { "text" => text };
+    gets(&core.create_context("v").with_attributes(attributes), "e")
+}
+
+#[test]
+fn astral_characters() {
+    assert!(searches("^.$", "é") && !searches("^.$", "🎯") && searches("^..$", "🎯"));
+}
+
+#[test]
+fn refused_patterns() {
+    assert!(searches(&"a?".repeat(1_000), "b"));
+    assert!(!searches(&"a?".repeat(10_000), "b"));
+    assert!(!searches(&format!("{}a{}", "(".repeat(101), ")".repeat(101)), "a"));
+}
+
+#[test]
+fn step_limit() {
+    assert!(searches(r"^(a+)+\1$", "aaaa"));
+    assert!(!searches(r"^(?=(a+)+$)b", &"a".repeat(50_000)));
+    assert!(!searches(r"^((a|aa)+)\1b$", &"a".repeat(50_000)));
 }

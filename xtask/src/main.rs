@@ -1,11 +1,67 @@
 //! The project tasks, run as `cargo xtask TASK`.
 
 mod bench;
+mod ci;
+mod parity;
+mod process;
+mod suite;
+mod task;
+mod tidy;
+mod workspace;
 
-fn main() {
-    let args: Vec<String> = std::env::args().skip(2).collect();
-    if let Err(error) = bench::run(&args) {
-        eprintln!("{error}");
-        std::process::exit(1);
+use std::process::ExitCode;
+
+use task::Task;
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let name = arguments.next().unwrap_or_else(|| "help".to_owned());
+    let rest: Vec<String> = arguments.collect();
+    if matches!(name.as_str(), "help" | "--help" | "-h") {
+        print!("{}", usage());
+        return ExitCode::SUCCESS;
+    }
+    let Some(task) = task_named(&name) else {
+        eprint!("there is no task `{name}`\n\n{}", usage());
+        return ExitCode::from(2);
+    };
+    match (task.run)(&rest) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::FAILURE
+        }
     }
 }
+
+/// Finds a task by its name.
+fn task_named(name: &str) -> Option<&'static Task> {
+    TASKS.iter().find(|task| task.name == name)
+}
+
+fn usage() -> String {
+    let mut text = "Usage: cargo xtask TASK [OPTIONS]\n\nTasks:\n".to_owned();
+    for task in TASKS {
+        let line = format!("  {:<10} {}\n", task.name, task.about);
+        text.push_str(&line);
+    }
+    text
+}
+
+/// Every task. A new one is a module with a `run` function and a line here; the gate picks up
+/// `parity` and `bench` by these names.
+const TASKS: &[Task] = &[
+    Task { name: "bench", about: "Measure what decisions cost (--quick, --json)", run: bench::run },
+    Task {
+        name: "ci",
+        about: "Run the whole gate (--list, --only A,B, --keep-going)",
+        run: ci::run,
+    },
+    Task {
+        name: "parity",
+        about: "Compare random cases with the published SDKs (--cases, --seed)",
+        run: parity::run,
+    },
+    Task { name: "test", about: "Run the whole test suite; arguments filter it", run: suite::run },
+    Task { name: "tidy", about: "Check the invariants and the house style", run: tidy::run },
+];

@@ -1,8 +1,16 @@
 //! The one place that reads the time.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use convert_decision::{Moment, WallClock};
+use crossbeam_channel::Receiver;
+
+#[cfg(any(test, feature = "test-util"))]
+mod manual;
+
+#[cfg(any(test, feature = "test-util"))]
+pub use self::manual::ManualClock;
 
 /// The system's clock. Local time is UTC: the standard library knows no time zones.
 #[derive(Debug, Clone, Copy, Default)]
@@ -14,3 +22,92 @@ impl WallClock for SystemClock {
         Moment::new(i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX), 0)
     }
 }
+
+/// Time that only moves forward, and the means to wait for it.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Timer {
+    /// The system's.
+    #[default]
+    System,
+    /// A test's, which moves when the test says so.
+    #[cfg(any(test, feature = "test-util"))]
+    Manual(ManualClock),
+}
+
+impl Timer {
+    /// Returns the time since a moment that stays the same while the process lives.
+    pub(crate) fn now(&self) -> Duration {
+        match self {
+            Timer::System => ORIGIN.elapsed(),
+            #[cfg(any(test, feature = "test-util"))]
+            Timer::Manual(clock) => clock.now(),
+        }
+    }
+
+    /// Makes an alarm that goes off at a time, or never where that is out of reach.
+    pub(crate) fn alarm(&self, at: Duration) -> Alarm {
+        match self {
+            Timer::System => {
+                let wait = at.saturating_sub(self.now());
+                Alarm::System(crossbeam_channel::after(wait))
+            }
+            #[cfg(any(test, feature = "test-util"))]
+            Timer::Manual(clock) => Alarm::Manual(clock.alarm(at, *ORIGIN)),
+        }
+    }
+
+    /// Makes a source of randomness, the same one every time where the test moves the clock.
+    pub(crate) fn randomness(&self) -> fastrand::Rng {
+        match self {
+            Timer::System => fastrand::Rng::new(),
+            #[cfg(any(test, feature = "test-util"))]
+            Timer::Manual(_) => fastrand::Rng::with_seed(0),
+        }
+    }
+}
+
+/// Goes off once, when its time has come.
+#[derive(Debug)]
+pub(crate) enum Alarm {
+    System(Receiver<Instant>),
+    #[cfg(any(test, feature = "test-util"))]
+    Manual(manual::ManualAlarm),
+}
+
+impl Alarm {
+    /// Returns the channel on which the alarm is heard.
+    pub(crate) fn bell(&self) -> &Receiver<Instant> {
+        match self {
+            Alarm::System(bell) => bell,
+            #[cfg(any(test, feature = "test-util"))]
+            Alarm::Manual(alarm) => alarm.bell(),
+        }
+    }
+}
+
+/// How long somebody is prepared to wait, in real time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deadline(Option<Instant>);
+
+impl Deadline {
+    /// Starts to count now; patience past the range of the clock never ends.
+    pub(crate) fn after(patience: Duration) -> Self {
+        Deadline(Instant::now().checked_add(patience))
+    }
+
+    /// Returns the one that passes first.
+    pub(crate) fn sooner(self, other: Deadline) -> Self {
+        match (self.0, other.0) {
+            (Some(one), Some(two)) => Deadline(Some(one.min(two))),
+            (one, two) => Deadline(one.or(two)),
+        }
+    }
+
+    /// Returns what is left of the patience.
+    pub(crate) fn remaining(self) -> Duration {
+        self.0.map_or(Duration::MAX, |at| at.saturating_duration_since(Instant::now()))
+    }
+}
+
+/// When the process's time began.
+static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);

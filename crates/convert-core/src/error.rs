@@ -1,6 +1,12 @@
-//! The error of the SDK's entry points.
+//! The errors of the SDK's entry points.
+
+use std::fmt;
+use std::time::Duration;
 
 use convert_config::InvalidConfigError;
+use convert_transport::TransportError;
+
+use crate::tracking::SpoolError;
 
 /// Why the SDK could not be set up. Decisions never fail: what has no answer is `None`.
 ///
@@ -16,4 +22,104 @@ pub enum Error {
     /// The config, or a setting, is unusable.
     #[error(transparent)]
     InvalidConfig(#[from] InvalidConfigError),
+    /// The config could not be fetched.
+    #[error(transparent)]
+    ConfigLoad(#[from] ConfigLoadError),
+    /// The directory for undelivered events cannot be used.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+    /// The transport, or an address for it, could not be set up. Nothing was sent.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+}
+
+/// Says why a config could not be fetched. Redacted: it may be logged as it is.
+///
+/// ```
+/// use std::sync::Arc;
+/// use convert_core::{Core, Error, SdkConfig};
+/// use convert_transport::{
+///     BatchRequest, BatchResponse, ConfigRequest, ConfigResponse, Transport, TransportError,
+///     TransportErrorKind,
+/// };
+///
+/// struct Offline;
+/// impl Transport for Offline {
+///     fn fetch_config(&self, request: &ConfigRequest) -> Result<ConfigResponse, TransportError> {
+///         Err(request.error(TransportErrorKind::Status).with_status(503))
+///     }
+///     fn send_batch(&self, request: &BatchRequest) -> Result<BatchResponse, TransportError> {
+///         Err(request.error(TransportErrorKind::Network))
+///     }
+/// }
+///
+/// let config = SdkConfig::from_sdk_key("10012345/10067890")?.transport_impl(Offline);
+/// let Err(Error::ConfigLoad(error)) = Core::initialize(config) else { unreachable!() };
+/// assert_eq!((error.status(), error.is_retryable()), (Some(503), true));
+/// assert_eq!(error.endpoint(), Some("/api/v1/config/1001****7890"));
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct ConfigLoadError {
+    transport: TransportError,
+}
+
+impl Error {
+    /// Returns whether trying again, unchanged, may well succeed.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Error::ConfigLoad(error) => error.is_retryable(),
+            Error::InvalidConfig(_) | Error::Spool(_) | Error::Transport(_) => false,
+        }
+    }
+}
+
+impl ConfigLoadError {
+    pub(crate) fn new(transport: TransportError) -> Self {
+        ConfigLoadError { transport }
+    }
+
+    /// Returns where the config was to come from: without a query, the SDK key masked.
+    pub fn endpoint(&self) -> Option<&str> {
+        self.transport.endpoint()
+    }
+
+    /// Returns the HTTP status, if the service answered with one.
+    pub fn status(&self) -> Option<u16> {
+        self.transport.status()
+    }
+
+    /// Returns whether trying again may well succeed: after network errors, timeouts and the
+    /// statuses 408, 429 and 500 to 599.
+    pub fn is_retryable(&self) -> bool {
+        self.transport.is_retryable()
+    }
+
+    /// Returns whether a deadline passed.
+    pub fn is_timeout(&self) -> bool {
+        self.transport.is_timeout()
+    }
+
+    /// Returns how long the service asked to be left alone.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.transport.retry_after()
+    }
+
+    /// Returns the transport's account of it.
+    pub fn transport_error(&self) -> &TransportError {
+        &self.transport
+    }
+}
+
+impl fmt::Display for ConfigLoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the config could not be loaded: {}", self.transport)
+    }
+}
+
+impl std::error::Error for ConfigLoadError {
+    /// Returns what lies under the transport's error, whose own message is part of this one's.
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        std::error::Error::source(&self.transport)
+    }
 }

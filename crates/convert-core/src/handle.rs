@@ -2,17 +2,33 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use convert_config::{ProjectConfig, Severity};
 use convert_decision::{AttributeProvider, WallClock};
 
-use crate::config::SdkConfig;
+use crate::clock::{Deadline, Timer};
+use crate::close::CloseReport;
+use crate::config::{SdkConfig, Source};
 use crate::context::Context;
 use crate::error::Error;
+use crate::event::{
+    ConfigFacts, ConfigSource, EventBus, LifecycleEvent, ReadyEvent, RefreshSkippedEvent,
+    SkipReason, Subscription,
+};
+use crate::health::Health;
+use crate::live::{Live, Loaded};
 use crate::records::Records;
+use crate::refresh::{self, Plan, RefreshConfig, Schedule};
+use crate::remote::{self, Remote, Start};
+use crate::stats::{Counters, Stats};
+use crate::tracking::{Delivery, FlushError};
+use crate::worker::Worker;
 
 /// The SDK: one for the whole application, shared by cloning.
+///
+/// When the last clone is dropped the core closes, waiting at most two seconds; contexts that
+/// still exist go on deciding.
 ///
 /// ```
 /// use convert_core::{Core, SdkConfig};
@@ -22,70 +38,289 @@ use crate::records::Records;
 /// assert_eq!(same.current_config().project_id(), "2");
 /// # Ok::<(), convert_core::Error>(())
 /// ```
+///
+/// # Processes that fork
+///
+/// A thread does not survive `fork()`: a child that goes on with its parent's core never
+/// refreshes. Initialise in each child.
 #[derive(Clone)]
 pub struct Core {
-    shared: Arc<Shared>,
+    lifeline: Arc<Lifeline>,
 }
 
 /// What a core and its contexts share.
 pub(crate) struct Shared {
-    pub(crate) snapshot: ArcSwap<ProjectConfig>,
+    pub(crate) live: Live,
     pub(crate) records: Records,
+    pub(crate) bus: Arc<EventBus>,
+    pub(crate) counters: Counters,
+    pub(crate) remote: Option<Remote>,
+    pub(crate) delivery: Delivery,
     pub(crate) environment: Option<String>,
     pub(crate) provider: Option<Arc<dyn AttributeProvider>>,
     pub(crate) clock: Arc<dyn WallClock>,
+    pub(crate) timer: Timer,
+}
+
+/// Ends with the last handle, and takes with it what runs in the background.
+pub(crate) struct Lifeline {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) worker: Option<Worker>,
 }
 
 impl Core {
-    /// Makes a core that is ready for use. With direct data this neither blocks nor starts a
-    /// thread.
+    /// Makes a core that is ready for use.
+    ///
+    /// With an SDK key and no bootstrap config this blocks until the service has answered or the
+    /// transport's deadline has passed. With direct data it neither blocks nor starts a thread.
+    /// The application's threads wait for the network here, and in
+    /// [`Context::set_preview`], [`Core::flush`] and [`Core::close`], and nowhere else.
     ///
     /// # Errors
     ///
-    /// With direct data it cannot fail: the data has been checked when the [`SdkConfig`] was made.
+    /// Fails with [`Error::ConfigLoad`] if the config could not be fetched and no cached one could
+    /// stand in, with [`Error::InvalidConfig`] if what was fetched is unusable, and with
+    /// [`Error::Transport`] if the HTTPS client could not be set up, and with [`Error::Spool`] if
+    /// the directory for undelivered events cannot be used. Nothing is left running then, and a
+    /// clone of the [`SdkConfig`] can be tried again. With direct data, and neither tracking nor a
+    /// spool, it cannot fail: the data has been checked when the [`SdkConfig`] was made.
     pub fn initialize(config: SdkConfig) -> Result<Self, Error> {
-        report_diagnostics(&config.data);
-        let shared = Shared {
-            snapshot: ArcSwap::new(config.data),
-            records: Records::new(config.record_capacity),
-            environment: config.environment,
-            provider: config.provider,
-            clock: config.clock,
+        let began = config.timer.now();
+        let counters = Counters::default();
+        let (start, remote, transport) = match &config.source {
+            Source::Direct(data) => {
+                let transport = config.tracks().then(|| remote::transport(&config));
+                (direct(data), None, transport.transpose()?)
+            }
+            Source::Remote { key, bootstrap } => {
+                let transport = remote::transport(&config)?;
+                let remote = Remote::new(key, &config, Arc::clone(&transport));
+                let wall = config.clock.now().unix_seconds();
+                let start = remote.start(bootstrap.as_ref(), wall, &counters)?;
+                (start, Some(remote), Some(transport))
+            }
         };
-        Ok(Core { shared: Arc::new(shared) })
+        let bus = Arc::new(EventBus::default());
+        let delivery = Delivery::new(&config, &start.loaded.config, &bus, transport)?;
+        let SdkConfig { environment, provider, clock, timer, listeners, refresh, .. } = config;
+        let Start { loaded, source, age, failure } = start;
+        let now = timer.now();
+        let ready = ReadyEvent {
+            config: ConfigFacts::of(&loaded.config),
+            source,
+            elapsed: now.saturating_sub(began),
+            age,
+            failure: failure.clone(),
+        };
+        report_diagnostics(&loaded.config);
+        let live = Live::new(loaded, source, age, now);
+        if let Some(error) = &failure {
+            live.fail(error.clone());
+        }
+        for listener in listeners {
+            bus.subscribe(listener).detach();
+        }
+        let records = Records::new(config.record_capacity);
+        let shared = Arc::new(Shared {
+            live,
+            records,
+            bus,
+            counters,
+            remote,
+            delivery,
+            environment,
+            provider,
+            clock,
+            timer,
+        });
+        // The worker's events come after this one, since it does not exist yet.
+        announce(&shared, ready);
+        shared.delivery.resume();
+        let worker = start_refresh(&shared, source, failure.as_ref(), refresh);
+        Ok(Core { lifeline: Arc::new(Lifeline { shared, worker }) })
     }
 
-    /// Returns whether decisions can be made.
+    /// Returns whether the core is in use: true until it is closed.
     pub fn is_ready(&self) -> bool {
-        true
+        !self.lifeline.shared.bus.is_closed()
     }
 
     /// Returns the config that contexts made now decide from.
     pub fn current_config(&self) -> Arc<ProjectConfig> {
-        self.shared.snapshot.load_full()
+        self.lifeline.shared.live.config()
     }
 
     /// Makes the context of one visitor. Cheap; make one per request or session.
     ///
     /// An empty id is allowed, and never gets a variation.
     pub fn create_context(&self, visitor_id: impl Into<String>) -> Context {
-        Context::new(Arc::clone(&self.shared), visitor_id.into())
+        Context::new(Arc::clone(&self.lifeline.shared), visitor_id.into())
+    }
+
+    /// Asks for a refresh before its time, and returns at once.
+    ///
+    /// Calls made while one is waiting to begin are one. Does nothing without refresh, with direct
+    /// data, and once the core is closed.
+    pub fn refresh_now(&self) {
+        if let Some(worker) = &self.lifeline.worker {
+            worker.ask();
+        }
+    }
+
+    /// Calls `handler` with every event until the subscription is dropped or the core is closed.
+    ///
+    /// The handler is told at once that the core is ready, in this call. Later it runs on the
+    /// thread that causes the event (one that decides, or the refresh worker), at times on several
+    /// at once, with no lock held: it may do anything, closing the core included. A slow handler
+    /// slows down whatever caused the event. It is not told of what it causes itself. If it
+    /// panics, the panic goes no further: it is counted and logged.
+    ///
+    /// While anybody subscribes a decision costs about a microsecond more.
+    pub fn subscribe(
+        &self,
+        handler: impl Fn(&LifecycleEvent) + Send + Sync + 'static,
+    ) -> Subscription {
+        self.lifeline.shared.bus.subscribe(Arc::new(handler))
+    }
+
+    /// Returns the counters. Cheap enough to be asked for every few seconds.
+    pub fn stats(&self) -> Stats {
+        self.lifeline.shared.stats()
+    }
+
+    /// Returns how the core is doing.
+    pub fn health(&self) -> Health {
+        let shared = &self.lifeline.shared;
+        shared.live.health(shared.timer.now(), shared.stats())
+    }
+
+    /// Waits until every event queued before the call is delivered or dropped, at most `patience`.
+    ///
+    /// Blocks the calling thread. Returns at once while tracking is off, since nothing moves then,
+    /// and in a handler that runs on the delivery worker, which cannot wait for itself.
+    ///
+    /// # Errors
+    ///
+    /// Fails, saying how many events are left, if the patience has run out before.
+    pub fn flush(&self, patience: Duration) -> Result<(), FlushError> {
+        self.lifeline.shared.delivery.flush(Deadline::after(patience))
+    }
+
+    /// Switches tracking on or off, for all contexts and at once.
+    ///
+    /// Off, nothing is recorded and nothing sent; what is queued stays. A request under way is not
+    /// broken off. Does nothing once the core is closed.
+    pub fn set_tracking_enabled(&self, is_enabled: bool) {
+        self.lifeline.shared.delivery.enable(is_enabled);
+    }
+
+    /// Delivers what is queued and stops what runs in the background, waiting for it no longer than
+    /// `patience`.
+    ///
+    /// Delivery has three quarters of the patience; then nothing more is sent, and what is left
+    /// goes to the spool, if there is one. A delivery that failed is tried once more at once, unless
+    /// the service asked to be left alone.
+    /// No event comes once this has returned, unless a handler closes: then the handlers that run
+    /// on other threads, and the worker if it is the one that runs the handler, end by themselves.
+    /// A fetch under way is broken off. Contexts go on deciding from the config they have. Closing
+    /// again does nothing but wait.
+    pub fn close(&self, patience: Duration) -> CloseReport {
+        self.lifeline.close(Deadline::after(patience), patience)
+    }
+}
+
+impl Shared {
+    fn stats(&self) -> Stats {
+        let (tally, depth) = self.delivery.tally();
+        self.counters.read(self.bus.panics(), &tally, depth)
     }
 }
 
 impl fmt::Debug for Core {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let config = self.shared.snapshot.load();
+        let config = self.current_config();
         f.debug_struct("Core")
             .field("account_id", &config.account_id())
             .field("project_id", &config.project_id())
-            .field("environment", &self.shared.environment)
+            .field("environment", &self.lifeline.shared.environment)
             .finish_non_exhaustive()
     }
 }
 
+fn direct(data: &Arc<ProjectConfig>) -> Start {
+    let loaded = Loaded::given(Arc::clone(data));
+    Start { loaded, source: ConfigSource::Direct, age: Duration::ZERO, failure: None }
+}
+
+fn announce(shared: &Shared, ready: ReadyEvent) {
+    log::info!(
+        target: "convert_sdk::core",
+        "ready: project {}, config version {} from {} in {} ms",
+        ready.project_id(),
+        ready.version().unwrap_or("unknown"),
+        ready.source(),
+        ready.elapsed().as_millis(),
+    );
+    shared.bus.announce(LifecycleEvent::Ready(ready));
+}
+
+/// Starts the refresh worker where there is something for it to do.
+fn start_refresh(
+    shared: &Arc<Shared>,
+    source: ConfigSource,
+    failure: Option<&Error>,
+    refresh: Option<RefreshConfig>,
+) -> Option<Worker> {
+    if shared.remote.is_none() {
+        if refresh.is_some() {
+            skip_refresh(shared, SkipReason::DirectData);
+        }
+        return None;
+    }
+    let plan = match (refresh, source) {
+        (Some(_), _) => Plan::Forever,
+        (None, ConfigSource::Network) => return None,
+        (None, _) => Plan::UntilLoaded,
+    };
+    let now = shared.timer.now();
+    let mut schedule = Schedule::at_once(refresh.unwrap_or_default(), now);
+    let unit = shared.timer.randomness().f64();
+    match (source, failure) {
+        (ConfigSource::Bootstrap, _) => {}
+        (_, Some(error)) => schedule.plan(refresh::attempt_after(error), now, unit),
+        (_, None) => schedule.plan(refresh::Attempt::Succeeded, now, unit),
+    }
+    // Known at once, not only when the thread has come so far.
+    shared.live.plan(Some(schedule.next()));
+    let for_worker = Arc::clone(shared);
+    let worker = Worker::spawn("convert-sdk-refresh", move |inbox| {
+        if let Some(remote) = &for_worker.remote {
+            refresh::run(&for_worker, remote, inbox, schedule, plan);
+        }
+    });
+    if worker.is_err() {
+        shared.live.plan(None);
+        skip_refresh(shared, SkipReason::NoThread);
+    }
+    worker.ok()
+}
+
+fn skip_refresh(shared: &Shared, reason: SkipReason) {
+    match reason {
+        SkipReason::DirectData => log::info!(
+            target: "convert_sdk::refresh",
+            "refresh.skipped: with direct data there is nothing to refresh from"
+        ),
+        SkipReason::NoThread => log::error!(
+            target: "convert_sdk::refresh",
+            "refresh.skipped: the system let no thread be started, so the config stays as it is"
+        ),
+    }
+    shared.bus.emit(&LifecycleEvent::RefreshSkipped(RefreshSkippedEvent { reason }));
+}
+
 /// Logs, once per config, what in it does not take effect.
-fn report_diagnostics(config: &ProjectConfig) {
+pub(crate) fn report_diagnostics(config: &ProjectConfig) {
     let is_warning = |severity| severity == Severity::Warning;
     let mut warnings =
         config.diagnostics().iter().filter(|diagnostic| is_warning(diagnostic.severity()));

@@ -17,23 +17,42 @@
 //! ```
 
 mod clock;
+mod close;
 mod config;
 mod context;
 mod entity;
 mod error;
+mod event;
 mod handle;
+mod health;
+mod live;
 mod records;
+mod refresh;
+mod remote;
+mod stats;
 mod tracking;
+mod worker;
 
-pub use config::SdkConfig;
+#[cfg(any(test, feature = "test-util"))]
+pub use clock::ManualClock;
+pub use close::CloseReport;
+pub use config::{CacheLevel, SdkConfig};
 pub use context::{
     Context, ExperienceResult, FeatureResult, OwnedExperienceResult, OwnedFeatureResult,
     RunOptions, VariableError,
 };
 pub use entity::{Entity, EntityKind};
-pub use error::Error;
+pub use error::{ConfigLoadError, Error};
+pub use event::{
+    BucketingEvent, ConfigSource, ConfigUpdatedEvent, ConversionEvent, DroppedEvent,
+    LifecycleEvent, LocationEvent, ReadyEvent, RefreshFailedEvent, RefreshSkippedEvent,
+    ReleasedEvent, SegmentsEvent, SkipReason, Subscription,
+};
 pub use handle::Core;
+pub use health::Health;
+pub use refresh::{RefreshConfig, RefreshConfigBuilder};
+pub use stats::Stats;
 pub use tracking::{
-    Conversion, ConversionResult, DropReason, GoalValue, InvalidGoalDataError, ReleaseReason,
-    Repeat,
+    Conversion, ConversionResult, DropReason, FlushError, GoalValue, InvalidGoalDataError,
+    ReleaseReason, Repeat, SpoolError, TrackingConfig, TrackingConfigBuilder,
 };

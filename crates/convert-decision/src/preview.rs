@@ -31,6 +31,8 @@ pub enum PreviewError {
     ExperienceNotFound,
     /// The experience has no variation with that id.
     VariationNotFound,
+    /// The config lacks the experience, and the service could not be asked for it.
+    FetchFailed,
 }
 
 /// A preview whose experience and variation have been found.
@@ -95,6 +97,7 @@ impl fmt::Display for PreviewError {
             PreviewError::Malformed => "not a preview value: expected digits, a dot and digits",
             PreviewError::ExperienceNotFound => "no experience has the previewed id",
             PreviewError::VariationNotFound => "the previewed experience has no such variation",
+            PreviewError::FetchFailed => "the previewed experience could not be fetched",
         })
     }
 }

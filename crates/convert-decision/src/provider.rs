@@ -72,6 +72,11 @@ impl Moment {
         Moment { unix_seconds, local_offset }
     }
 
+    /// Returns the seconds since 1970-01-01T00:00:00Z.
+    pub fn unix_seconds(self) -> i64 {
+        self.unix_seconds
+    }
+
     /// Returns what a local clock shows.
     pub fn local(self) -> ClockFace {
         self.at_offset(self.local_offset)

@@ -52,19 +52,93 @@
 //! # Missing answers are not errors
 //!
 //! `run_experience` and `run_feature` return `None` for a visitor who is not part of it. Errors are
-//! for mistakes at set-up: an unusable config, say, with the JSON path of what is wrong.
+//! for mistakes at set-up: an unusable config, say, with the JSON path of what is wrong, or a
+//! service that could not be reached ([`Error`]).
+//!
+//! # Live configs
+//!
+//! With an SDK key [`Core::initialize`] fetches the config, and blocks until it is there or an
+//! [`Error`] says why not. From then on the application's threads wait for the network in
+//! [`Context::set_preview`] and [`Core::close`] alone.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use convert_sdk::{Core, LifecycleEvent, RefreshConfig, SdkConfig};
+//!
+//! let config = SdkConfig::from_sdk_key(std::env::var("CONVERT_SDK_KEY")?)?
+//!     .environment("production")
+//!     .cache_file("/var/cache/shop/convert-config")
+//!     .refresh(RefreshConfig::default());
+//! let core = Core::initialize(config)?;
+//! core.subscribe(|event: &LifecycleEvent| {
+//!     if let LifecycleEvent::ConfigUpdated(updated) = event {
+//!         println!("config {:?} is in use", updated.version());
+//!     }
+//! })
+//! .detach();
+//! // … serve requests …
+//! core.close(Duration::from_secs(2));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Refresh is one thread that fetches every five minutes or so ([`RefreshConfig`]); a failure
+//! keeps the config that is held, and nothing but closing the core ends the attempts. With a cache
+//! file, or a bootstrap config, and no refresh, a thread runs until the service has answered once.
+//! [`Core::health`] tells how it goes.
+//!
+//! # Logs
+//!
+//! The SDK writes to the [`log`](https://docs.rs/log) facade and installs no logger. Nothing in it
+//! shows a secret, an attribute or a visitor's id. What repeats is logged the first, second, fourth,
+//! eighth time and so on, with the count.
+//!
+//! | level | target | says that |
+//! |---|---|---|
+//! | error | `convert_sdk::events` | a handler of events panicked |
+//! | error | `convert_sdk::refresh` | no thread could be started |
+//! | error | `convert_sdk::transport` | the application's transport panicked |
+//! | warn | `convert_sdk::config` | some part of a config does not take effect; once per config |
+//! | warn | `convert_sdk::core` | a cached config had to do |
+//! | warn | `convert_sdk::cache` | the cache file could not be read or written |
+//! | warn | `convert_sdk::refresh` | a config could not be fetched or used |
+//! | warn | `convert_sdk::preview` | an experience to preview could not be fetched |
+//! | warn | `convert_sdk::rules` | a pattern took too many steps and counted as no match |
+//! | info | `convert_sdk::core` | the core is ready, or closed |
+//! | info | `convert_sdk::refresh` | another config is in use, fetching works again, or `refresh.skipped` |
+//! | debug | `convert_sdk::transport` | an exchange with the service ended; one line each |
+//! | trace | `convert_sdk::decisions` | a visitor was decided; one line each |
+//!
+//! # Features
+//!
+//! - `https` (default): the HTTPS client. Without it an SDK key needs a transport of the
+//!   application's ([`SdkConfig::transport_impl`]).
+//! - `platform-verifier`: certificates can be verified by the operating system.
+//! - `test-util`: `ManualClock`, which moves when a test says so.
 
 pub use convert_config::{
     Audience, Buckets, Catalog, Change, Diagnostic, EntityCounts, Experience, Feature,
     FeatureChange, Goal, Identified, InvalidConfigError, Layout, Location, LocationGate,
     ProjectConfig, Segment, Severity, Value, ValueError, ValueRef, VariableKind, Variation,
+    repair_json,
 };
+#[cfg(feature = "test-util")]
+pub use convert_core::ManualClock;
 pub use convert_core::{
-    Context, Core, Entity, EntityKind, Error, ExperienceResult, FeatureResult,
-    OwnedExperienceResult, OwnedFeatureResult, RunOptions, SdkConfig, VariableError,
+    BucketingEvent, CacheLevel, CloseReport, ConfigLoadError, ConfigSource, ConfigUpdatedEvent,
+    Context, Core, Entity, EntityKind, Error, ExperienceResult, FeatureResult, Health,
+    LifecycleEvent, LocationEvent, OwnedExperienceResult, OwnedFeatureResult, ReadyEvent,
+    RefreshConfig, RefreshConfigBuilder, RefreshFailedEvent, RefreshSkippedEvent, RunOptions,
+    SdkConfig, SegmentsEvent, SkipReason, Stats, Subscription, VariableError,
 };
 pub use convert_decision::{
     Answer, AttributeProvider, Attributes, ClockFace, ExplainedOutcome, Explanation, Moment,
     Preview, PreviewError, Reason, Segments, Source, Step, Subject, VisitorRecord, WallClock,
-    attributes,
+    attributes, visitor_fingerprint,
+};
+#[cfg(feature = "https")]
+pub use convert_transport::HttpsTransport;
+pub use convert_transport::{
+    BatchRequest, BatchResponse, ConfigBody, ConfigRequest, ConfigResponse, HttpsUrl,
+    HttpsUrlTemplate, ProxyUrl, SdkKey, Secret, Transport, TransportConfig, TransportError,
+    TransportErrorKind, Validators,
 };

@@ -38,9 +38,7 @@ impl fmt::Display for Cause {
 
 impl Error for Cause {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.next
-            .as_deref()
-            .map(|cause| cause as &(dyn Error + 'static))
+        self.next.as_deref().map(|cause| cause as &(dyn Error + 'static))
     }
 }
 
@@ -68,9 +66,9 @@ impl Secrets {
     fn scrub(&self, text: &str) -> String {
         let mut ordered: Vec<&String> = self.0.iter().collect();
         ordered.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-        ordered.iter().fold(text.to_owned(), |text, secret| {
-            text.replace(secret.as_str(), &mask(secret))
-        })
+        ordered
+            .iter()
+            .fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), &mask(secret)))
     }
 }
 

@@ -90,10 +90,7 @@ impl Answer {
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.0
-            .headers()
-            .get(name)
-            .and_then(|value| value.to_str().ok())
+        self.0.headers().get(name).and_then(|value| value.to_str().ok())
     }
 
     /// Reads the whole body, decompressed; more than `max` bytes of it are an error.
@@ -139,17 +136,11 @@ pub(crate) struct Failure {
 
 impl Failure {
     fn new(kind: TransportErrorKind, message: &'static str) -> Self {
-        Self {
-            kind,
-            source: Some(message.into()),
-        }
+        Self { kind, source: Some(message.into()) }
     }
 
     fn too_large() -> Self {
-        Self {
-            kind: TransportErrorKind::BodyTooLarge,
-            source: None,
-        }
+        Self { kind: TransportErrorKind::BodyTooLarge, source: None }
     }
 }
 
@@ -173,10 +164,7 @@ impl From<ureq::Error> for Failure {
             }
             _ => Kind::Network,
         };
-        Self {
-            kind,
-            source: Some(Box::new(error)),
-        }
+        Self { kind, source: Some(Box::new(error)) }
     }
 }
 
@@ -194,9 +182,7 @@ fn trusted_roots(config: &TransportConfig) -> Result<RootCerts, TransportError> 
         if config.root_certificates.is_empty() {
             return Ok(RootCerts::PlatformVerifier);
         }
-        return Err(invalid(
-            "extra root certificates belong into the platform's own store",
-        ));
+        return Err(invalid("extra root certificates belong into the platform's own store"));
     }
     let mut roots: Vec<Certificate<'static>> = webpki_root_certs::TLS_SERVER_ROOT_CERTS
         .iter()
@@ -226,11 +212,7 @@ fn check_root(root: &Certificate<'static>) -> Result<(), TransportError> {
 }
 
 fn proxy_of(settings: &ProxySettings) -> Result<Proxy, TransportError> {
-    let protocol = if settings.url.is_tls() {
-        ProxyProtocol::Https
-    } else {
-        ProxyProtocol::Http
-    };
+    let protocol = if settings.url.is_tls() { ProxyProtocol::Https } else { ProxyProtocol::Http };
     let (host, port) = settings.url.host_and_port();
     let mut builder = Proxy::builder(protocol).host(host);
     if let Some(port) = port {
@@ -245,9 +227,7 @@ fn proxy_of(settings: &ProxySettings) -> Result<Proxy, TransportError> {
     for pattern in &settings.bypass {
         builder = builder.no_proxy(pattern);
     }
-    builder
-        .build()
-        .map_err(|_| invalid("the address of the proxy is malformed"))
+    builder.build().map_err(|_| invalid("the address of the proxy is malformed"))
 }
 
 fn invalid(message: &'static str) -> TransportError {

@@ -112,8 +112,7 @@ impl TransportConfig {
         name: impl AsRef<str>,
         value: impl AsRef<str>,
     ) -> Result<Self, TransportError> {
-        self.headers
-            .push(ExtraHeader::parse(name.as_ref(), value.as_ref())?);
+        self.headers.push(ExtraHeader::parse(name.as_ref(), value.as_ref())?);
         Ok(self)
     }
 

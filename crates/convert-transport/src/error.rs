@@ -150,10 +150,7 @@ impl fmt::Display for TransportError {
 
 impl Error for TransportError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.0
-            .source
-            .as_ref()
-            .map(|cause| cause as &(dyn Error + 'static))
+        self.0.source.as_ref().map(|cause| cause as &(dyn Error + 'static))
     }
 }
 

@@ -29,10 +29,7 @@ impl ExtraHeader {
         if !is_header_text(value) {
             return Err(invalid(format!("the value of header {name} is malformed")));
         }
-        Ok(Self {
-            name,
-            value: value.to_owned(),
-        })
+        Ok(Self { name, value: value.to_owned() })
     }
 }
 
@@ -55,9 +52,7 @@ impl fmt::Debug for ExtraHeader {
 
 /// Tells whether a value can stand in a header line: visible ASCII, spaces and tabs.
 pub(crate) fn is_header_text(value: &str) -> bool {
-    value
-        .bytes()
-        .all(|byte| byte == b'\t' || (b' '..=b'~').contains(&byte))
+    value.bytes().all(|byte| byte == b'\t' || (b' '..=b'~').contains(&byte))
 }
 
 fn is_token_byte(byte: u8) -> bool {

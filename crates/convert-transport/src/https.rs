@@ -63,21 +63,16 @@ impl HttpsTransport {
         }
         let proxy = match &config.proxy {
             ProxyChoice::None => None,
-            ProxyChoice::Explicit(url) => Some(ProxySettings {
-                url: url.clone(),
-                bypass: Vec::new(),
-            }),
+            ProxyChoice::Explicit(url) => {
+                Some(ProxySettings { url: url.clone(), bypass: Vec::new() })
+            }
             ProxyChoice::FromEnv => ProxySettings::from_env(|name| std::env::var(name).ok())?,
         };
         let mut secrets = config.secrets();
         if let Some(proxy) = &proxy {
             proxy.url.add_secrets(&mut secrets);
         }
-        Ok(Self {
-            client: Client::new(config, proxy.as_ref())?,
-            config: config.clone(),
-            secrets,
-        })
+        Ok(Self { client: Client::new(config, proxy.as_ref())?, config: config.clone(), secrets })
     }
 
     /// Lists the headers both endpoints get, besides the fixed `User-Agent`.
@@ -114,12 +109,8 @@ impl HttpsTransport {
     ) -> TransportError {
         let mut secrets = self.secrets.clone();
         secrets.extend(request_secrets);
-        let cause = failure
-            .source
-            .map(|source| Cause::copy(source.as_ref(), &secrets));
-        TransportError::new(failure.kind)
-            .with_endpoint(endpoint)
-            .with_cause(cause)
+        let cause = failure.source.map(|source| Cause::copy(source.as_ref(), &secrets));
+        TransportError::new(failure.kind).with_endpoint(endpoint).with_cause(cause)
     }
 }
 
@@ -137,9 +128,7 @@ impl Transport for HttpsTransport {
                 let validators =
                     Validators::new(answer.header("etag"), answer.header("last-modified"));
                 let bytes = answer.read_body(self.config.max_body).map_err(failed)?;
-                Ok(ConfigResponse::Modified(
-                    ConfigBody::new(bytes).with_validators(validators),
-                ))
+                Ok(ConfigResponse::Modified(ConfigBody::new(bytes).with_validators(validators)))
             }
             // Without a condition the service has no reason to send this, and there would be no
             // config to go on with.
@@ -161,11 +150,7 @@ impl Transport for HttpsTransport {
         headers.push(("content-type", "application/json".to_owned()));
         let answer = self
             .client
-            .post(
-                &format!("{base}{}", request.path()),
-                &headers,
-                request.body(),
-            )
+            .post(&format!("{base}{}", request.path()), &headers, request.body())
             .map_err(|failure| {
                 let endpoint = format!("{base}{}", request.redacted_path());
                 self.error(failure, endpoint, &request.secrets())
@@ -182,9 +167,7 @@ impl Transport for HttpsTransport {
 
 impl fmt::Debug for HttpsTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpsTransport")
-            .field("config", &self.config)
-            .finish_non_exhaustive()
+        f.debug_struct("HttpsTransport").field("config", &self.config).finish_non_exhaustive()
     }
 }
 

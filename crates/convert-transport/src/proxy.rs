@@ -95,11 +95,7 @@ impl ProxyUrl {
 impl fmt::Display for ProxyUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.is_tls { "https" } else { "http" };
-        let credentials = if self.credentials.is_some() {
-            "****@"
-        } else {
-            ""
-        };
+        let credentials = if self.credentials.is_some() { "****@" } else { "" };
         write!(f, "{scheme}://{credentials}{}", self.authority)
     }
 }
@@ -125,10 +121,7 @@ impl Credentials {
         let decode = |part: &str| {
             percent::decode(part).ok_or_else(|| invalid("the credentials of a proxy are malformed"))
         };
-        Ok(Self {
-            user: decode(user)?,
-            password: password.map(decode).transpose()?,
-        })
+        Ok(Self { user: decode(user)?, password: password.map(decode).transpose()? })
     }
 }
 
@@ -166,10 +159,7 @@ mod tests {
             "http://u:hunter22@proxy:99999",
         ] {
             let error = ProxyUrl::parse(input).expect_err(input);
-            assert!(
-                !format!("{error} {error:?}").contains("hunter22"),
-                "{input}"
-            );
+            assert!(!format!("{error} {error:?}").contains("hunter22"), "{input}");
         }
     }
 

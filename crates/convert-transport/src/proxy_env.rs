@@ -16,10 +16,7 @@ impl ProxySettings {
         lookup: impl Fn(&str) -> Option<String>,
     ) -> Result<Option<Self>, TransportError> {
         let first = |names: &[&str]| {
-            names
-                .iter()
-                .filter_map(|name| lookup(name))
-                .find(|value| !value.trim().is_empty())
+            names.iter().filter_map(|name| lookup(name)).find(|value| !value.trim().is_empty())
         };
         let Some(url) = first(PROXY_VARIABLES) else {
             return Ok(None);
@@ -62,14 +59,8 @@ mod tests {
             (&[][..], None),
             (&[("HTTP_PROXY", "http://evil")][..], None),
             (&[("HTTPS_PROXY", "  ")][..], None),
-            (
-                &[("ALL_PROXY", "a:1"), ("https_proxy", "b:2")][..],
-                Some("http://b:2"),
-            ),
-            (
-                &[("all_proxy", "a:1"), ("HTTPS_PROXY", "")][..],
-                Some("http://a:1"),
-            ),
+            (&[("ALL_PROXY", "a:1"), ("https_proxy", "b:2")][..], Some("http://b:2")),
+            (&[("all_proxy", "a:1"), ("HTTPS_PROXY", "")][..], Some("http://a:1")),
         ] {
             let found = settings(variables).expect("valid variables");
             let printed = found.map(|settings| settings.url.to_string());

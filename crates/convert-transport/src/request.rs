@@ -173,8 +173,7 @@ impl ConfigRequest {
         kind: TransportErrorKind,
         source: &(dyn Error + 'static),
     ) -> TransportError {
-        self.error(kind)
-            .with_cause(Some(Cause::copy(source, &self.secrets())))
+        self.error(kind).with_cause(Some(Cause::copy(source, &self.secrets())))
     }
 
     pub(crate) fn secrets(&self) -> Secrets {
@@ -215,11 +214,7 @@ pub struct BatchRequest {
 impl BatchRequest {
     /// Creates a request from the key, the project the events belong to and the JSON body.
     pub fn new(sdk_key: SdkKey, project_id: impl Into<String>, body: impl Into<Vec<u8>>) -> Self {
-        Self {
-            sdk_key,
-            project_id: project_id.into(),
-            body: body.into(),
-        }
+        Self { sdk_key, project_id: project_id.into(), body: body.into() }
     }
 
     /// Gives the key.
@@ -259,8 +254,7 @@ impl BatchRequest {
         kind: TransportErrorKind,
         source: &(dyn Error + 'static),
     ) -> TransportError {
-        self.error(kind)
-            .with_cause(Some(Cause::copy(source, &self.secrets())))
+        self.error(kind).with_cause(Some(Cause::copy(source, &self.secrets())))
     }
 
     pub(crate) fn secrets(&self) -> Secrets {
@@ -293,9 +287,8 @@ mod tests {
 
     fn check(request: &ConfigRequest, expected_query: &str) {
         let target = request.path_and_query();
-        let query = target
-            .strip_prefix("/api/v1/config/1001/2002")
-            .expect("the key is not encoded");
+        let query =
+            target.strip_prefix("/api/v1/config/1001/2002").expect("the key is not encoded");
         assert_eq!(query, expected_query);
     }
 
@@ -303,19 +296,13 @@ mod tests {
     fn query_is_built_in_the_documented_order() {
         check(&request(), "");
         check(&request().with_environment(""), "");
-        check(
-            &request().with_environment("a b&c"),
-            "?environment=a%20b%26c",
-        );
+        check(&request().with_environment("a b&c"), "?environment=a%20b%26c");
         check(&request().with_low_cache(true), "?_conv_low_cache=1");
         check(
             &request().with_debug_token(Secret::new("t+1/=")),
             "?_conv_low_cache=1&debug_token=t%2B1%2F%3D",
         );
-        check(
-            &request().with_experience("77"),
-            "?exp=77&_conv_low_cache=1",
-        );
+        check(&request().with_experience("77"), "?exp=77&_conv_low_cache=1");
         check(
             &request()
                 .with_debug_token(Secret::new("tok"))

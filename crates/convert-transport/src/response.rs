@@ -41,10 +41,7 @@ pub struct ConfigBody {
 impl ConfigBody {
     /// Wraps the bytes of an answer, decompressed.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
-        Self {
-            bytes: bytes.into(),
-            validators: Validators::default(),
-        }
+        Self { bytes: bytes.into(), validators: Validators::default() }
     }
 
     /// Adds the validators that came with the bytes.
@@ -102,14 +99,9 @@ impl Validators {
     /// fit into a header line, counts as absent.
     pub fn new(etag: Option<&str>, last_modified: Option<&str>) -> Self {
         let keep = |value: Option<&str>| {
-            value
-                .filter(|value| !value.is_empty() && is_header_text(value))
-                .map(str::to_owned)
+            value.filter(|value| !value.is_empty() && is_header_text(value)).map(str::to_owned)
         };
-        Self {
-            etag: keep(etag),
-            last_modified: keep(last_modified),
-        }
+        Self { etag: keep(etag), last_modified: keep(last_modified) }
     }
 
     /// Gives the `ETag`, quotes included.
@@ -151,11 +143,7 @@ pub struct BatchResponse {
 impl BatchResponse {
     /// Creates an answer with a status and no body.
     pub fn new(status: u16) -> Self {
-        Self {
-            status,
-            retry_after: None,
-            body: Vec::new(),
-        }
+        Self { status, retry_after: None, body: Vec::new() }
     }
 
     /// Sets how long the service asked to be left alone.

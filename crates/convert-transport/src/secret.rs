@@ -82,9 +82,7 @@ impl SdkKey {
             return Err(invalid_key("the SDK key is blank"));
         }
         if !key.bytes().all(is_path_byte) {
-            return Err(invalid_key(
-                "the SDK key holds a character that a URL path cannot carry",
-            ));
+            return Err(invalid_key("the SDK key holds a character that a URL path cannot carry"));
         }
         if key.split('/').any(|segment| matches!(segment, "." | "..")) {
             return Err(invalid_key("the SDK key holds a relative path segment"));
@@ -149,9 +147,9 @@ mod tests {
 
     #[test]
     fn keys_that_would_change_the_url_are_refused_without_being_repeated() {
-        for key in [
-            "", " \t", "a b", "key?x=1", "key#f", "k%2f", "a/../b", "./k", "clé", "k\n", "a\\b",
-        ] {
+        for key in
+            ["", " \t", "a b", "key?x=1", "key#f", "k%2f", "a/../b", "./k", "clé", "k\n", "a\\b"]
+        {
             let error = SdkKey::parse(key).expect_err(key);
             assert_eq!(error.kind(), TransportErrorKind::InvalidInput);
             if !key.trim().is_empty() {

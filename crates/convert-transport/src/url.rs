@@ -166,12 +166,8 @@ fn is_host(host: &str) -> bool {
             .strip_suffix(']')
             .is_some_and(|address| address.parse::<std::net::Ipv6Addr>().is_ok());
     }
-    host.bytes()
-        .next()
-        .is_some_and(|byte| byte.is_ascii_alphanumeric())
-        && host
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+    host.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric())
+        && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
 }
 
 fn invalid(message: &'static str) -> TransportError {
@@ -241,18 +237,11 @@ mod tests {
     fn templates_are_checked_when_parsed_and_ids_when_expanded() {
         let template = HttpsUrlTemplate::parse("https://edge/[project_id]/v1/[project_id]")
             .expect("a valid template");
-        assert_eq!(
-            template.expand("42").expect("an id").as_str(),
-            "https://edge/42/v1/42"
-        );
+        assert_eq!(template.expand("42").expect("an id").as_str(), "https://edge/42/v1/42");
         for id in ["", "evil.example/", "a@b", "1?x", "1#", "..", "é"] {
             assert!(template.expand(id).is_err(), "{id}");
         }
-        for input in [
-            "http://[project_id].a",
-            "https://[project]/v1",
-            "[project_id]",
-        ] {
+        for input in ["http://[project_id].a", "https://[project]/v1", "[project_id]"] {
             assert!(HttpsUrlTemplate::parse(input).is_err(), "{input}");
         }
     }

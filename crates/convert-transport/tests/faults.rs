@@ -23,9 +23,7 @@ const FOR_EVER: Duration = Duration::MAX;
 
 /// Fetches under a config and gives the error, after checking that it holds no secret.
 fn fetch_error(config: &TransportConfig) -> TransportError {
-    let error = build(config)
-        .fetch_config(&config_request())
-        .expect_err("the fetch must fail");
+    let error = build(config).fetch_config(&config_request()).expect_err("the fetch must fail");
     assert_no_secret(&printed(&error));
     error
 }
@@ -56,10 +54,7 @@ fn check(error: &TransportError, kind: Kind, is_retryable: bool) {
     assert_eq!(error.is_timeout(), kind == Kind::Timeout, "{error:?}");
     let endpoint = error.endpoint().expect("an endpoint");
     assert!(endpoint.starts_with("https://localhost:"), "{endpoint}");
-    assert!(
-        endpoint.ends_with("/api/v1/config/1003****4190"),
-        "{endpoint}"
-    );
+    assert!(endpoint.ends_with("/api/v1/config/1003****4190"), "{endpoint}");
 }
 
 fn check_status(error: &TransportError, status: u16, is_retryable: bool) {
@@ -118,11 +113,7 @@ fn accepting_and_hanging_ends_at_the_total_deadline() {
 
 #[test]
 fn dripping_headers_end_at_the_total_deadline() {
-    check(
-        &slow_fault(Step::DripHeaders(INTERVAL)),
-        Kind::Timeout,
-        true,
-    );
+    check(&slow_fault(Step::DripHeaders(INTERVAL)), Kind::Timeout, true);
 }
 
 #[test]
@@ -151,10 +142,7 @@ fn announced_length_short_of_the_body_gives_what_was_announced() {
 fn certificate_for_another_name_is_a_tls_error() {
     let error = fault(Step::WrongName);
     check(&error, Kind::Tls, false);
-    assert!(
-        printed(&error).contains("elsewhere.example"),
-        "the reason is kept"
-    );
+    assert!(printed(&error).contains("elsewhere.example"), "the reason is kept");
 }
 
 #[test]
@@ -255,11 +243,7 @@ fn unknown_content_encoding_is_an_invalid_response() {
 
 #[test]
 fn huge_body_is_refused() {
-    check(
-        &fault(Reply::filler(100_000_000)),
-        Kind::BodyTooLarge,
-        false,
-    );
+    check(&fault(Reply::filler(100_000_000)), Kind::BodyTooLarge, false);
 }
 
 #[test]
@@ -333,21 +317,14 @@ fn batches_fail_only_when_no_status_came() {
     ] {
         let server = LoopbackServer::start([step]);
         // Only the last two run into the deadline.
-        let timeout = if kind == Kind::Timeout {
-            SHORT
-        } else {
-            Duration::from_secs(10)
-        };
+        let timeout = if kind == Kind::Timeout { SHORT } else { Duration::from_secs(10) };
         let error = build(&config(&server).timeout(timeout))
             .send_batch(&batch_request())
             .expect_err("the delivery must fail");
         assert_no_secret(&printed(&error));
         assert_eq!(error.kind(), kind, "{error:?}");
         let endpoint = error.endpoint().expect("an endpoint");
-        assert!(
-            endpoint.ends_with("/10034190/v1/track/1003****4190"),
-            "{endpoint}"
-        );
+        assert!(endpoint.ends_with("/10034190/v1/track/1003****4190"), "{endpoint}");
     }
 }
 
@@ -361,11 +338,7 @@ fn batch_answer_whose_body_breaks_off_keeps_its_status() {
             .send_batch(&batch_request())
             .expect("a status came");
         assert_eq!(response.status(), 200);
-        assert_eq!(
-            server.ledger().len(),
-            1,
-            "an accepted batch is not sent twice"
-        );
+        assert_eq!(server.ledger().len(), 1, "an accepted batch is not sent twice");
     }
 }
 

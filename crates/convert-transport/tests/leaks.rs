@@ -42,9 +42,7 @@ fn steps() -> Vec<Step> {
         Reply::json("{}").into(),
         Reply::json("{}").closing().into(),
         Reply::json("{}").announcing(100).into(),
-        Reply::new(302)
-            .header("location", "https://localhost:1")
-            .into(),
+        Reply::new(302).header("location", "https://localhost:1").into(),
         Reply::new(503).body("busy").into(),
         Reply::filler(100_000_000).into(),
         Reply::gzip_bomb(20_000_000).into(),

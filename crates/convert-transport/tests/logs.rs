@@ -19,9 +19,7 @@ fn records_up_to_debug_hold_no_secret() {
 
     let server = LoopbackServer::start([
         Step::from(Reply::json("{}").etag("\"v1\"")),
-        Reply::new(302)
-            .header("location", "https://localhost:1/")
-            .into(),
+        Reply::new(302).header("location", "https://localhost:1/").into(),
         Reply::new(404).into(),
         Step::CutBody,
         Step::WrongName,

@@ -36,11 +36,7 @@ fn credentials_reach_the_proxy_decoded() {
     let server = LoopbackServer::start([Reply::json("{}")]);
     let proxy = ConnectProxy::start();
     let url = proxy.url_with_credentials("us%40er", PROXY_PASSWORD);
-    assert!(
-        build(&through(&server, &url))
-            .fetch_config(&config_request())
-            .is_ok()
-    );
+    assert!(build(&through(&server, &url)).fetch_config(&config_request()).is_ok());
     // The Base64 form of `us@er:pr0xy-pa55word`.
     let expected = Some("Basic dXNAZXI6cHIweHktcGE1NXdvcmQ=".to_owned());
     assert_eq!(proxy.requests()[0].authorization, expected);
@@ -52,9 +48,8 @@ fn refusing_proxy_is_a_network_error_without_its_credentials() {
     for status in [403, 407, 502] {
         let proxy = ConnectProxy::refusing(status);
         let url = proxy.url_with_credentials("user", PROXY_PASSWORD);
-        let error = build(&through(&server, &url))
-            .fetch_config(&config_request())
-            .expect_err("no tunnel");
+        let error =
+            build(&through(&server, &url)).fetch_config(&config_request()).expect_err("no tunnel");
         assert_eq!(error.kind(), TransportErrorKind::Network);
         assert_eq!(error.status(), None, "the status is not the service's");
         assert!(printed(&error).contains(&status.to_string()), "{error:?}");
@@ -68,9 +63,8 @@ fn unreachable_proxy_is_a_network_error_and_is_not_passed_by() {
     let server = LoopbackServer::start([Reply::json("{}")]);
     let port = RefusedPort::reserve();
     let url = format!("http://user:{PROXY_PASSWORD}@localhost:{}", port.port());
-    let error = build(&through(&server, &url))
-        .fetch_config(&config_request())
-        .expect_err("no proxy");
+    let error =
+        build(&through(&server, &url)).fetch_config(&config_request()).expect_err("no proxy");
     assert_eq!(error.kind(), TransportErrorKind::Network);
     assert_no_secret(&printed(&error));
     assert!(server.ledger().is_empty());
@@ -79,26 +73,14 @@ fn unreachable_proxy_is_a_network_error_and_is_not_passed_by() {
 #[test]
 fn proxy_variables_are_ignored_unless_asked_for() {
     let proxy = ConnectProxy::start();
-    run_child(
-        "ignore",
-        &[("HTTPS_PROXY", &proxy.url()), ("ALL_PROXY", &proxy.url())],
-    );
-    run_child(
-        "ignore",
-        &[("all_proxy", &proxy.url()), ("http_proxy", &proxy.url())],
-    );
+    run_child("ignore", &[("HTTPS_PROXY", &proxy.url()), ("ALL_PROXY", &proxy.url())]);
+    run_child("ignore", &[("all_proxy", &proxy.url()), ("http_proxy", &proxy.url())]);
     assert_eq!(proxy.requests(), []);
 
-    run_child(
-        "use",
-        &[("HTTPS_PROXY", &proxy.url()), ("NO_PROXY", "other.example")],
-    );
+    run_child("use", &[("HTTPS_PROXY", &proxy.url()), ("NO_PROXY", "other.example")]);
     assert_eq!(proxy.requests().len(), 1);
 
-    run_child(
-        "use",
-        &[("HTTPS_PROXY", &proxy.url()), ("NO_PROXY", "localhost")],
-    );
+    run_child("use", &[("HTTPS_PROXY", &proxy.url()), ("NO_PROXY", "localhost")]);
     run_child("use", &[("HTTP_PROXY", &proxy.url())]);
     assert_eq!(proxy.requests().len(), 1);
 }
@@ -110,11 +92,7 @@ fn child_fetches_once() {
         return;
     };
     let server = LoopbackServer::start([Reply::json("{}")]);
-    let config = if mode == "use" {
-        config(&server).proxy_from_env()
-    } else {
-        config(&server)
-    };
+    let config = if mode == "use" { config(&server).proxy_from_env() } else { config(&server) };
     let answer = build(&config).fetch_config(&config_request());
     assert!(answer.is_ok(), "{answer:?}");
     assert_eq!(server.ledger().len(), 1);

@@ -32,9 +32,7 @@ fn headers_of_the_sdk_cannot_be_replaced() {
         "If-Modified-Since",
         "Proxy-Authorization",
     ] {
-        let error = TransportConfig::default()
-            .header(name, HEADER_VALUE)
-            .expect_err(name);
+        let error = TransportConfig::default().header(name, HEADER_VALUE).expect_err(name);
         assert_eq!(error.kind(), TransportErrorKind::InvalidInput);
         assert_no_secret(&printed(&error));
     }
@@ -52,9 +50,7 @@ fn malformed_headers_are_refused() {
         ("x", "gateway-pass-51b7\u{e9}"),
         ("x", "gateway-pass-51b7\0"),
     ] {
-        let error = TransportConfig::default()
-            .header(name, value)
-            .expect_err("a malformed header");
+        let error = TransportConfig::default().header(name, value).expect_err("a malformed header");
         assert_no_secret(&printed(&error));
     }
     assert!(TransportConfig::default().header("x-tab", "a\tb c").is_ok());
@@ -66,16 +62,10 @@ fn nothing_secret_is_printed_of_settings_requests_and_answers() {
     let proxy = format!("http://user:{PROXY_PASSWORD}@localhost:3128");
     let config = config(&server).proxy(ProxyUrl::parse(proxy).expect("a proxy"));
     let transport = build(&config);
-    assert_no_secret(&format!(
-        "{config:?} {config:#?} {transport:?} {transport:#?}"
-    ));
+    assert_no_secret(&format!("{config:?} {config:#?} {transport:?} {transport:#?}"));
     let (fetch, batch) = (config_request(), batch_request());
     assert_no_secret(&format!("{fetch:?} {} {batch:?}", fetch.redacted_path()));
-    assert_no_secret(&format!(
-        "{} {:?}",
-        batch.redacted_path(),
-        fetch.debug_token()
-    ));
+    assert_no_secret(&format!("{} {:?}", batch.redacted_path(), fetch.debug_token()));
     assert_no_secret(&format!("{:?} {}", fetch.sdk_key(), fetch.sdk_key()));
     let direct = build(&common::config(&server));
     let answers = (direct.fetch_config(&fetch), direct.send_batch(&batch));
@@ -85,11 +75,7 @@ fn nothing_secret_is_printed_of_settings_requests_and_answers() {
 
 #[test]
 fn secrets_that_do_not_fit_into_a_header_are_refused() {
-    for secret in [
-        "",
-        "auth-secret-8fd1c0aa\r\nhost: evil",
-        "auth-secret-8fd1c0aaé",
-    ] {
+    for secret in ["", "auth-secret-8fd1c0aa\r\nhost: evil", "auth-secret-8fd1c0aaé"] {
         let config = TransportConfig::default().auth_secret(Secret::new(secret));
         let error = HttpsTransport::new(&config).expect_err("a malformed secret");
         assert_eq!(error.kind(), TransportErrorKind::InvalidInput);
@@ -101,13 +87,7 @@ fn secrets_that_do_not_fit_into_a_header_are_refused() {
 fn root_certificates_that_cannot_be_used_are_refused() {
     let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     let key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
-    for pem in [
-        "",
-        "no PEM at all",
-        broken,
-        key,
-        "-----BEGIN CERTIFICATE-----\n*",
-    ] {
+    for pem in ["", "no PEM at all", broken, key, "-----BEGIN CERTIFICATE-----\n*"] {
         let config = TransportConfig::default().root_certificates(pem);
         let error = HttpsTransport::new(&config).expect_err("an unusable root");
         assert_eq!(error.kind(), TransportErrorKind::InvalidInput, "{pem}");
@@ -128,9 +108,7 @@ fn platform_verifier_does_not_trust_the_test_authority() {
     let server = LoopbackServer::start([Reply::json("{}")]);
     let url = convert_transport::HttpsUrl::parse(server.url()).expect("a URL");
     let config = TransportConfig::default().base_url(url).platform_verifier();
-    let error = build(&config)
-        .fetch_config(&config_request())
-        .expect_err("an unknown authority");
+    let error = build(&config).fetch_config(&config_request()).expect_err("an unknown authority");
     assert_eq!(error.kind(), TransportErrorKind::Tls, "{error:?}");
     let both = server.transport_config().platform_verifier();
     let error = HttpsTransport::new(&both).expect_err("not both");

@@ -41,10 +41,7 @@ fn config_request_is_exactly_as_specified() {
     let server = LoopbackServer::start([Reply::json("{}")]);
     let bare = build(&server.transport_config());
     fetch(&bare, &plain_request());
-    fetch(
-        &transport(&server),
-        &config_request().with_experience("100 2"),
-    );
+    fetch(&transport(&server), &config_request().with_experience("100 2"));
 
     let requests = server.ledger().requests();
     let [bare, full] = requests.as_slice() else {
@@ -52,10 +49,7 @@ fn config_request_is_exactly_as_specified() {
     };
     assert_eq!(bare.method, "GET");
     assert_eq!(bare.target, "/api/v1/config/10035569/10034190");
-    assert_eq!(
-        bare.header("host"),
-        Some(&*format!("localhost:{}", server.port()))
-    );
+    assert_eq!(bare.header("host"), Some(&*format!("localhost:{}", server.port())));
     assert_eq!(bare.body, b"");
     let common = ["accept-encoding: gzip", "accept: application/json"];
     let agent = "user-agent: ConvertAgent/1.0".to_owned();
@@ -68,18 +62,13 @@ fn config_request_is_exactly_as_specified() {
     );
     let secret = format!("authorization: Bearer {AUTH_SECRET}");
     let extra = format!("x-gateway: {HEADER_VALUE}");
-    assert_eq!(
-        header_lines(full),
-        [common[0], common[1], &secret, &agent, &extra]
-    );
+    assert_eq!(header_lines(full), [common[0], common[1], &secret, &agent, &extra]);
 }
 
 #[test]
 fn batch_request_is_exactly_as_specified() {
     let server = LoopbackServer::start([Reply::json("{}")]);
-    let response = transport(&server)
-        .send_batch(&batch_request())
-        .expect("an answer");
+    let response = transport(&server).send_batch(&batch_request()).expect("an answer");
     assert!(response.is_success());
     assert_eq!(response.body(), b"{}");
 
@@ -106,16 +95,10 @@ fn batch_request_is_exactly_as_specified() {
 fn debug_token_never_goes_to_the_tracking_endpoint() {
     let server = LoopbackServer::start([Reply::json("{}")]);
     let transport = transport(&server);
-    fetch(
-        &transport,
-        &plain_request().with_debug_token(Secret::new("tok-77e1b2")),
-    );
+    fetch(&transport, &plain_request().with_debug_token(Secret::new("tok-77e1b2")));
     let _ = transport.send_batch(&batch_request()).expect("an answer");
     let requests = server.ledger().requests();
-    let texts: Vec<String> = requests
-        .iter()
-        .map(|request| format!("{request:?}"))
-        .collect();
+    let texts: Vec<String> = requests.iter().map(|request| format!("{request:?}")).collect();
     assert!(texts[0].contains("tok-77e1b2"));
     assert!(!texts[1].contains("tok-77e1b2"));
 }
@@ -154,9 +137,7 @@ fn project_id_from_a_config_cannot_redirect_a_batch() {
     let server = LoopbackServer::start([Reply::json("{}")]);
     let key = SdkKey::parse(KEY).expect("a key");
     let request = BatchRequest::new(key, "elsewhere.example/", "{}");
-    let error = transport(&server)
-        .send_batch(&request)
-        .expect_err("refused");
+    let error = transport(&server).send_batch(&request).expect_err("refused");
     assert!(!error.is_retryable());
     assert!(server.ledger().is_empty());
 }
@@ -165,25 +146,17 @@ fn project_id_from_a_config_cannot_redirect_a_batch() {
 fn known_validators_make_the_request_conditional() {
     let modified = "Wed, 21 Oct 2015 07:28:00 GMT";
     let server = LoopbackServer::start([
-        Reply::json("{}")
-            .etag("\"v1\"")
-            .header("last-modified", modified),
+        Reply::json("{}").etag("\"v1\"").header("last-modified", modified),
         Reply::json("{}").etag("\"v1\""),
         Reply::json("[]").etag("\"v2\""),
     ]);
     let transport = transport(&server);
     let body = fetch(&transport, &plain_request());
-    assert_eq!(
-        body.validators(),
-        &Validators::new(Some("\"v1\""), Some(modified))
-    );
+    assert_eq!(body.validators(), &Validators::new(Some("\"v1\""), Some(modified)));
 
     let request = plain_request().with_validators(body.validators().clone());
     let response = transport.fetch_config(&request).expect("an answer");
-    assert!(
-        matches!(response, ConfigResponse::NotModified),
-        "{response:?}"
-    );
+    assert!(matches!(response, ConfigResponse::NotModified), "{response:?}");
     let body = fetch(&transport, &request);
     assert_eq!(body.bytes(), b"[]");
     assert_eq!(body.validators().etag(), Some("\"v2\""));
@@ -211,12 +184,8 @@ fn connections_are_reused_for_both_endpoints() {
         fetch(&transport, &plain_request());
         assert!(transport.send_batch(&batch_request()).is_ok());
     }
-    let connections: Vec<usize> = server
-        .ledger()
-        .requests()
-        .iter()
-        .map(|request| request.connection)
-        .collect();
+    let connections: Vec<usize> =
+        server.ledger().requests().iter().map(|request| request.connection).collect();
     assert_eq!(connections, [0; 6]);
 }
 
@@ -228,10 +197,7 @@ fn connection_the_server_says_it_closes_is_not_used_again() {
         fetch(&transport, &plain_request());
     }
     let requests = server.ledger().requests();
-    assert_eq!(
-        requests.iter().map(|request| request.connection).max(),
-        Some(2)
-    );
+    assert_eq!(requests.iter().map(|request| request.connection).max(), Some(2));
 }
 
 #[test]

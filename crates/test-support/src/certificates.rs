@@ -1,8 +1,5 @@
 //! A certificate authority made at test time, and what it signs.
-#![expect(
-    clippy::expect_used,
-    reason = "a test cannot go on without certificates"
-)]
+#![expect(clippy::expect_used, reason = "a test cannot go on without certificates")]
 
 use std::sync::{Arc, LazyLock};
 
@@ -51,9 +48,7 @@ impl Certificates {
 
     fn make() -> Self {
         let mut params = CertificateParams::default();
-        params
-            .distinguished_name
-            .push(DnType::CommonName, "loopback test authority");
+        params.distinguished_name.push(DnType::CommonName, "loopback test authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
         let key = KeyPair::generate().expect("a key");

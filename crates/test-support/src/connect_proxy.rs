@@ -55,10 +55,7 @@ impl ConnectProxy {
 
     /// Gives the address with credentials in it.
     pub fn url_with_credentials(&self, user: &str, password: &str) -> String {
-        format!(
-            "http://{user}:{password}@localhost:{}",
-            self.listener.port()
-        )
+        format!("http://{user}:{password}@localhost:{}", self.listener.port())
     }
 
     /// Copies the tunnels that were asked for so far.
@@ -104,14 +101,11 @@ fn tunnel(
         return Ok(());
     };
     let header = |name| request.header(name).map(str::to_owned);
-    requests
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .push(TunnelRequest {
-            authority: request.target.clone(),
-            authorization: header("proxy-authorization"),
-            user_agent: header("user-agent"),
-        });
+    requests.lock().unwrap_or_else(PoisonError::into_inner).push(TunnelRequest {
+        authority: request.target.clone(),
+        authorization: header("proxy-authorization"),
+        user_agent: header("user-agent"),
+    });
     if status != 200 || request.method != "CONNECT" {
         return Reply::new(status).closing().write_to(&mut client);
     }

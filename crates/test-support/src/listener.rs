@@ -28,11 +28,7 @@ impl Listener {
         let sockets = Sockets::default();
         let for_thread = sockets.clone();
         let accepting = thread::spawn(move || accept_all(&listener, &for_thread, &Arc::new(serve)));
-        Ok(Self {
-            address,
-            sockets,
-            accepting: Some(accepting),
-        })
+        Ok(Self { address, sockets, accepting: Some(accepting) })
     }
 
     pub(crate) fn port(&self) -> u16 {

@@ -116,9 +116,9 @@ impl Transport for RecordingTransport {
                 ConfigBody::new(bytes).with_validators(Validators::new(etag.as_deref(), None)),
             )),
             Some(ConfigAnswer::NotModified) => Ok(ConfigResponse::NotModified),
-            Some(ConfigAnswer::Status(status)) => Err(request
-                .error(TransportErrorKind::Status)
-                .with_status(status)),
+            Some(ConfigAnswer::Status(status)) => {
+                Err(request.error(TransportErrorKind::Status).with_status(status))
+            }
             Some(ConfigAnswer::Failure(kind)) => Err(request.error(kind)),
             None => Err(request.error(TransportErrorKind::Network)),
         }
@@ -166,10 +166,7 @@ pub enum ConfigAnswer {
 impl ConfigAnswer {
     /// Creates a config without an `ETag`.
     pub fn body(bytes: impl Into<Vec<u8>>) -> Self {
-        Self::Body {
-            bytes: bytes.into(),
-            etag: None,
-        }
+        Self::Body { bytes: bytes.into(), etag: None }
     }
 }
 
@@ -209,9 +206,5 @@ struct State {
 
 /// Takes the next answer; the last one stays.
 fn next<T: Clone>(script: &mut VecDeque<T>) -> Option<T> {
-    if script.len() > 1 {
-        script.pop_front()
-    } else {
-        script.front().cloned()
-    }
+    if script.len() > 1 { script.pop_front() } else { script.front().cloned() }
 }

@@ -30,10 +30,7 @@ impl RefusedPort {
     pub fn reserve() -> Self {
         let peer = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a loopback port");
         let address = peer.local_addr().expect("a bound socket");
-        Self {
-            holder: TcpStream::connect(address).expect("a loopback connection"),
-            _peer: peer,
-        }
+        Self { holder: TcpStream::connect(address).expect("a loopback connection"), _peer: peer }
     }
 
     /// Gives the port.

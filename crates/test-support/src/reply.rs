@@ -42,9 +42,7 @@ impl Reply {
 
     /// Creates a 200 with a JSON body.
     pub fn json(body: impl Into<Vec<u8>>) -> Self {
-        Self::new(200)
-            .header("content-type", "application/json")
-            .body(body)
+        Self::new(200).header("content-type", "application/json").body(body)
     }
 
     /// Creates a 200 with a body of `length` zero bytes, written in pieces.

@@ -74,9 +74,7 @@ impl LoopbackServer {
 
     /// Closes each connection, unannounced, after it answered `count` requests.
     pub fn close_after(&self, count: usize) {
-        self.state
-            .requests_per_connection
-            .store(count, Ordering::SeqCst);
+        self.state.requests_per_connection.store(count, Ordering::SeqCst);
     }
 
     /// Gives the port.

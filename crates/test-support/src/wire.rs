@@ -19,10 +19,8 @@ impl RequestReader {
         let Some(mut request) = parse_head(&head) else {
             return Ok(None);
         };
-        let length = request
-            .header("content-length")
-            .and_then(|length| length.parse().ok())
-            .unwrap_or(0);
+        let length =
+            request.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
         while self.unread.len() < length {
             if !self.read_more(stream)? {
                 return Ok(None);

@@ -1,5 +1,7 @@
 //! Compiling rule trees.
 
+use std::sync::Arc;
+
 use smol_str::SmolStr;
 
 use crate::ecma::{self, Lowered, trim};
@@ -111,7 +113,7 @@ fn read_test(element: &Reader<'_, '_>, operator: &str) -> Test {
         }
         "isIn" => Test::IsIn(options(value)),
         "regexMatches" => match Pattern::compile(&text) {
-            Ok(pattern) => Test::Regex(Box::new(pattern)),
+            Ok(pattern) => Test::Regex(Arc::new(pattern)),
             Err(error) => {
                 element.warn("value", error.to_string());
                 Test::Never(Flaw::BadPattern)

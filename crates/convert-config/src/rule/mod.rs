@@ -13,26 +13,26 @@ use crate::value::{Value, ValueRef};
 /// A rule tree: one branch must hold; in it every block; in each block at least one element.
 ///
 /// A level that is missing or empty in the config holds for nobody.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct RuleTree {
     pub(crate) branches: Box<[Branch]>,
     pub(crate) exclusion: Option<Exclusion>,
 }
 
 /// One alternative of a [`RuleTree`] (`AND` in the config): all its blocks must hold.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Branch {
     pub(crate) blocks: Box<[Block]>,
 }
 
 /// One requirement of a [`Branch`] (`OR_WHEN` in the config): any element suffices.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Block {
     pub(crate) elements: Box<[Element]>,
 }
 
 /// One comparison of an attribute with a constant.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Element {
     pub(crate) rule_type: Option<SmolStr>,
     pub(crate) key: Option<SmolStr>,

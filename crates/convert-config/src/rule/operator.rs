@@ -2,13 +2,14 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::ecma::{self, Lowered, as_rule_number, compare_utf16};
 use crate::pattern::Pattern;
 use crate::value::{Value, ValueRef};
 
 /// A comparison whose constant has been prepared for it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Test {
     /// `equals`, `equalsNumber`, `matches`: the same text in any case, or membership.
@@ -29,7 +30,7 @@ pub enum Test {
     /// `isIn`: one of these lower-cased texts.
     IsIn(Box<[Box<str>]>),
     /// `regexMatches`.
-    Regex(Box<Pattern>),
+    Regex(Arc<Pattern>),
     /// `exists`.
     Exists,
     /// `doesNotExist`, and `not_exists`, which says nothing about a missing attribute.

@@ -1,22 +1,34 @@
 //! What a decision leaves behind, gathered while it is made.
 
+use std::cell::Cell;
+
 use convert_config::rule::Element;
 use convert_config::{Identified as _, Location};
 use convert_decision::{Decision, Observer, Source, Transition, VisitorRecord};
 
+use crate::handle::Shared;
 use crate::records::{Assignment, RecordDelta, Replaces};
 
-/// Gathers the record changes of decisions, if they are to be remembered.
-#[derive(Debug)]
+/// Gathers the record changes of decisions, if they are to be remembered, and what subscribers are
+/// to be told of.
 pub(super) struct Effects<'d> {
-    delta: RecordDelta<'d>,
+    shared: &'d Shared,
     record: Option<&'d VisitorRecord>,
     keeps: bool,
+    tells: bool,
+    delta: RecordDelta<'d>,
+    moves: Vec<(&'d Location, Transition)>,
 }
 
 impl<'d> Effects<'d> {
-    pub(super) fn new(record: Option<&'d VisitorRecord>, keeps: bool) -> Self {
-        Effects { delta: RecordDelta::default(), record, keeps }
+    pub(super) fn new(
+        shared: &'d Shared,
+        record: Option<&'d VisitorRecord>,
+        keeps: bool,
+        tells: bool,
+    ) -> Self {
+        let (delta, moves) = (RecordDelta::default(), Vec::new());
+        Effects { shared, record, keeps, tells, delta, moves }
     }
 
     /// Notes a decision's assignment, if it is new, and returns whether it was noted.
@@ -31,7 +43,9 @@ impl<'d> Effects<'d> {
             (_, Some(stale)) => Replaces::Stale(stale),
             (_, None) => Replaces::Nothing,
         };
-        self.delta.assignments.push(Assignment { experience_id, variation_id, replaces });
+        let is_made = Cell::new(false);
+        let assignment = Assignment { experience_id, variation_id, replaces, is_made };
+        self.delta.assignments.push(assignment);
         true
     }
 
@@ -39,10 +53,18 @@ impl<'d> Effects<'d> {
     pub(super) fn delta(&self) -> &RecordDelta<'d> {
         &self.delta
     }
+
+    /// Returns the locations to tell of, each once.
+    pub(super) fn moves(&self) -> &[(&'d Location, Transition)] {
+        &self.moves
+    }
 }
 
 impl<'c: 'd, 'd> Observer<'c> for Effects<'d> {
     fn moved(&mut self, location: &'c Location, transition: Transition) {
+        if self.tells && !self.moves.iter().any(|(known, _)| std::ptr::eq(*known, location)) {
+            self.moves.push((location, transition));
+        }
         if !self.keeps {
             return;
         }
@@ -55,9 +77,13 @@ impl<'c: 'd, 'd> Observer<'c> for Effects<'d> {
 
     #[cold]
     fn gave_up(&mut self, element: &'c Element) {
-        log::warn!(
-            target: "convert_sdk::rules",
-            "the pattern of rule `{element}` took too many steps and counted as no match"
-        );
+        let count = self.shared.counters.patterns_given_up.count();
+        if count.is_power_of_two() {
+            log::warn!(
+                target: "convert_sdk::rules",
+                "the pattern of rule `{element}` took too many steps and counted as no match; \
+                 patterns have given up {count} times so far"
+            );
+        }
     }
 }

@@ -6,20 +6,23 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 use convert_config::ProjectConfig;
 use convert_decision::{
-    Attributes, Evaluation, Explanation, Facts, Preview, PreviewError, Reason, Segments, Silent,
-    VisitorRecord,
+    Attributes, Evaluation, Explanation, Facts, Reason, Segments, Silent, VisitorRecord,
 };
 
+mod announce;
 mod effects;
 mod experience;
 mod feature;
 mod options;
+mod preview;
 mod run;
+mod track;
 
 pub use self::experience::{ExperienceResult, OwnedExperienceResult};
 pub use self::feature::{FeatureResult, OwnedFeatureResult, VariableError};
 pub use self::options::RunOptions;
 
+use self::preview::Previewed;
 use crate::entity::{self, Entity, EntityKind};
 use crate::handle::Shared;
 use crate::records::RecordDelta;
@@ -55,16 +58,9 @@ pub struct Context {
     in_hand: bool,
 }
 
-/// A preview, and the config that has its experience.
-#[derive(Debug, Clone)]
-struct Previewed {
-    preview: Preview,
-    config: Arc<ProjectConfig>,
-}
-
 impl Context {
     pub(crate) fn new(shared: Arc<Shared>, visitor_id: String) -> Self {
-        let config = shared.snapshot.load_full();
+        let config = shared.live.config();
         let context = Context {
             shared,
             config,
@@ -108,7 +104,8 @@ impl Context {
     /// Adds attributes, as [`Context::with_attributes`] does.
     pub fn set_attributes(&mut self, attributes: impl Into<Attributes>) {
         let attributes = attributes.into();
-        if attributes.iter().any(|(name, _)| Segments::is_name(name)) {
+        let names_segment = attributes.iter().any(|(name, _)| Segments::is_name(name));
+        if names_segment && self.preview.is_none() {
             self.record_segments(Segments::from(attributes.clone()));
         }
         self.attributes.merge(attributes);
@@ -117,8 +114,10 @@ impl Context {
     /// Sets report segments of the visitor, replacing those of the same names. Attributes that are
     /// no report segments are left out. While previewing, nothing is recorded.
     pub fn set_segments(&self, segments: impl Into<Segments>) {
-        if self.preview.is_none() {
-            self.record_segments(segments.into());
+        let segments = segments.into();
+        if self.preview.is_none() && !segments.is_empty() {
+            self.record_segments(segments.clone());
+            self.tell_segments(&segments, &[]);
         }
     }
 
@@ -159,26 +158,10 @@ impl Context {
             segments.add_custom(added.iter().copied());
             self.record_segments(segments);
         }
+        if !added.is_empty() {
+            self.tell_segments(&Segments::default(), &added);
+        }
         Ok(added.into_iter().map(str::to_owned).collect())
-    }
-
-    /// Shows the visitor one variation, whatever its status, audience, location or environment.
-    ///
-    /// Everything else decides as usual, and nothing leaves a trace.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the config has no such experience or variation; then nothing is previewed.
-    pub fn set_preview(&mut self, preview: Preview) -> Result<(), PreviewError> {
-        self.preview = None;
-        preview.resolve(&self.config)?;
-        self.preview = Some(Previewed { preview, config: Arc::clone(&self.config) });
-        Ok(())
-    }
-
-    /// Ends a preview.
-    pub fn clear_preview(&mut self) {
-        self.preview = None;
     }
 
     /// Returns the visitor's id.
@@ -252,6 +235,8 @@ impl Context {
         let evaluation = Evaluation::new(&self.config, &self.visitor_id)
             .facts(facts)
             .location(Facts::new(options.location.unwrap_or(&self.location)))
+            .remembers(self.keeps_traces(options.storage))
+            .experience_keys(options.experience_keys)
             .environment(options.environment.or(self.shared.environment.as_deref()))
             .force_variation(options.force_variation)
             .ignore_location(options.ignore_location)
@@ -311,11 +296,5 @@ impl fmt::Debug for Context {
             .field("location", &self.location)
             .field("previews", &self.preview.is_some())
             .finish_non_exhaustive()
-    }
-}
-
-impl Previewed {
-    fn resolve(&self) -> Option<convert_decision::ForcedArm<'_>> {
-        self.preview.resolve(&self.config).ok()
     }
 }

@@ -24,13 +24,19 @@ impl Context {
     ) -> Option<ExperienceResult<'_>> {
         let record = self.record.load();
         let evaluation = self.evaluation(record.as_deref(), options);
-        let mut effects = Effects::new(record.as_deref(), self.keeps_traces(options.storage));
-        let decision = evaluation.decide_by_key(key, &mut effects);
-        if let Ok(decision) = decision {
+        let mut effects = self.effects(record.as_deref(), options);
+        self.shared.counters.count_decisions(1);
+        let decision = evaluation.decide_by_key(key, &mut effects).ok();
+        if let Some(decision) = decision {
             effects.note(decision);
         }
         let settled = self.settle(effects.delta());
-        decision.ok().map(|decision| ExperienceResult::new(settled.of(decision)))
+        if let Some(decision) = decision.filter(|_| options.tracking) {
+            self.expose(&[decision], effects.delta(), settled.record.as_deref());
+        }
+        self.tell_moves(effects.moves());
+        let result = decision.map(|decision| ExperienceResult::new(settled.of(decision)));
+        result.inspect(|result| self.tell_experience(*result))
     }
 
     /// Decides every experience, in config order, and returns what the visitor gets.
@@ -50,7 +56,12 @@ impl Context {
                 pass.decide(experience);
             }
         }
-        pass.into_decisions().into_iter().map(ExperienceResult::new).collect()
+        let results: Vec<_> =
+            pass.into_decisions().into_iter().map(ExperienceResult::new).collect();
+        for result in &results {
+            self.tell_experience(*result);
+        }
+        results
     }
 
     /// Returns a feature if it is on for the visitor: as the first experience, in config order,
@@ -75,18 +86,15 @@ impl Context {
         let mut pass = Pass::new(self, record.as_deref(), options);
         let evaluation = pass.evaluation;
         for carrier in evaluation.carriers_of(feature) {
-            let enables = options.includes(carrier.key())
-                && pass
-                    .decide(carrier)
-                    .is_some_and(|decision| evaluation.feature_in(feature, decision).is_some());
-            if enables {
+            let decision = pass.decide(carrier);
+            if decision.is_some_and(|one| evaluation.feature_in(feature, one).is_some()) {
                 break;
             }
         }
         let decided = pass.into_decisions();
         // A racing writer may have moved the visitor to an arm without the feature.
         let mut enabled = decided.into_iter().filter_map(|one| evaluation.feature_in(feature, one));
-        enabled.next().map(FeatureResult::new)
+        enabled.next().map(FeatureResult::new).inspect(|result| self.tell_feature(*result))
     }
 
     /// Returns every feature that is on for the visitor, in the order the config lists features.
@@ -116,7 +124,12 @@ impl Context {
             let previewed = enabled.iter().filter(|one| one.decision().source() == Source::Preview);
             previewed.chain(&enabled).find(is_it).copied()
         };
-        self.config.features().iter().filter_map(first_of).map(FeatureResult::new).collect()
+        let results: Vec<_> =
+            self.config.features().iter().filter_map(first_of).map(FeatureResult::new).collect();
+        for result in &results {
+            self.tell_feature(*result);
+        }
+        results
     }
 
     /// Returns a feature once for every experience that turns it on for the visitor, in config
@@ -138,19 +151,32 @@ impl Context {
         let mut pass = Pass::new(self, record.as_deref(), options);
         let evaluation = pass.evaluation;
         for carrier in evaluation.carriers_of(feature) {
-            if options.includes(carrier.key()) {
-                pass.decide(carrier);
-            }
+            pass.decide(carrier);
         }
         let decided = pass.into_decisions().into_iter();
         let enabled = decided.flat_map(|one| evaluation.features_in(one));
-        enabled.filter(|one| std::ptr::eq(one.feature(), feature)).map(FeatureResult::new).collect()
+        let wanted = enabled.filter(|one| std::ptr::eq(one.feature(), feature));
+        let results: Vec<_> = wanted.map(FeatureResult::new).collect();
+        for result in &results {
+            self.tell_feature(*result);
+        }
+        results
     }
 
     /// Returns every feature that a result turns on, in the order of the variation's changes.
     pub fn features_in<'c>(&'c self, result: &ExperienceResult<'c>) -> Vec<FeatureResult<'c>> {
         let evaluation = self.evaluation(None, &RunOptions::new());
         evaluation.features_in(result.decision()).map(FeatureResult::new).collect()
+    }
+
+    /// Begins to gather what decisions leave behind.
+    fn effects<'d>(
+        &'d self,
+        record: Option<&'d VisitorRecord>,
+        options: &RunOptions<'_>,
+    ) -> Effects<'d> {
+        let keeps = self.keeps_traces(options.storage);
+        Effects::new(&self.shared, record, keeps, self.is_watched())
     }
 
     /// Makes the changes that decisions came with, and returns what is remembered then.
@@ -183,6 +209,8 @@ struct Pass<'c, 'd> {
     effects: Effects<'d>,
     pending: Vec<(&'c str, &'c str)>,
     decisions: Vec<Decision<'c>>,
+    count: u64,
+    tracks: bool,
 }
 
 impl<'c: 'd, 'd> Pass<'c, 'd> {
@@ -194,7 +222,9 @@ impl<'c: 'd, 'd> Pass<'c, 'd> {
         Pass {
             context,
             evaluation: context.evaluation(record, options),
-            effects: Effects::new(record, context.keeps_traces(options.storage)),
+            effects: context.effects(record, options),
+            count: 0,
+            tracks: options.tracking,
             pending: Vec::new(),
             decisions: Vec::new(),
         }
@@ -208,6 +238,7 @@ impl<'c: 'd, 'd> Pass<'c, 'd> {
     }
 
     fn decide(&mut self, experience: &'c Experience) -> Option<Decision<'c>> {
+        self.count += 1;
         let evaluation = self.evaluation.pending(&self.pending);
         let decision = evaluation.decide(experience, &mut self.effects).ok()?;
         if self.effects.note(decision) {
@@ -218,7 +249,13 @@ impl<'c: 'd, 'd> Pass<'c, 'd> {
     }
 
     fn into_decisions(self) -> Vec<Decision<'c>> {
-        let settled = self.context.settle(self.effects.delta());
+        self.context.shared.counters.count_decisions(self.count);
+        let (context, delta) = (self.context, self.effects.delta());
+        let settled = context.settle(delta);
+        if self.tracks {
+            context.expose(&self.decisions, delta, settled.record.as_deref());
+        }
+        context.tell_moves(self.effects.moves());
         self.decisions.into_iter().map(|decision| settled.of(decision)).collect()
     }
 }

@@ -33,6 +33,7 @@ pub(crate) struct Limits {
 
 /// The events between their recording and the service's answer.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "they change one by one")]
 pub(crate) struct Queue {
     limits: Limits,
     backoff: Backoff,
@@ -84,6 +85,8 @@ pub enum ReleaseReason {
     Explicit,
     /// The core is being closed.
     Close,
+    /// They were in the spool.
+    Spool,
 }
 
 /// What came of sending the first parcel.
@@ -327,11 +330,11 @@ impl Queue {
         self.is_closing
     }
 
-    pub(crate) fn is_sending(&self) -> bool {
-        self.is_sending
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.is_stopped
     }
 
-    /// Returns whether the first parcel is in the spool.
+    /// Returns the first parcel.
     pub(crate) fn head(&self) -> Option<Parcel> {
         self.parcels.front().copied()
     }
@@ -450,13 +453,14 @@ impl Queue {
 }
 
 impl ReleaseReason {
-    /// Returns the stable name: `size`, `timeout`, `explicit` or `close`.
+    /// Returns the stable name: `size`, `timeout`, `explicit`, `close` or `spool`.
     pub fn name(self) -> &'static str {
         match self {
             ReleaseReason::Size => "size",
             ReleaseReason::Timeout => "timeout",
             ReleaseReason::Explicit => "explicit",
             ReleaseReason::Close => "close",
+            ReleaseReason::Spool => "spool",
         }
     }
 }

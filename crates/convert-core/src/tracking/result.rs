@@ -33,6 +33,8 @@ pub enum ConversionResult {
     InvalidGoalData,
     /// The visitor's id is empty.
     EmptyVisitorId,
+    /// It cannot be reported: it is larger than a batch may be, or the core was closed meanwhile.
+    Dropped,
 }
 
 impl ConversionResult {
@@ -42,7 +44,8 @@ impl ConversionResult {
     }
 
     /// Returns the stable name: `queued`, `deduplicated`, `goal_not_found`, `rule_not_matched`,
-    /// `tracking_disabled`, `preview_suppressed`, `invalid_goal_data` or `empty_visitor_id`.
+    /// `tracking_disabled`, `preview_suppressed`, `invalid_goal_data`, `empty_visitor_id` or
+    /// `dropped`.
     pub fn name(self) -> &'static str {
         match self {
             ConversionResult::Queued => "queued",
@@ -53,6 +56,7 @@ impl ConversionResult {
             ConversionResult::PreviewSuppressed => "preview_suppressed",
             ConversionResult::InvalidGoalData => "invalid_goal_data",
             ConversionResult::EmptyVisitorId => "empty_visitor_id",
+            ConversionResult::Dropped => "dropped",
         }
     }
 }

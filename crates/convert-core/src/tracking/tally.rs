@@ -14,6 +14,8 @@ pub enum DropReason {
     TooLarge,
     /// The core was being closed.
     Closed,
+    /// The batch could not be read back from the spool.
+    SpoolDamaged,
 }
 
 /// What became of events, in numbers.
@@ -34,10 +36,12 @@ pub(crate) struct Tally {
     pub(crate) bot: u64,
     pub(crate) too_large: u64,
     pub(crate) closed: u64,
+    pub(crate) spool_damaged: u64,
 }
 
 impl DropReason {
-    /// Returns the stable name: `queue_full`, `refused`, `bot`, `too_large` or `closed`.
+    /// Returns the stable name: `queue_full`, `refused`, `bot`, `too_large`, `closed` or
+    /// `spool_damaged`.
     pub fn name(self) -> &'static str {
         match self {
             DropReason::QueueFull => "queue_full",
@@ -45,6 +49,7 @@ impl DropReason {
             DropReason::Bot => "bot",
             DropReason::TooLarge => "too_large",
             DropReason::Closed => "closed",
+            DropReason::SpoolDamaged => "spool_damaged",
         }
     }
 }
@@ -63,6 +68,7 @@ impl Tally {
             DropReason::Bot => &mut self.bot,
             DropReason::TooLarge => &mut self.too_large,
             DropReason::Closed => &mut self.closed,
+            DropReason::SpoolDamaged => &mut self.spool_damaged,
         };
         *counter += count;
     }
@@ -80,6 +86,7 @@ impl Tally {
             (DropReason::Bot, self.bot),
             (DropReason::TooLarge, self.too_large),
             (DropReason::Closed, self.closed),
+            (DropReason::SpoolDamaged, self.spool_damaged),
         ]
         .into_iter()
     }

@@ -13,7 +13,7 @@ impl TestDirectory {
         let name = format!("convert-spool-{}-{number}", std::process::id());
         let path = std::env::temp_dir().join(name);
         let _ = std::fs::remove_dir_all(&path);
-        std::fs::create_dir_all(&path).unwrap();
+        assert!(std::fs::create_dir_all(&path).is_ok(), "{}", path.display());
         TestDirectory(path)
     }
 

@@ -36,7 +36,9 @@ pub struct Evaluation<'c, 'v> {
     facts: Facts<'v>,
     location: Facts<'v>,
     record: &'v VisitorRecord,
-    pending: &'v [(&'c str, &'c str)],
+    pub(crate) pending: &'v [(&'c str, &'c str)],
+    pub(crate) remembers: bool,
+    experience_keys: Option<&'v [&'v str]>,
     environment: Option<&'v str>,
     forced_variation: Option<&'v str>,
     ignores_location: bool,
@@ -55,6 +57,8 @@ impl<'c, 'v> Evaluation<'c, 'v> {
             location: Facts::new(nothing()),
             record: no_record(),
             pending: &[],
+            remembers: true,
+            experience_keys: None,
             environment: None,
             forced_variation: None,
             ignores_location: false,
@@ -87,6 +91,20 @@ impl<'c, 'v> Evaluation<'c, 'v> {
     #[must_use]
     pub fn pending(self, pending: &'v [(&'c str, &'c str)]) -> Self {
         Evaluation { pending, ..self }
+    }
+
+    /// Sets whether assignments are kept, so that within one pass over several experiences mutual
+    /// exclusion sees those made earlier. Defaults to `true`. A single decision does not depend on
+    /// it.
+    #[must_use]
+    pub fn remembers(self, remembers: bool) -> Self {
+        Evaluation { remembers, ..self }
+    }
+
+    /// Limits features to experiences with these keys. Defaults to `None`: all.
+    #[must_use]
+    pub fn experience_keys(self, keys: Option<&'v [&'v str]>) -> Self {
+        Evaluation { experience_keys: keys, ..self }
     }
 
     /// Sets the environment that experiences must belong to. Defaults to `None`: not checked.

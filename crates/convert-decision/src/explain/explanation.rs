@@ -9,6 +9,7 @@ use crate::decision::{Decision, Source};
 use crate::evaluation::Evaluation;
 use crate::explain::recorder::Recorder;
 use crate::explain::step::Step;
+use crate::fingerprint::visitor_fingerprint;
 use crate::observer::Observer as _;
 use crate::reason::Reason;
 
@@ -85,11 +86,15 @@ impl Explanation {
             return Explanation::new(evaluation, Subject::Feature, key, reason, None, recorder);
         };
         let mut enabled = None;
+        let mut pending = evaluation.pending.to_vec();
         for carrier in evaluation.carriers_of(feature) {
             recorder.open(|| Step::new("experience").about(carrier));
-            let outcome = evaluation.decide(carrier, &mut recorder);
+            let outcome = evaluation.pending(&pending).decide(carrier, &mut recorder);
             recorder.close(|| outcome.as_ref().map_or_else(|reason| reason.code(), |_| "decided"));
             let decision = outcome.ok();
+            if evaluation.remembers {
+                pending.extend(decision.and_then(|decision| decision.assignment()));
+            }
             enabled = decision.filter(|one| evaluation.feature_in(feature, *one).is_some());
             if enabled.is_some() {
                 break;
@@ -156,7 +161,7 @@ impl Explanation {
         Explanation {
             subject,
             key: key.to_owned(),
-            visitor: fingerprint(evaluation.visitor_id()),
+            visitor: visitor_fingerprint(evaluation.visitor_id()),
             reason,
             outcome: decision.map(ExplainedOutcome::from),
             steps: recorder.into_steps(),
@@ -259,9 +264,44 @@ impl Serialize for ExplainedOutcome {
     }
 }
 
-/// The part of a visitor id's SHA-256 that stands for the visitor where the id must not appear.
-fn fingerprint(visitor_id: &str) -> String {
-    let digest = hmac_sha256::Hash::hash(visitor_id.as_bytes());
-    let (head, _) = digest.split_first_chunk().unwrap_or((&[0; 8], &[]));
-    format!("{:016x}", u64::from_be_bytes(*head))
+#[cfg(test)]
+mod tests {
+    use convert_config::ProjectConfig;
+
+    use super::*;
+
+    /// `first` does not carry the feature in any arm the visitor gets; `second` is for visitors of
+    /// `first` alone.
+    const FOLLOWERS: &str = r#"{
+        "account_id": "1", "project": {"id": "2"},
+        "features": [{"id": "5", "key": "banner"}],
+        "audiences": [{"id": "9", "rules": {"OR": [{"AND": [{"OR_WHEN": [{
+            "rule_type": "bucketed_into_experience_key", "value": "first",
+            "matching": {"match_type": "equals", "negated": false}}]}]}]}}],
+        "experiences": [
+            {"id": "3", "key": "first", "variations": [{"id": "30"}, {"id": "31",
+                "traffic_allocation": 0,
+                "changes": [{"type": "fullStackFeature", "data": {"feature_id": "5"}}]}]},
+            {"id": "4", "key": "second", "audiences": ["9"], "variations": [{"id": "40",
+                "changes": [{"type": "fullStackFeature", "data": {"feature_id": "5"}}]}]}]}"#;
+
+    fn explain(limit: Option<&[&str]>, remembers: bool) -> Option<String> {
+        let config = ProjectConfig::from_json(FOLLOWERS).unwrap();
+        let evaluation =
+            Evaluation::new(&config, "visitor-1").remembers(remembers).experience_keys(limit);
+        let explanation = Explanation::of_feature(&evaluation, "banner");
+        explanation.outcome().and_then(|outcome| outcome.variation_id().map(str::to_owned))
+    }
+
+    #[test]
+    fn explaining_a_feature_missed_assignments_made_on_the_way() {
+        assert_eq!(explain(None, true).as_deref(), Some("40"));
+        assert_eq!(explain(None, false), None);
+    }
+
+    #[test]
+    fn explaining_a_feature_ignored_the_experiences_it_was_limited_to() {
+        assert_eq!(explain(Some(&["first", "second"]), true).as_deref(), Some("40"));
+        assert_eq!(explain(Some(&["first"]), true), None);
+    }
 }

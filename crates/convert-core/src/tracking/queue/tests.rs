@@ -81,7 +81,7 @@ fn the_first_event_is_released_when_it_is_old_enough_and_not_before() {
     assert!(queue.push(event(SECOND)).wakes, "the worker must set an alarm");
     assert_eq!(queue.step(SECOND), Step::Rest(Some(2 * SECOND)));
     assert!(!queue.push(event(2 * SECOND)).wakes, "the alarm is set already");
-    let just_before = 2 * SECOND - Duration::from_nanos(1);
+    let just_before = Duration::from_millis(1_999);
     assert_eq!(queue.step(just_before), Step::Rest(Some(2 * SECOND)));
     assert_eq!(queue.step(2 * SECOND), Step::Release(ReleaseReason::Timeout));
     assert_eq!(queue.take().len(), 2);

@@ -42,8 +42,7 @@ struct Segment {
 impl Spool {
     /// Opens a directory, making it if need be, and finds what an earlier run left.
     pub(crate) fn open(directory: &Path, capacity: u64, key: &str) -> Result<Self, SpoolError> {
-        Spool::try_open(directory, capacity, key)
-            .map_err(|cause| SpoolError::new(directory, cause))
+        Spool::try_open(directory, capacity, key).map_err(|cause| SpoolError::new(directory, cause))
     }
 
     fn try_open(directory: &Path, capacity: u64, key: &str) -> Result<Self, Cause> {

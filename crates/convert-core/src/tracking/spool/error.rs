@@ -10,8 +10,10 @@ use std::path::{Path, PathBuf};
 /// use convert_core::{Core, Error, SdkConfig, TrackingConfig};
 ///
 /// # #[cfg(feature = "spool")] {
-/// let tracking = TrackingConfig::builder().spool(file!()).build()?;
-/// let config = SdkConfig::from_sdk_key("10012345/10067890")?.tracking_config(tracking);
+/// let file = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+/// let tracking = TrackingConfig::builder().spool(file).build()?;
+/// let config = SdkConfig::from_json(r#"{"account_id": "1", "project": {"id": "2"}}"#)?;
+/// let config = config.tracking_config(tracking);
 /// let Err(Error::Spool(error)) = Core::initialize(config) else { unreachable!() };
 /// assert!(!error.is_in_use());
 /// # }
@@ -34,10 +36,7 @@ pub(crate) enum Cause {
 }
 
 impl SpoolError {
-    #[cfg_attr(
-        not(feature = "spool"),
-        expect(dead_code, reason = "only a spool on disk can fail")
-    )]
+    #[cfg_attr(not(feature = "spool"), expect(dead_code, reason = "only a spool on disk can fail"))]
     pub(crate) fn new(directory: &Path, cause: Cause) -> Self {
         SpoolError { directory: directory.to_owned(), cause }
     }

@@ -44,7 +44,7 @@ pub(super) enum Tail {
 
 /// Makes the beginning of a file.
 pub(super) fn header(owner: &Owner) -> Vec<u8> {
-    [MAGIC.as_slice(), owner].concat()
+    [MAGIC, owner].concat()
 }
 
 /// Makes a record.
@@ -67,7 +67,7 @@ pub(super) fn record(batch: &Batch) -> Option<Vec<u8>> {
 
 /// Reads a record back, if it is sound.
 pub(super) fn batch(record: &[u8]) -> Option<Batch> {
-    let (payload, _) = split(record)?.ok()?;
+    let payload = split(record)?.ok()?;
     let (events, rest) = number(payload)?;
     let (visitors, rest) = number(rest)?;
     let (length, rest) = number(rest)?;
@@ -80,19 +80,26 @@ pub(super) fn batch(record: &[u8]) -> Option<Batch> {
 pub(super) fn scan(segment: u64, bytes: &[u8]) -> Option<Scan> {
     let after_magic = bytes.strip_prefix(MAGIC)?;
     let owner: Owner = *after_magic.first_chunk()?;
-    let mut scan = Scan { owner, pending: Vec::new(), sound: header(&owner).len(), tail: Tail::None };
+    let mut scan =
+        Scan { owner, pending: Vec::new(), sound: header(&owner).len(), tail: Tail::None };
     loop {
         let rest = bytes.get(scan.sound..).unwrap_or_default();
         if rest.is_empty() {
             return Some(scan);
         }
-        let found = split(rest).and_then(|found| found.ok().map(|(payload, _)| payload));
-        let (Some(payload), Some(state)) = (found, rest.first()) else {
-            scan.tail = if split(rest).is_some() { Tail::Damaged } else { Tail::Torn };
-            return Some(scan);
+        let payload = match split(rest) {
+            Some(Ok(payload)) => payload,
+            Some(Err(Unsound)) => {
+                scan.tail = Tail::Damaged;
+                return Some(scan);
+            }
+            None => {
+                scan.tail = Tail::Torn;
+                return Some(scan);
+            }
         };
         let length = HEAD + payload.len();
-        if *state == PENDING {
+        if rest.first() == Some(&PENDING) {
             scan.pending.push(Place {
                 segment,
                 offset: scan.sound as u64,
@@ -104,16 +111,16 @@ pub(super) fn scan(segment: u64, bytes: &[u8]) -> Option<Scan> {
     }
 }
 
-/// Takes the first record off: `None` if it is not all there, an error if it is not sound.
-fn split(bytes: &[u8]) -> Option<Result<(&[u8], &[u8]), Unsound>> {
+/// Finds the payload of the first record: `None` if it is not all there.
+fn split(bytes: &[u8]) -> Option<Result<&[u8], Unsound>> {
     let (state, rest) = bytes.split_first()?;
     if *state != PENDING && *state != DELIVERED {
         return Some(Err(Unsound));
     }
     let (length, rest) = number(rest)?;
     let (checksum, rest) = number(rest)?;
-    let (payload, rest) = rest.split_at_checked(usize::try_from(length).ok()?)?;
-    Some(if crc32fast::hash(payload) == checksum { Ok((payload, rest)) } else { Err(Unsound) })
+    let payload = rest.get(..usize::try_from(length).ok()?)?;
+    Some(if crc32fast::hash(payload) == checksum { Ok(payload) } else { Err(Unsound) })
 }
 
 struct Unsound;

@@ -53,7 +53,7 @@ fn batches_come_back_in_order_after_a_restart_and_go_for_good() {
     }
     assert_eq!(spool.load().unwrap(), None);
     drop(spool);
-    assert_eq!(pending(&open(&directory)), []);
+    assert!(pending(&open(&directory)).is_empty());
     assert_eq!(files(&directory, EXTENSION), Vec::<PathBuf>::new());
 }
 
@@ -89,7 +89,8 @@ fn the_key_is_not_in_the_file_and_others_cannot_read_it() {
     assert!(!bytes.windows(KEY.len()).any(|part| part == KEY.as_bytes()));
     #[cfg(unix)]
     {
-        let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&path).unwrap().permissions());
+        let mode =
+            std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&path).unwrap().permissions());
         assert_eq!(mode & 0o077, 0, "{mode:o}");
     }
 }
@@ -132,7 +133,7 @@ fn a_file_of_something_else_is_put_aside_whole() {
     let path = directory.path().join("0000000000000007.batches");
     fs::write(&path, "no spool at all").unwrap();
     let mut spool = open(&directory);
-    assert_eq!(pending(&spool), []);
+    assert!(pending(&spool).is_empty());
     spool.append(&batch(1)).unwrap();
     let aside = files(&directory, "damaged");
     assert_eq!(fs::read(&aside[0]).unwrap(), b"no spool at all");

@@ -1,0 +1,111 @@
+//! `convertctl assign`: the pure allocation of many visitors.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Args;
+use convert_sdk::Experience;
+
+use crate::config_source::ConfigSource;
+use crate::failure::Failure;
+use crate::lines::{Line, Lines};
+use crate::output::{complain, grouped};
+use crate::progress::Progress;
+
+/// Assign visitor ids, one a line on standard input, to the variations of an experience.
+///
+/// Writes `id<TAB>variation key` for every line, in order; the id of the variation where it has no
+/// key, and nothing after the tab where the visitor is not in the traffic.
+///
+/// This is the hash alone: environment, locations, audiences, segments and stored assignments are
+/// ignored on purpose. Use `evaluate` for what visitors really get. Ids are taken as they are, up to
+/// the end of the line; an empty line is an empty id, which gets no variation.
+#[derive(Debug, Args)]
+#[command(after_long_help = "Example:
+  cut -f 1 visitors.tsv | convertctl assign --config demo --experience checkout")]
+pub(crate) struct Arguments {
+    /// The config: a file, or `demo`.
+    #[arg(long, value_name = "CONFIG")]
+    config: ConfigSource,
+
+    /// The experience, by key or id.
+    #[arg(long, value_name = "KEY")]
+    experience: String,
+}
+
+/// The assignments of a group of lines, and what is wrong with the others.
+#[derive(Debug, Default)]
+struct Assignments {
+    text: Vec<u8>,
+    faults: Vec<String>,
+}
+
+/// Runs the command.
+pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, Failure> {
+    arguments.config.leaves_input_for("visitor ids")?;
+    let config = arguments.config.load()?;
+    let experience = config
+        .experience(&arguments.experience)
+        .ok_or_else(|| Failure::no_experience(&arguments.experience, &config))?;
+    let mut lines = Lines::new(io::stdin().lock());
+    let mut progress = Progress::new();
+    let mut faults = Vec::new();
+    let mut missed: u64 = 0;
+    loop {
+        let unread = |error| Failure::new(format_args!("the ids cannot be read: {error}"));
+        let Some(chunk) = lines.next_chunk().map_err(unread)? else {
+            break;
+        };
+        for assignments in chunk.in_parallel(|lines| Assignments::of(experience, lines)) {
+            out.write_all(&assignments.text)?;
+            missed += u64::try_from(assignments.faults.len()).unwrap_or(u64::MAX);
+            faults.extend(assignments.faults.into_iter().take(SHOWN_FAULTS - faults.len()));
+        }
+        out.flush()?;
+        progress.show(lines.read());
+    }
+    drop(progress);
+    if missed == 0 {
+        return Ok(ExitCode::SUCCESS);
+    }
+    for fault in &faults {
+        complain(fault);
+    }
+    let lines = grouped(lines.read());
+    complain(&format!("{} of {lines} lines are no visitor ids and were left out", grouped(missed)));
+    Ok(ExitCode::FAILURE)
+}
+
+impl Assignments {
+    fn of(experience: &Experience, lines: &mut dyn Iterator<Item = Line<'_>>) -> Self {
+        let mut assignments = Assignments::default();
+        let mut ids = Vec::new();
+        for line in lines {
+            match line.text() {
+                Ok(id) => ids.push(id),
+                Err(error) => {
+                    assignments.faults.push(format!("line {}: {error}", line.number()));
+                }
+            }
+        }
+        for (id, bucket) in ids.iter().zip(bucket_values(experience, &ids)) {
+            let variation = experience.variation_at(bucket).filter(|_| !id.is_empty());
+            let key = variation.and_then(|variation| variation.key().or(variation.id()));
+            let text = &mut assignments.text;
+            for part in [id, "\t", key.unwrap_or_default(), "\n"] {
+                text.extend_from_slice(part.as_bytes());
+            }
+        }
+        assignments
+    }
+}
+
+/// Returns the visitors' buckets, in order.
+fn bucket_values(experience: &Experience, visitor_ids: &[&str]) -> Vec<u16> {
+    let mut values = vec![0; visitor_ids.len()];
+    experience.buckets().hasher().bucket_values(visitor_ids, &mut values);
+    values
+}
+
+/// Faults that are shown one by one.
+const SHOWN_FAULTS: usize = 10;

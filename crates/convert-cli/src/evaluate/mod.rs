@@ -1,0 +1,110 @@
+//! `convertctl evaluate`: what visitors get, a line each.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Args;
+use convert_sdk::Core;
+
+mod answer;
+mod request;
+
+use self::answer::{Answer, Fault};
+use self::request::Request;
+
+use crate::config_source::ConfigSource;
+use crate::failure::Failure;
+use crate::lines::{Line, Lines};
+use crate::output::{complain, grouped};
+use crate::progress::Progress;
+
+/// Answer what visitors get: requests on standard input, answers on standard output, a line each.
+///
+/// A request is `{"visitor_id", "attributes", "location", "record"}`; only the visitor id is
+/// needed, and other members are ignored. The record is what is remembered of the visitor, as the SDKs
+/// store it. Every line is a fresh visitor: no line influences another, equal visitor ids or not.
+///
+/// An answer is `{"visitor_id", "experiences", "features"}`, in the order of the requests. The
+/// experiences are those the visitor gets, each decided on its own. The features are those of one
+/// pass over all experiences in config order, in which mutual exclusion sees the assignments made
+/// earlier; a feature that several experiences turn on is listed for each.
+///
+/// A line that is no request is answered by `{"error", "line"}`, and the exit code is 1 at the end.
+/// Empty lines are skipped.
+#[derive(Debug, Args)]
+#[command(after_long_help = "Example:
+  echo '{\"visitor_id\": \"visitor-001\", \"attributes\": {\"plan\": \"pro\"}}' |
+    convertctl evaluate --config demo")]
+pub(crate) struct Arguments {
+    /// The config: a file, or `demo`.
+    #[arg(long, value_name = "CONFIG")]
+    config: ConfigSource,
+
+    /// The environment that experiences must belong to; without it, none is checked.
+    #[arg(long, value_name = "ENVIRONMENT")]
+    environment: Option<String>,
+}
+
+/// The answers to a group of lines.
+#[derive(Debug, Default)]
+struct Answers {
+    text: Vec<u8>,
+    faults: u64,
+}
+
+/// Runs the command.
+pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, Failure> {
+    arguments.config.leaves_input_for("requests")?;
+    let core = arguments.config.core(arguments.environment.as_deref())?;
+    let experiences = core.current_config().experiences().len();
+    let mut lines = Lines::new(io::stdin().lock()).at_most(HELD_DECISIONS / (experiences + 1));
+    let mut progress = Progress::new();
+    let mut faults = 0;
+    loop {
+        let unread = |error| Failure::new(format_args!("the requests cannot be read: {error}"));
+        let Some(chunk) = lines.next_chunk().map_err(unread)? else {
+            break;
+        };
+        for answers in chunk.in_parallel(|lines| Answers::to(&core, lines)) {
+            out.write_all(&answers.text)?;
+            faults += answers.faults;
+        }
+        out.flush()?;
+        progress.show(lines.read());
+    }
+    drop(progress);
+    if faults > 0 {
+        let (faults, lines) = (grouped(faults), grouped(lines.read()));
+        complain(&format!("{faults} of {lines} lines are no requests"));
+        return Ok(ExitCode::FAILURE);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Answers {
+    fn to(core: &Core, lines: &mut dyn Iterator<Item = Line<'_>>) -> Self {
+        let mut answers = Answers::default();
+        for line in lines {
+            answers.add(core, line);
+        }
+        answers
+    }
+
+    fn add(&mut self, core: &Core, line: Line<'_>) {
+        let request = match line.text() {
+            Ok(text) if text.trim_ascii().is_empty() => return,
+            Ok(text) => Request::parse(text),
+            Err(error) => Err(error),
+        };
+        match request {
+            Ok(request) => Answer::write(&request.into_visitor(core), &mut self.text),
+            Err(error) => {
+                self.faults += 1;
+                Fault { error, line: line.number() }.write(&mut self.text);
+            }
+        }
+    }
+}
+
+/// About how many decisions are held in memory before they are written.
+const HELD_DECISIONS: usize = 200_000;

@@ -1,0 +1,109 @@
+//! `convertctl explain`: why a visitor gets what they get.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{ArgGroup, Args};
+use convert_sdk::{Context, Explanation, RunOptions};
+
+use crate::args::Facts;
+use crate::config_source::ConfigSource;
+use crate::failure::Failure;
+use crate::output::{printable, write_json};
+
+/// Explain what a visitor gets of an experience, or of a feature, step by step.
+///
+/// The first line says what the visitor gets. Under it is every step that led there: the gates, the
+/// audiences, locations and rules with the attributes they saw, the visitor's bucket and the ranges
+/// it was looked up in. A visitor who gets nothing is explained just the same, and so is a key that
+/// the config does not have.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("subject").required(true))]
+#[command(after_long_help = "Examples:
+  convertctl explain --config demo --visitor visitor-001 --experience checkout --attr plan=pro
+  convertctl explain --config demo --visitor visitor-001 --feature shipping-banner \\
+    --attr country=DE --attr basket_value=42.50 --location path=/shop/novels")]
+pub(crate) struct Arguments {
+    /// The config: a file, `-` for standard input, or `demo`.
+    #[arg(long, value_name = "CONFIG")]
+    config: ConfigSource,
+
+    /// The visitor's id.
+    #[arg(long, value_name = "VISITOR")]
+    visitor: String,
+
+    /// The experience to explain, by key or id.
+    #[arg(long, value_name = "KEY", group = "subject")]
+    experience: Option<String>,
+
+    /// The feature to explain, by key or id.
+    #[arg(long, value_name = "KEY", group = "subject")]
+    feature: Option<String>,
+
+    /// The environment that experiences must belong to; without it, none is checked.
+    #[arg(long, value_name = "ENVIRONMENT")]
+    environment: Option<String>,
+
+    #[command(flatten)]
+    facts: Facts,
+
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, Failure> {
+    let core = arguments.config.core(arguments.environment.as_deref())?;
+    let visitor = core
+        .create_context(arguments.visitor.as_str())
+        .with_attributes(arguments.facts.attributes())
+        .with_location(arguments.facts.location());
+    let (explanation, headline) = match (&arguments.experience, &arguments.feature) {
+        (_, Some(key)) => {
+            let explanation = visitor.explain_feature(key);
+            let headline = feature_headline(&visitor, key, &explanation);
+            (explanation, headline)
+        }
+        (key, None) => {
+            let explanation = visitor.explain_experience(key.as_deref().unwrap_or_default());
+            let headline = experience_headline(&explanation);
+            (explanation, headline)
+        }
+    };
+    if arguments.json {
+        write_json(out, &explanation)?;
+    } else {
+        writeln!(out, "{}\n", printable(&headline))?;
+        write!(out, "{}", printable(&explanation.to_string()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says in a line what the visitor gets of an experience.
+fn experience_headline(explanation: &Explanation) -> String {
+    let (key, reason) = (explanation.key(), explanation.reason());
+    match explanation.outcome() {
+        Some(outcome) => {
+            let variation = outcome.variation_key().or(outcome.variation_id()).unwrap_or_default();
+            format!("{key} -> {variation} ({})", outcome.source())
+        }
+        None => format!("{key} -> no variation: {reason} ({})", reason.code()),
+    }
+}
+
+/// Says in a line or two what the visitor gets of a feature.
+fn feature_headline(visitor: &Context, key: &str, explanation: &Explanation) -> String {
+    let reason = explanation.reason();
+    let Some(outcome) = explanation.outcome() else {
+        return format!("{key} -> off: {reason} ({})", reason.code());
+    };
+    let experience = outcome.experience_key().unwrap_or(outcome.experience_id());
+    let variation = outcome.variation_key().or(outcome.variation_id()).unwrap_or_default();
+    let headline = format!("{key} -> on: {experience} -> {variation} ({})", outcome.source());
+    let feature = visitor.run_feature_with(key, &RunOptions::new().storage(false));
+    match feature.map(|feature| serde_json::to_string(feature.raw_variables())) {
+        Some(Ok(variables)) => format!("{headline}\nvariables {variables}"),
+        _ => headline,
+    }
+}

@@ -1,0 +1,49 @@
+//! Why a command ends early.
+
+use std::fmt;
+use std::io;
+
+use convert_sdk::{Identified as _, ProjectConfig};
+
+/// Why a command ends early, and with it how the process exits.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Nobody reads the output any more: a quiet end.
+    NobodyReads,
+    /// The arguments do not go together: exit code 2, as with other usage errors.
+    Usage(String),
+    /// Anything else, in words for people: exit code 1.
+    Other(String),
+}
+
+impl Failure {
+    /// Makes a failure of anything that says what went wrong.
+    pub(crate) fn new(message: impl fmt::Display) -> Self {
+        Failure::Other(message.to_string())
+    }
+
+    /// Makes the failure of an experience that is not there, and names some that are.
+    pub(crate) fn no_experience(key: &str, config: &ProjectConfig) -> Self {
+        let experiences = config.experiences();
+        let name = |index: usize| experiences.get(index).map(|one| one.key().unwrap_or(one.id()));
+        let known: Vec<&str> = (0..SHOWN).filter_map(name).collect();
+        let more = if experiences.len() > SHOWN { ", …" } else { "" };
+        Failure::Other(match known.as_slice() {
+            [] => format!("no experience `{key}`: the config has none at all"),
+            known => format!("no experience `{key}`; the config has {}{more}", known.join(", ")),
+        })
+    }
+}
+
+impl From<io::Error> for Failure {
+    /// Takes the error for one of writing the output, the only I/O that needs no context.
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Failure::NobodyReads,
+            _ => Failure::Other(format!("the output cannot be written: {error}")),
+        }
+    }
+}
+
+/// Experiences that are named where another was asked for.
+const SHOWN: usize = 12;

@@ -1,0 +1,133 @@
+//! A clock that a test moves.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender};
+
+/// A clock that stands still until it is moved: for tests of what happens in the background.
+///
+/// Clones share one time. Needs the feature `test-util`.
+///
+/// ```
+/// use std::time::Duration;
+/// use convert_core::ManualClock;
+///
+/// let clock = ManualClock::new();
+/// clock.advance(Duration::from_secs(300));
+/// assert_eq!(clock.now(), Duration::from_secs(300));
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct ManualClock {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    now: Duration,
+    next_id: u64,
+    pending: Vec<Pending>,
+}
+
+#[derive(Debug)]
+struct Pending {
+    id: u64,
+    at: Duration,
+    token: Instant,
+    bell: Sender<Instant>,
+}
+
+/// An alarm of a [`ManualClock`]; forgotten by the clock when it is dropped.
+#[derive(Debug)]
+pub(crate) struct ManualAlarm {
+    clock: ManualClock,
+    id: u64,
+    bell: Receiver<Instant>,
+}
+
+impl ManualClock {
+    /// Makes a clock that shows zero.
+    pub fn new() -> Self {
+        ManualClock::default()
+    }
+
+    /// Returns the time the clock shows.
+    pub fn now(&self) -> Duration {
+        self.lock().now
+    }
+
+    /// Moves the clock forward, past whatever was to happen in the meantime.
+    pub fn advance(&self, by: Duration) {
+        let mut state = self.lock();
+        state.now = state.now.saturating_add(by);
+        state.ring();
+    }
+
+    /// Blocks until a worker waits for its time to come, and returns that time. A worker that
+    /// waits has done everything that was to be done before.
+    pub fn next_alarm(&self) -> Duration {
+        let mut state = self.lock();
+        loop {
+            if let Some(at) = state.pending.iter().map(|pending| pending.at).min() {
+                return at;
+            }
+            state = self.shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Blocks until a worker waits, and moves the clock to the time it waits for.
+    pub fn advance_to_next_alarm(&self) {
+        let at = self.next_alarm();
+        let mut state = self.lock();
+        state.now = state.now.max(at);
+        state.ring();
+    }
+
+    pub(crate) fn alarm(&self, at: Duration, token: Instant) -> ManualAlarm {
+        let (sender, bell) = crossbeam_channel::bounded(1);
+        let mut state = self.lock();
+        let id = state.next_id;
+        state.next_id += 1;
+        state.pending.push(Pending { id, at, token, bell: sender });
+        state.ring();
+        self.shared.changed.notify_all();
+        ManualAlarm { clock: self.clone(), id, bell }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ManualAlarm {
+    pub(crate) fn bell(&self) -> &Receiver<Instant> {
+        &self.bell
+    }
+}
+
+impl Drop for ManualAlarm {
+    fn drop(&mut self) {
+        self.clock.lock().pending.retain(|pending| pending.id != self.id);
+    }
+}
+
+impl State {
+    /// Rings every alarm whose time has come.
+    fn ring(&mut self) {
+        let now = self.now;
+        self.pending.retain(|pending| {
+            let is_due = pending.at <= now;
+            if is_due {
+                // An alarm that nobody listens to any more need not be heard.
+                let _ = pending.bell.try_send(pending.token);
+            }
+            !is_due
+        });
+    }
+}

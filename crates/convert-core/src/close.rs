@@ -1,0 +1,118 @@
+//! Bringing a core to its end.
+
+use std::time::Duration;
+
+use crate::clock::Deadline;
+use crate::handle::Lifeline;
+use crate::tracking::Ending;
+
+/// What closing a core achieved.
+///
+/// ```
+/// use std::time::Duration;
+/// use convert_core::{Core, SdkConfig};
+///
+/// let core = Core::initialize(SdkConfig::from_json(r#"{"account_id": "1", "project": {"id": "2"}}"#)?)?;
+/// let report = core.close(Duration::from_secs(2));
+/// assert!(report.is_complete() && !report.was_closed());
+/// assert!(!core.is_ready());
+/// assert!(core.close(Duration::from_secs(2)).was_closed());
+/// # Ok::<(), convert_core::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CloseReport {
+    was_closed: bool,
+    handlers_ended: bool,
+    workers_ended: bool,
+    events: Ending,
+}
+
+impl CloseReport {
+    /// Returns whether the core had been closed before.
+    pub fn was_closed(&self) -> bool {
+        self.was_closed
+    }
+
+    /// Returns whether nothing of the core runs any more: no thread, no handler. What is left over
+    /// when the patience runs out has been told to end, and does so when it can.
+    pub fn is_complete(&self) -> bool {
+        self.handlers_ended && self.workers_ended
+    }
+
+    /// Returns whether no thread of the core runs any more.
+    pub fn is_worker_ended(&self) -> bool {
+        self.workers_ended
+    }
+
+    /// Returns how many events were delivered while the core closed.
+    pub fn delivered(&self) -> u64 {
+        self.events.delivered
+    }
+
+    /// Returns how many events were lost while the core closed.
+    pub fn dropped(&self) -> u64 {
+        self.events.dropped
+    }
+
+    /// Returns how many events are safe in the spool, for the next start.
+    pub fn spooled(&self) -> u64 {
+        self.events.spooled
+    }
+
+    /// Returns how many events are neither delivered nor in the spool: they go with the process.
+    pub fn left(&self) -> u64 {
+        self.events.left
+    }
+}
+
+impl Lifeline {
+    pub(crate) fn close(&self, deadline: Deadline, patience: Duration) -> CloseReport {
+        let (bus, delivery) = (&self.shared.bus, &self.shared.delivery);
+        if let Some(worker) = &self.worker {
+            worker.stop();
+        }
+        let before = delivery.close(Deadline::after(patience / 4 * 3).sooner(deadline));
+        let was_closed = bus.shut();
+        let workers_ended = self.end_workers(deadline, patience);
+        let events = delivery.ending(before);
+        let handlers_ended = bus.wait_until_quiet(deadline);
+        if !was_closed {
+            log::info!(
+                target: "convert_sdk::core",
+                "closed: {} events delivered, {} in the spool, {} lost{}",
+                events.delivered,
+                events.spooled,
+                events.left + events.dropped,
+                if workers_ended { "" } else { "; a worker ends later" }
+            );
+        }
+        CloseReport { was_closed, handlers_ended, workers_ended, events }
+    }
+
+    /// Waits for the workers, and breaks off what they exchange when a part of the patience has
+    /// gone.
+    fn end_workers(&self, deadline: Deadline, patience: Duration) -> bool {
+        let delivery = &self.shared.delivery;
+        let join = |deadline| {
+            let refresh_ended = self.worker.as_ref().is_none_or(|worker| worker.join(deadline));
+            let delivery_ended = delivery.join(deadline);
+            refresh_ended && delivery_ended
+        };
+        if join(Deadline::after(patience / 8).sooner(deadline)) {
+            return true;
+        }
+        delivery.abort();
+        join(deadline)
+    }
+}
+
+impl Drop for Lifeline {
+    fn drop(&mut self) {
+        if !self.shared.bus.is_closed() {
+            self.close(Deadline::after(DROP_PATIENCE), DROP_PATIENCE);
+        }
+    }
+}
+
+/// How long dropping the last handle may take.
+const DROP_PATIENCE: Duration = Duration::from_secs(2);

@@ -1,0 +1,151 @@
+//! The config a core decides from, and how it came to it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use convert_config::ProjectConfig;
+use convert_transport::Validators;
+
+use crate::error::Error;
+use crate::event::ConfigSource;
+use crate::health::Health;
+use crate::stats::Stats;
+
+/// The current snapshot and its provenance. Decisions touch the snapshot alone.
+pub(crate) struct Live {
+    snapshot: ArcSwap<ProjectConfig>,
+    status: Mutex<Status>,
+}
+
+/// A config, and by what another one is known to be the same.
+#[derive(Clone)]
+pub(crate) struct Loaded {
+    pub(crate) config: Arc<ProjectConfig>,
+    pub(crate) identity: Identity,
+}
+
+/// By what a config is known to be the same as another.
+#[derive(Clone, Default)]
+pub(crate) struct Identity {
+    pub(crate) validators: Validators,
+    pub(crate) digest: Option<[u8; 32]>,
+}
+
+struct Status {
+    identity: Identity,
+    source: ConfigSource,
+    confirmed_at: Duration,
+    age_then: Duration,
+    last_error: Option<Error>,
+    failures: u32,
+    next_refresh: Option<Duration>,
+}
+
+impl Live {
+    /// Starts from a config that was `age` old at the time `now`.
+    pub(crate) fn new(loaded: Loaded, source: ConfigSource, age: Duration, now: Duration) -> Self {
+        let status = Status {
+            identity: loaded.identity,
+            source,
+            confirmed_at: now,
+            age_then: age,
+            last_error: None,
+            failures: 0,
+            next_refresh: None,
+        };
+        Live { snapshot: ArcSwap::new(loaded.config), status: Mutex::new(status) }
+    }
+
+    /// Returns the current config.
+    pub(crate) fn config(&self) -> Arc<ProjectConfig> {
+        self.snapshot.load_full()
+    }
+
+    /// Returns by what an answer of the service is known to be the config that is held.
+    pub(crate) fn identity(&self) -> Identity {
+        self.status().identity.clone()
+    }
+
+    /// Notes that the service has confirmed the config that is held.
+    pub(crate) fn confirm(&self, now: Duration) {
+        self.status().succeed(now);
+    }
+
+    /// Takes a config from the service, and returns whether it is another one.
+    pub(crate) fn accept(&self, loaded: Loaded, now: Duration) -> bool {
+        let changed = !is_same(&self.snapshot.load(), &loaded.config);
+        {
+            let mut status = self.status();
+            status.succeed(now);
+            status.identity = loaded.identity;
+        }
+        if changed {
+            self.snapshot.store(loaded.config);
+        }
+        changed
+    }
+
+    /// Notes a failure, and returns how many there have been in a row.
+    pub(crate) fn fail(&self, error: Error) -> u32 {
+        let mut status = self.status();
+        status.last_error = Some(error);
+        status.failures = status.failures.saturating_add(1);
+        status.failures
+    }
+
+    /// Notes when the next refresh is due.
+    pub(crate) fn plan(&self, next: Option<Duration>) {
+        self.status().next_refresh = next;
+    }
+
+    /// Returns how many failures there have been in a row.
+    pub(crate) fn failures(&self) -> u32 {
+        self.status().failures
+    }
+
+    /// Describes the state at the time `now`.
+    pub(crate) fn health(&self, now: Duration, stats: Stats) -> Health {
+        let version = self.snapshot.load().version().map(str::to_owned);
+        let held = self.status();
+        Health {
+            source: held.source,
+            version,
+            age: held.age_then.saturating_add(now.saturating_sub(held.confirmed_at)),
+            last_error: held.last_error.clone(),
+            consecutive_failures: held.failures,
+            next_refresh_in: held.next_refresh.map(|next| next.saturating_sub(now)),
+            stats,
+        }
+    }
+
+    fn status(&self) -> MutexGuard<'_, Status> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Loaded {
+    /// Wraps a config that the application gave.
+    pub(crate) fn given(config: Arc<ProjectConfig>) -> Self {
+        Loaded { config, identity: Identity::default() }
+    }
+}
+
+impl Status {
+    fn succeed(&mut self, now: Duration) {
+        self.source = ConfigSource::Network;
+        self.confirmed_at = now;
+        self.age_then = Duration::ZERO;
+        self.last_error = None;
+        self.failures = 0;
+    }
+}
+
+/// Whether two configs of one project carry the same change token. Where one has none, only equal
+/// bytes are the same config, and those never come here.
+fn is_same(held: &ProjectConfig, other: &ProjectConfig) -> bool {
+    held.account_id() == other.account_id()
+        && held.project_id() == other.project_id()
+        && held.version().is_some()
+        && held.version() == other.version()
+}

@@ -1,0 +1,118 @@
+//! Fetching again and again, and what comes of it.
+
+use crate::error::Error;
+use crate::event::{ConfigFacts, ConfigUpdatedEvent, LifecycleEvent, RefreshFailedEvent};
+use crate::handle::{Shared, report_diagnostics};
+use crate::refresh::{Attempt, Schedule};
+use crate::remote::{Fetched, Remote};
+use crate::worker::{Inbox, Wake};
+
+/// How long to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Plan {
+    /// Until the core is closed.
+    Forever,
+    /// Until the service has sent, or confirmed, one config.
+    UntilLoaded,
+}
+
+/// Fetches whenever it is time, until told to stop. Runs on the refresh worker.
+pub(crate) fn run(
+    shared: &Shared,
+    remote: &Remote,
+    inbox: &Inbox,
+    mut schedule: Schedule,
+    plan: Plan,
+) {
+    let mut randomness = shared.timer.randomness();
+    loop {
+        shared.live.plan(Some(schedule.next()));
+        let alarm = shared.timer.alarm(schedule.next());
+        if inbox.wait(&alarm) == Wake::Stopped {
+            break;
+        }
+        drop(alarm);
+        let outcome = remote.fetcher.fetch(&shared.live.identity());
+        if inbox.is_stopping() {
+            break;
+        }
+        let now = shared.timer.now();
+        schedule.plan(attempt(&outcome), now, randomness.f64());
+        shared.live.plan(Some(schedule.next()));
+        match outcome {
+            Ok(fetched) => {
+                succeed(shared, remote, fetched);
+                if plan == Plan::UntilLoaded {
+                    break;
+                }
+            }
+            Err(error) => fail(shared, error, &schedule),
+        }
+    }
+    shared.live.plan(None);
+}
+
+/// Judges how soon another attempt makes sense.
+pub(crate) fn attempt_after(error: &Error) -> Attempt {
+    use convert_transport::TransportErrorKind::Tls;
+
+    match error {
+        Error::ConfigLoad(error)
+            if matches!(error.status(), Some(401 | 403 | 404))
+                || error.transport_error().kind() == Tls =>
+        {
+            Attempt::Refused
+        }
+        _ => Attempt::Failed,
+    }
+}
+
+fn attempt(outcome: &Result<Fetched, Error>) -> Attempt {
+    outcome.as_ref().err().map_or(Attempt::Succeeded, attempt_after)
+}
+
+fn succeed(shared: &Shared, remote: &Remote, fetched: Fetched) {
+    shared.counters.refreshes.count();
+    let failures = shared.live.failures();
+    if failures > 0 {
+        log::info!(
+            target: "convert_sdk::refresh",
+            "the config could be fetched again after {failures} failures"
+        );
+    }
+    let now = shared.timer.now();
+    match fetched {
+        Fetched::Same => shared.live.confirm(now),
+        Fetched::Config { loaded, bytes } => {
+            remote.keep(&loaded, &bytes, shared.clock.now().unix_seconds(), &shared.counters);
+            let config = std::sync::Arc::clone(&loaded.config);
+            if shared.live.accept(loaded, now) {
+                shared.counters.config_updates.count();
+                report_diagnostics(&config);
+                log::info!(
+                    target: "convert_sdk::refresh",
+                    "another config is in use, version {}", config.version().unwrap_or("unknown")
+                );
+                let config = ConfigFacts::of(&config);
+                let event = LifecycleEvent::ConfigUpdated(ConfigUpdatedEvent { config });
+                shared.bus.emit(&event);
+            }
+        }
+    }
+}
+
+fn fail(shared: &Shared, error: Error, schedule: &Schedule) {
+    shared.counters.refresh_failures.count();
+    let consecutive_failures = shared.live.fail(error.clone());
+    let next_refresh_in = schedule.next().saturating_sub(shared.timer.now());
+    if consecutive_failures.is_power_of_two() {
+        log::warn!(
+            target: "convert_sdk::refresh",
+            "the config could not be refreshed, {consecutive_failures} times in a row; the next \
+             attempt comes in {} s: {error}",
+            next_refresh_in.as_secs()
+        );
+    }
+    let event = RefreshFailedEvent { error, consecutive_failures, next_refresh_in };
+    shared.bus.emit(&LifecycleEvent::RefreshFailed(event));
+}

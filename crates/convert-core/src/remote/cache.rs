@@ -1,0 +1,123 @@
+//! The last good config, kept in a file.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use convert_config::{ProjectConfig, Value};
+use convert_transport::{ConfigRequest, Validators};
+use serde_json::json;
+
+use crate::live::{Identity, Loaded};
+
+/// A file that holds a line of JSON about a config, and then the config as the service sent it.
+pub(crate) struct CacheFile {
+    path: PathBuf,
+    /// Stands for the key and what else the config depends on, none of which can be read from it.
+    owner: String,
+}
+
+impl CacheFile {
+    pub(crate) fn new(path: &Path, request: &ConfigRequest) -> Self {
+        CacheFile { path: path.to_owned(), owner: owner_of(request) }
+    }
+
+    /// Replaces the file whole.
+    pub(crate) fn store(&self, body: &[u8], identity: &Identity, wall: i64) -> Result<(), String> {
+        let head = json!({
+            "format": FORMAT,
+            "owner": self.owner,
+            "stored_at": wall,
+            "etag": identity.validators.etag(),
+            "last_modified": identity.validators.last_modified(),
+            "sha256": hex(&hmac_sha256::Hash::hash(body)),
+        });
+        let temporary = self.temporary();
+        let written = write(&temporary, head.to_string().as_bytes(), body)
+            .and_then(|()| fs::rename(&temporary, &self.path));
+        written.map_err(|error| {
+            // What is left over is of no use; that it may not even exist is no matter.
+            let _ = fs::remove_file(&temporary);
+            error.kind().to_string()
+        })
+    }
+
+    /// Reads the config and when it was stored, if the file is whole and belongs to this core.
+    pub(crate) fn load(&self) -> Result<(Loaded, i64), String> {
+        let bytes = read(&self.path).map_err(|error| error.kind().to_string())?;
+        let line_end = bytes.iter().position(|byte| *byte == b'\n').ok_or("it has no head")?;
+        let (head, body) = bytes.split_at(line_end);
+        let body = body.get(1..).unwrap_or_default();
+        let head: Value<'_> = serde_json::from_slice(head).map_err(|_| "its head is no JSON")?;
+        let text = |name: &str| match head.member(name) {
+            Some(Value::Text(text)) => Some(text.as_ref()),
+            _ => None,
+        };
+        if text("format") != Some(FORMAT) {
+            return Err("it has another format".to_owned());
+        }
+        if text("owner") != Some(self.owner.as_str()) {
+            return Err("it belongs to another key or environment".to_owned());
+        }
+        let digest = hmac_sha256::Hash::hash(body);
+        if text("sha256") != Some(hex(&digest).as_str()) {
+            return Err("it is damaged".to_owned());
+        }
+        let config = ProjectConfig::from_json(body).map_err(|error| error.to_string())?;
+        let validators = Validators::new(text("etag"), text("last_modified"));
+        let identity = Identity { validators, digest: Some(digest) };
+        let stored_at = head.member("stored_at").and_then(|time| time.as_view().as_number());
+        Ok((Loaded { config: Arc::new(config), identity }, whole_seconds(stored_at)))
+    }
+
+    /// Names a file in the same folder, so that it can be renamed, that no other core uses.
+    fn temporary(&self) -> PathBuf {
+        let mut name = self.path.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".{}-{:016x}.tmp", std::process::id(), fastrand::u64(..)));
+        self.path.with_file_name(name)
+    }
+}
+
+fn write(path: &Path, head: &[u8], body: &[u8]) -> io::Result<()> {
+    let mut file = File::create_new(path)?;
+    file.write_all(head)?;
+    file.write_all(b"\n")?;
+    file.write_all(body)?;
+    // Without this a crash of the machine could leave an empty file under the final name.
+    file.sync_all()
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX_LENGTH).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Hashes what a config depends on: one of another key, environment or token must not be used.
+fn owner_of(request: &ConfigRequest) -> String {
+    let mut hash = hmac_sha256::Hash::new();
+    let token = request.debug_token().map(convert_transport::Secret::expose);
+    for part in [FORMAT, request.sdk_key().expose(), request.environment().unwrap_or_default()]
+        .into_iter()
+        .chain(token)
+    {
+        hash.update(part.len().to_le_bytes());
+        hash.update(part);
+    }
+    hex(&hash.finalize())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digits = |byte: &u8| [byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16));
+    bytes.iter().flat_map(digits).flatten().collect()
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a time past the range saturates")]
+fn whole_seconds(number: Option<f64>) -> i64 {
+    number.map_or(0, |number| number as i64)
+}
+
+const FORMAT: &str = "convert-sdk-config-1";
+/// What is longer is no cache file of ours, and must not fill the memory.
+const MAX_LENGTH: u64 = 64 * 1024 * 1024;

@@ -1,0 +1,97 @@
+//! Asking the service for a config.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use convert_config::{InvalidConfigError, ProjectConfig};
+use convert_transport::{
+    ConfigRequest, ConfigResponse, Transport, TransportError, TransportErrorKind,
+};
+
+use crate::error::{ConfigLoadError, Error};
+use crate::live::{Identity, Loaded};
+
+/// Makes the same request again and again.
+pub(crate) struct Fetcher {
+    transport: Arc<dyn Transport>,
+    request: ConfigRequest,
+}
+
+/// What came of a request.
+pub(crate) enum Fetched {
+    /// The config is still the one that is held.
+    Same,
+    /// A usable config, and the bytes it was read from.
+    Config { loaded: Loaded, bytes: Vec<u8> },
+}
+
+impl Fetcher {
+    pub(crate) fn new(transport: Arc<dyn Transport>, request: ConfigRequest) -> Self {
+        Fetcher { transport, request }
+    }
+
+    /// Asks for the config, unless it is still the one known by `held`. Blocks.
+    pub(crate) fn fetch(&self, held: &Identity) -> Result<Fetched, Error> {
+        let request = self.request.clone().with_validators(held.validators.clone());
+        let body = match self.exchange(&request)? {
+            ConfigResponse::Modified(body) => body,
+            ConfigResponse::NotModified if !held.validators.is_empty() => return Ok(Fetched::Same),
+            _ => return Err(unusable(&request)),
+        };
+        let digest = Some(hmac_sha256::Hash::hash(body.bytes()));
+        if digest == held.digest {
+            return Ok(Fetched::Same);
+        }
+        let config = self.parse(body.bytes())?;
+        let identity = Identity { validators: body.validators().clone(), digest };
+        let loaded = Loaded { config: Arc::new(config), identity };
+        Ok(Fetched::Config { loaded, bytes: body.into_bytes() })
+    }
+
+    /// Asks for the config with one experience that is not live. Blocks.
+    pub(crate) fn fetch_preview(&self, experience_id: &str) -> Result<ProjectConfig, Error> {
+        let request = self.request.clone().with_experience(experience_id);
+        match self.exchange(&request)? {
+            ConfigResponse::Modified(body) => self.parse(body.bytes()),
+            _ => Err(unusable(&request)),
+        }
+    }
+
+    fn exchange(&self, request: &ConfigRequest) -> Result<ConfigResponse, Error> {
+        let endpoint = request.redacted_path();
+        // A transport that panics must not end refresh for good.
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.transport.fetch_config(request)));
+        let outcome = outcome.unwrap_or_else(|_| {
+            log::error!(target: "convert_sdk::transport", "the transport panicked: GET {endpoint}");
+            Err(request.error(TransportErrorKind::InvalidResponse))
+        });
+        match &outcome {
+            Ok(ConfigResponse::Modified(body)) => {
+                let length = body.bytes().len();
+                log::debug!(target: "convert_sdk::transport", "GET {endpoint}: {length} bytes");
+            }
+            Ok(_) => log::debug!(target: "convert_sdk::transport", "GET {endpoint}: not modified"),
+            Err(error) => log::debug!(target: "convert_sdk::transport", "GET {endpoint}: {error}"),
+        }
+        outcome.map_err(|error: TransportError| ConfigLoadError::new(error).into())
+    }
+
+    fn parse(&self, bytes: &[u8]) -> Result<ProjectConfig, Error> {
+        ProjectConfig::from_json(bytes).map_err(|error| self.redact(&error).into())
+    }
+
+    /// Masks secrets in an error, whose reason may repeat what the service answered.
+    fn redact(&self, error: &InvalidConfigError) -> InvalidConfigError {
+        let key = self.request.sdk_key();
+        let mut reason = error.reason().replace(key.expose(), &key.to_string());
+        if let Some(token) = self.request.debug_token() {
+            reason = reason.replace(token.expose(), &token.to_string());
+        }
+        InvalidConfigError::new(error.path(), reason)
+    }
+}
+
+/// The error of an answer that makes no sense for the request.
+fn unusable(request: &ConfigRequest) -> Error {
+    ConfigLoadError::new(request.error(TransportErrorKind::InvalidResponse)).into()
+}

@@ -1,0 +1,142 @@
+//! A config that comes from the service.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use convert_config::{InvalidConfigError, ProjectConfig};
+use convert_transport::{ConfigRequest, SdkKey, Transport};
+
+mod cache;
+mod fetcher;
+mod previews;
+
+use self::cache::CacheFile;
+pub(crate) use self::fetcher::{Fetched, Fetcher};
+use self::previews::Previews;
+use crate::config::{CacheLevel, SdkConfig};
+use crate::error::Error;
+use crate::event::ConfigSource;
+use crate::live::{Identity, Loaded};
+use crate::stats::Counters;
+
+/// What a core with an SDK key has besides one with direct data.
+pub(crate) struct Remote {
+    pub(crate) fetcher: Fetcher,
+    pub(crate) previews: Previews,
+    cache: Option<CacheFile>,
+}
+
+/// What a core starts from.
+pub(crate) struct Start {
+    pub(crate) loaded: Loaded,
+    pub(crate) source: ConfigSource,
+    pub(crate) age: Duration,
+    /// What went wrong, if the cached config had to do.
+    pub(crate) failure: Option<Error>,
+}
+
+impl Remote {
+    /// Prepares to fetch. Does no I/O.
+    pub(crate) fn new(key: &SdkKey, config: &SdkConfig, transport: Arc<dyn Transport>) -> Self {
+        let mut request =
+            ConfigRequest::new(key.clone()).with_low_cache(config.cache_level == CacheLevel::Low);
+        if let Some(environment) = &config.environment {
+            request = request.with_environment(environment);
+        }
+        if let Some(token) = &config.debug_token {
+            request = request.with_debug_token(token.clone());
+        }
+        let cache = config.cache_file.as_ref().map(|path| CacheFile::new(path, &request));
+        let fetcher = Fetcher::new(transport, request);
+        Remote { fetcher, cache, previews: Previews::default() }
+    }
+
+    /// Finds the config to start from: the one given, else the service's, else the cached one.
+    /// Blocks unless one was given. `wall` is the time in seconds since 1970.
+    pub(crate) fn start(
+        &self,
+        bootstrap: Option<&Arc<ProjectConfig>>,
+        wall: i64,
+        counters: &Counters,
+    ) -> Result<Start, Error> {
+        let start = |loaded, source| Start { loaded, source, age: Duration::ZERO, failure: None };
+        if let Some(config) = bootstrap {
+            return Ok(start(Loaded::given(Arc::clone(config)), ConfigSource::Bootstrap));
+        }
+        match self.fetcher.fetch(&Identity::default()) {
+            Ok(Fetched::Config { loaded, bytes }) => {
+                self.keep(&loaded, &bytes, wall, counters);
+                Ok(start(loaded, ConfigSource::Network))
+            }
+            // Nothing is held that an unconditional request could confirm; the fetcher knows that.
+            Ok(Fetched::Same) => Err(InvalidConfigError::new("", "the service sent none").into()),
+            Err(error) if error.is_retryable() => self.start_from_cache(error, wall, counters),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes a config to the cache file, if there is one. A failure is counted and logged.
+    pub(crate) fn keep(&self, loaded: &Loaded, bytes: &[u8], wall: i64, counters: &Counters) {
+        let Some(cache) = &self.cache else { return };
+        if let Err(reason) = cache.store(bytes, &loaded.identity, wall) {
+            report_cache_failure(counters, "written", &reason);
+        }
+    }
+
+    fn start_from_cache(
+        &self,
+        error: Error,
+        wall: i64,
+        counters: &Counters,
+    ) -> Result<Start, Error> {
+        let Some(cache) = &self.cache else { return Err(error) };
+        match cache.load() {
+            Ok((loaded, stored_at)) => {
+                let seconds = u64::try_from(wall.saturating_sub(stored_at)).unwrap_or(0);
+                let age = Duration::from_secs(seconds);
+                log::warn!(
+                    target: "convert_sdk::core",
+                    "starting from a cached config that is {seconds} s old: {error}"
+                );
+                Ok(Start { loaded, source: ConfigSource::Cache, age, failure: Some(error) })
+            }
+            Err(reason) => {
+                report_cache_failure(counters, "used", &reason);
+                Err(error)
+            }
+        }
+    }
+}
+
+fn report_cache_failure(counters: &Counters, verb: &str, reason: &str) {
+    let count = counters.cache_failures.count();
+    if count.is_power_of_two() {
+        log::warn!(
+            target: "convert_sdk::cache",
+            "the cache file could not be {verb}: {reason}; it has failed {count} times so far"
+        );
+    }
+}
+
+/// Returns the application's transport, or else makes the HTTPS one.
+pub(crate) fn transport(config: &SdkConfig) -> Result<Arc<dyn Transport>, Error> {
+    match &config.transport_impl {
+        Some(transport) => Ok(Arc::clone(transport)),
+        None => https(config),
+    }
+}
+
+#[cfg(feature = "https")]
+fn https(config: &SdkConfig) -> Result<Arc<dyn Transport>, Error> {
+    let mut settings = config.transport.clone();
+    if let Some(secret) = &config.environment_secret {
+        settings = settings.auth_secret(secret.clone());
+    }
+    Ok(Arc::new(convert_transport::HttpsTransport::new(&settings)?))
+}
+
+#[cfg(not(feature = "https"))]
+fn https(_: &SdkConfig) -> Result<Arc<dyn Transport>, Error> {
+    let reason = "built without the feature `https`: an SDK key needs a `transport_impl`";
+    Err(InvalidConfigError::new("transport_impl", reason).into())
+}

@@ -1,0 +1,171 @@
+//! Counting what a core does.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use crate::tracking::Tally;
+
+/// What a core has done since it was initialised. Counters only grow; take differences.
+///
+/// ```
+/// use convert_core::{Core, SdkConfig};
+///
+/// let core = Core::initialize(SdkConfig::from_json(r#"{"account_id": "1", "project": {"id": "2"}}"#)?)?;
+/// core.create_context("visitor-1").run_experience("no-such-experience");
+/// assert_eq!(core.stats().decisions, 1);
+/// # Ok::<(), convert_core::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Experiences decided for a visitor, whatever the answer; explanations are not counted.
+    pub decisions: u64,
+    /// Configs fetched after the first, identical ones included.
+    pub refreshes: u64,
+    /// Attempts to fetch a config, after the first, that failed.
+    pub refresh_failures: u64,
+    /// Times another config took the place of the one before.
+    pub config_updates: u64,
+    /// Previews that had to be fetched, whatever came of it.
+    pub preview_fetches: u64,
+    /// Times the cache file could not be read or written.
+    pub cache_failures: u64,
+    /// Times a handler of events panicked.
+    pub handler_panics: u64,
+    /// Exposures and conversions queued.
+    pub events_queued: u64,
+    /// Events that the service has accepted.
+    pub events_delivered: u64,
+    /// Failed attempts to deliver a batch that is sent again.
+    pub delivery_retries: u64,
+    /// Events written to the spool, whether delivered since or not.
+    pub events_spooled: u64,
+    /// Times the spool could not be written.
+    pub spool_failures: u64,
+    /// Events lost because the queue was full.
+    pub dropped_queue_full: u64,
+    /// Events lost because the service refused them for good.
+    pub dropped_refused: u64,
+    /// Events lost because the service took the SDK for a bot.
+    pub dropped_bot: u64,
+    /// Events lost because one alone was larger than a batch may be.
+    pub dropped_too_large: u64,
+    /// Events lost because the core was being closed.
+    pub dropped_closed: u64,
+    /// Events lost because the spool could not be read back.
+    pub dropped_spool_damaged: u64,
+    /// Events that wait in memory right now.
+    pub queue_events: u64,
+    /// How many bytes they take, about.
+    pub queue_bytes: u64,
+}
+
+/// The counters behind [`Stats`].
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    decisions: Striped,
+    pub(crate) refreshes: Counter,
+    pub(crate) refresh_failures: Counter,
+    pub(crate) config_updates: Counter,
+    pub(crate) preview_fetches: Counter,
+    pub(crate) cache_failures: Counter,
+    pub(crate) patterns_given_up: Counter,
+}
+
+/// A counter of rare things.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counters {
+    pub(crate) fn count_decisions(&self, count: u64) {
+        self.decisions.add(count);
+    }
+
+    pub(crate) fn read(
+        &self,
+        handler_panics: u64,
+        tally: &Tally,
+        (queue_events, queue_bytes): (usize, usize),
+    ) -> Stats {
+        Stats {
+            decisions: self.decisions.sum(),
+            refreshes: self.refreshes.read(),
+            refresh_failures: self.refresh_failures.read(),
+            config_updates: self.config_updates.read(),
+            preview_fetches: self.preview_fetches.read(),
+            cache_failures: self.cache_failures.read(),
+            handler_panics,
+            events_queued: tally.queued,
+            events_delivered: tally.delivered,
+            delivery_retries: tally.retried,
+            events_spooled: tally.spooled,
+            spool_failures: tally.spool_failures,
+            dropped_queue_full: tally.queue_full,
+            dropped_refused: tally.refused,
+            dropped_bot: tally.bot,
+            dropped_too_large: tally.too_large,
+            dropped_closed: tally.closed,
+            dropped_spool_damaged: tally.spool_damaged,
+            queue_events: queue_events as u64,
+            queue_bytes: queue_bytes as u64,
+        }
+    }
+}
+
+impl Counter {
+    /// Counts one more and returns how many that makes.
+    pub(crate) fn count(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::Relaxed).wrapping_add(1)
+    }
+
+    fn read(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A counter in several places, so that threads on different cores seldom write to the same one.
+#[derive(Debug, Default)]
+struct Striped {
+    stripes: [Stripe; STRIPES],
+}
+
+/// Two cache lines, since processors fetch them in pairs.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Stripe(AtomicU64);
+
+impl Striped {
+    fn add(&self, count: u64) {
+        let mine = MINE.try_with(|mine| *mine).unwrap_or(0);
+        if let Some(stripe) = self.stripes.get(mine % STRIPES) {
+            stripe.0.fetch_add(count, Ordering::Relaxed);
+        }
+    }
+
+    fn sum(&self) -> u64 {
+        self.stripes.iter().map(|stripe| stripe.0.load(Ordering::Relaxed)).sum()
+    }
+}
+
+thread_local! {
+    /// Which stripe this thread counts in.
+    static MINE: usize = NEXT.fetch_add(1, Ordering::Relaxed);
+}
+
+static NEXT: AtomicUsize = AtomicUsize::new(0);
+const STRIPES: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_count_together() {
+        let counters = Counters::default();
+        std::thread::scope(|scope| {
+            for _ in 0..40 {
+                scope.spawn(|| (0..1_000).for_each(|_| counters.count_decisions(2)));
+            }
+        });
+        assert_eq!(counters.read(0, &Tally::default(), (0, 0)).decisions, 80_000);
+    }
+}

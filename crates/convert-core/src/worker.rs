@@ -1,0 +1,141 @@
+//! The one place that starts threads.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle, ThreadId};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select};
+
+use crate::clock::{Alarm, Deadline};
+
+/// A thread that waits for a time to come or for a command.
+pub(crate) struct Worker {
+    commands: Sender<Command>,
+    flags: Arc<Flags>,
+    done: Receiver<Infallible>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    id: ThreadId,
+}
+
+/// The worker's own end.
+pub(crate) struct Inbox {
+    commands: Receiver<Command>,
+    flags: Arc<Flags>,
+    // Nothing is ever sent: the other end learns from its disappearance that the thread has ended.
+    _done: Sender<Infallible>,
+}
+
+/// Why a worker woke up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wake {
+    /// The time has come.
+    Due,
+    /// Somebody asked for it.
+    Asked,
+    /// The core is closing.
+    Stopped,
+}
+
+#[derive(Debug, Default)]
+struct Flags {
+    is_asked: AtomicBool,
+    is_stopped: AtomicBool,
+}
+
+enum Command {
+    Refresh,
+    Stop,
+}
+
+impl Worker {
+    /// Starts a thread.
+    pub(crate) fn spawn(
+        name: &str,
+        body: impl FnOnce(&Inbox) + Send + 'static,
+    ) -> io::Result<Self> {
+        let (commands, inbox_commands) = bounded(CAPACITY);
+        let (done_sender, done) = bounded(0);
+        let flags = Arc::new(Flags::default());
+        let inbox =
+            Inbox { commands: inbox_commands, flags: Arc::clone(&flags), _done: done_sender };
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(move || body(&inbox))?;
+        let id = thread.thread().id();
+        Ok(Worker { commands, flags, done, thread: Mutex::new(Some(thread)), id })
+    }
+
+    /// Asks for a refresh, unless one is waiting to be begun already. Never blocks.
+    pub(crate) fn ask(&self) {
+        if !self.flags.is_asked.swap(true, Ordering::AcqRel) {
+            // There is room for one of each command. Where it fails the thread has ended.
+            let _ = self.commands.try_send(Command::Refresh);
+        }
+    }
+
+    /// Tells the thread to end. Never blocks.
+    pub(crate) fn stop(&self) {
+        if !self.flags.is_stopped.swap(true, Ordering::AcqRel) {
+            let _ = self.commands.try_send(Command::Stop);
+        }
+    }
+
+    /// Returns whether the calling thread is this one.
+    pub(crate) fn is_current(&self) -> bool {
+        thread::current().id() == self.id
+    }
+
+    /// Waits for the thread to end, and returns whether it has. The worker does not wait for
+    /// itself.
+    pub(crate) fn join(&self, deadline: Deadline) -> bool {
+        if self.is_current() {
+            return false;
+        }
+        match self.done.recv_timeout(deadline.remaining()) {
+            Ok(never) => match never {},
+            Err(RecvTimeoutError::Timeout) => return false,
+            Err(RecvTimeoutError::Disconnected) => {}
+        }
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // A panic has been reported by the thread itself.
+        let _ = thread.map(JoinHandle::join);
+        true
+    }
+}
+
+impl Inbox {
+    /// Blocks until the alarm goes off or a command comes; a stop comes before anything else.
+    pub(crate) fn wait(&self, alarm: &Alarm) -> Wake {
+        let wake = select! {
+            recv(self.commands) -> command => self.understand(&command.unwrap_or(Command::Stop)),
+            recv(alarm.bell()) -> _ => Wake::Due,
+        };
+        if self.is_stopping() { Wake::Stopped } else { wake }
+    }
+
+    /// Returns whether the core is closing, so that whatever is under way has become pointless.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.flags.is_stopped.load(Ordering::Acquire)
+    }
+
+    fn understand(&self, command: &Command) -> Wake {
+        match command {
+            Command::Refresh => {
+                // From here on the next request is about a refresh that is yet to come.
+                self.flags.is_asked.store(false, Ordering::Release);
+                Wake::Asked
+            }
+            Command::Stop => Wake::Stopped,
+        }
+    }
+}
+
+impl fmt::Debug for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker").field("thread", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// One command of each kind.
+const CAPACITY: usize = 2;

@@ -1,0 +1,87 @@
+//! The gate's steps, the cheap ones first.
+
+use super::{Outcome, Step, deny, readme, trees};
+use crate::process::{Process, has_subcommand};
+use crate::{suite, task_named, tidy};
+
+fn fmt() -> Result<Outcome, String> {
+    Process::cargo(&["fmt", "--all", "--check"]).run()?;
+    Ok(Outcome::Passed)
+}
+
+fn tidy() -> Result<Outcome, String> {
+    tidy::run(&[])?;
+    Ok(Outcome::Passed)
+}
+
+fn clippy() -> Result<Outcome, String> {
+    let lint = ["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"];
+    Process::cargo(&lint).run()?;
+    Ok(Outcome::Passed)
+}
+
+fn test() -> Result<Outcome, String> {
+    suite::run(&[])?;
+    Ok(Outcome::Passed)
+}
+
+fn docs() -> Result<Outcome, String> {
+    Process::cargo(&["doc", "--workspace", "--all-features", "--no-deps"])
+        .env("RUSTDOCFLAGS", "-D warnings")
+        .run()?;
+    Ok(Outcome::Passed)
+}
+
+fn powerset() -> Result<Outcome, String> {
+    if !has_subcommand("hack") {
+        return Ok(Outcome::Skipped("cargo-hack is not installed".to_owned()));
+    }
+    // Unpublished members are left out: nobody chooses their features.
+    let check =
+        ["hack", "check", "--feature-powerset", "--no-dev-deps", "--workspace", "--no-private"];
+    Process::cargo(&check).env("RUSTFLAGS", "-D warnings").run()?;
+    Ok(Outcome::Passed)
+}
+
+fn parity() -> Result<Outcome, String> {
+    for tool in ["node", "npm"] {
+        if !Process::new(tool, &["--version"]).works() {
+            return Ok(Outcome::Skipped(format!("{tool} is not installed")));
+        }
+    }
+    task("parity", &["--cases", "200", "--seed", "1"])
+}
+
+fn bench() -> Result<Outcome, String> {
+    task("bench", &["--quick"])
+}
+
+/// Runs another of the project's tasks.
+fn task(name: &str, arguments: &[&str]) -> Result<Outcome, String> {
+    let Some(task) = task_named(name) else {
+        return Ok(Outcome::Skipped(format!("there is no task `{name}`")));
+    };
+    println!("$ cargo xtask {name} {}", arguments.join(" "));
+    let arguments: Vec<String> = arguments.iter().map(|&word| word.to_owned()).collect();
+    (task.run)(&arguments)?;
+    Ok(Outcome::Passed)
+}
+
+/// Every step, in the order in which they run.
+pub(super) const STEPS: &[Step] = &[
+    Step { name: "fmt", about: "the formatting", run: fmt },
+    Step { name: "tidy", about: "the invariants and the house style", run: tidy },
+    Step {
+        name: "readme",
+        about: "the README in step with the crate's quick start",
+        run: readme::check,
+    },
+    Step { name: "trees", about: "the size of the dependency trees", run: trees::check },
+    Step { name: "deny", about: "licences, bans, sources, advisories", run: deny::check },
+    Step { name: "clippy", about: "every lint, in every target", run: clippy },
+    Step { name: "test", about: "the test suite and the documentation's examples", run: test },
+    Step { name: "docs", about: "the documentation without a warning", run: docs },
+    Step { name: "powerset", about: "every set of features compiles", run: powerset },
+    Step { name: "parity", about: "a small run beside the JavaScript SDK", run: parity },
+    Step { name: "bench", about: "a quick round of the benchmarks", run: bench },
+];

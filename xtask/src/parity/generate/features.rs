@@ -1,0 +1,237 @@
+//! Declared features and the changes that carry them.
+
+use serde_json::{Map, Value, json};
+
+use super::values::{any_value, odd_text};
+use crate::parity::dice::Dice;
+
+/// The features of one case: what is declared, and what changes may name.
+#[derive(Debug)]
+pub(crate) struct Features {
+    declared: Vec<Value>,
+    ids: Vec<String>,
+}
+
+impl Features {
+    /// Draws the features a config declares.
+    pub(crate) fn draw(dice: &mut Dice) -> Self {
+        let count = dice.between(1, 4);
+        let ids: Vec<String> = (0..count).map(|index| (10_024 + index * 7).to_string()).collect();
+        let declared = ids.iter().enumerate().map(|(index, id)| feature(dice, index, id)).collect();
+        Self { declared, ids }
+    }
+
+    /// The `features` list of the config.
+    pub(crate) fn declared(&self) -> Value {
+        Value::Array(self.declared.clone())
+    }
+
+    /// Draws the `changes` of a variation.
+    pub(crate) fn changes(&self, dice: &mut Dice) -> Value {
+        if dice.chance(4) {
+            return dice.pick(&[
+                Value::Null,
+                json!([]),
+                json!([{}]),
+                json!([{"type": "fullStackFeature"}]),
+            ]);
+        }
+        let count = dice.between(0, 3);
+        (0..count).map(|_| self.change(dice)).collect()
+    }
+
+    fn change(&self, dice: &mut Dice) -> Value {
+        let id = dice.between(1_000, 9_999);
+        if dice.chance(10) {
+            let kind = dice.pick(&["richStructure", "customCode", "fullstackfeature", ""]);
+            return json!({"id": id, "type": kind, "data": {"js": "0", "feature_id": self.ids.first()}});
+        }
+        let data = if dice.chance(3) { Value::Null } else { self.carried(dice) };
+        json!({"id": id, "type": "fullStackFeature", "data": data})
+    }
+
+    fn carried(&self, dice: &mut Dice) -> Value {
+        let id = dice.pick(&self.ids);
+        let written = if dice.chance(1) {
+            dice.pick(&[json!("99999"), json!(99_998)])
+        } else if dice.chance(40) {
+            id.parse::<u64>().map_or(Value::Null, Value::from)
+        } else {
+            Value::from(id)
+        };
+        let mut data = Map::new();
+        data.insert(
+            "feature_id".to_owned(),
+            if dice.chance(2) { dice.pick(&[json!(null), json!(0), json!("")]) } else { written },
+        );
+        match dice.between(0, 19) {
+            0 => {}
+            1 => drop(data.insert("variables_data".to_owned(), Value::Null)),
+            _ => drop(data.insert("variables_data".to_owned(), variables(dice))),
+        }
+        Value::Object(data)
+    }
+}
+
+fn feature(dice: &mut Dice, index: usize, id: &str) -> Value {
+    let mut variables = Vec::new();
+    for (name, kind) in VARIABLES {
+        if dice.chance(80) {
+            let kind = if dice.chance(5) { dice.pick(&["date", "", "Boolean"]) } else { kind };
+            variables.push(json!({"key": name, "type": kind}));
+        }
+    }
+    let key = if dice.chance(10) {
+        format!("f-{}-{index}", odd_text(dice))
+    } else {
+        format!("feature-{index}")
+    };
+    let mut built =
+        json!({"id": id, "key": key, "name": format!("Feature {index}"), "variables": variables});
+    if let (true, Some(fields)) = (dice.chance(4), built.as_object_mut()) {
+        fields.remove("variables");
+    }
+    built
+}
+
+fn variables(dice: &mut Dice) -> Value {
+    let mut data = Map::new();
+    for (name, kind) in VARIABLES {
+        if dice.chance(55) {
+            data.insert((*name).to_owned(), variable(dice, kind));
+        }
+    }
+    if dice.chance(8) {
+        data.insert("undeclared".to_owned(), any_value(dice));
+    }
+    Value::Object(data)
+}
+
+fn variable(dice: &mut Dice, kind: &str) -> Value {
+    if dice.chance(if matches!(kind, "integer" | "float") { 2 } else { 12 }) {
+        return any_value(dice);
+    }
+    match kind {
+        "boolean" => dice.pick(&[
+            json!(true),
+            json!(false),
+            json!("true"),
+            json!("false"),
+            json!("TRUE"),
+            json!("0"),
+            json!("1"),
+            json!(""),
+            json!(0),
+            json!(1),
+            json!(null),
+            json!([]),
+            json!({}),
+            json!("no"),
+            json!(0.0),
+            json!(-0.0),
+        ]),
+        "integer" => number(
+            dice,
+            &[
+                json!(true),
+                json!(false),
+                json!(7),
+                json!(12.75),
+                json!(-12.75),
+                json!(1e21),
+                json!(1e-7),
+                json!(["7"]),
+                json!([1, 2]),
+            ],
+        ),
+        "float" => number(
+            dice,
+            &[
+                json!(true),
+                json!(false),
+                json!(7),
+                json!(12.75),
+                json!(1e21),
+                json!(["7.5"]),
+                json!(123_456_789_012_345_680_000_u128 as f64),
+            ],
+        ),
+        "string" => any_value(dice),
+        _ => dice.pick(&[
+            json!({"a": 1}),
+            json!([1, 2]),
+            json!("{\"a\":1,\"b\":[true,null]}"),
+            json!("[1,2"),
+            json!("null"),
+            json!("\"x\""),
+            json!("01"),
+            json!("5"),
+            json!(5),
+            json!(true),
+            json!(null),
+            json!(""),
+            json!(" [1] "),
+            json!("{\"a\":1,\"a\":2}"),
+            json!("-0"),
+            json!("1e3"),
+            json!("1.50"),
+            json!("{'a':1}"),
+            json!("\"\\u00e9\\ud83c\\udfaf\""),
+            json!("NaN"),
+            json!("undefined"),
+            json!("12345678901234567890"),
+            json!("{} x"),
+            json!("\u{feff}1"),
+            json!("\u{a0}1"),
+        ]),
+    }
+}
+
+fn number(dice: &mut Dice, typed: &[Value]) -> Value {
+    match dice.between(0, 99) {
+        0..=2 => Value::from(dice.pick(NO_NUMBERS)),
+        3..=45 => dice.pick(typed),
+        _ => Value::from(dice.pick(NUMBER_TEXTS)),
+    }
+}
+
+const VARIABLES: &[(&str, &str)] = &[
+    ("enabled", "boolean"),
+    ("count", "integer"),
+    ("price", "float"),
+    ("caption", "string"),
+    ("extra", "json"),
+    ("größe", "string"),
+];
+
+const NO_NUMBERS: &[&str] = &["abc", "0x", "- 5", "", "Infinity", "-Infinity", "NaN", "١٢"];
+
+const NUMBER_TEXTS: &[&str] = &[
+    "12",
+    "12.75",
+    "-12.75",
+    "0x1F",
+    "-0x1f",
+    " 12px",
+    "1e3",
+    "1e",
+    "1e+2x",
+    ".5",
+    "-.5",
+    "5.",
+    "+5",
+    "007",
+    "1,000",
+    "12.5.6",
+    "\u{a0}7",
+    "\u{feff}7",
+    "\n8",
+    "9007199254740993",
+    "123456789012345678901234567890",
+    "0.1e-2",
+    "-0",
+    "3.0",
+    "0b11",
+    "1_000",
+    "12e5",
+];
