@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 pub mod generate;
+pub mod live;
 
 /// Returns a file of the family's reference data, or `None`, loudly, where it is not at hand.
 ///

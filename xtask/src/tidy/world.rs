@@ -166,6 +166,8 @@ const PROGRAMS: &[&str] = &["convert-cli", "test-support"];
 const ALLOWED: &[Allowed] = &[
     // `ProxyChoice::FromEnv` asks for the proxy variables.
     Allowed { file: "crates/convert-transport/src/https.rs", word: "env::var" },
+    // `SdkConfig::from_env` is how an application asks for it.
+    Allowed { file: "crates/convert-core/src/config/environment.rs", word: "env::var" },
 ];
 
 #[cfg(test)]
