@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 pub mod generate;
 pub mod live;
+pub mod sink;
 
 /// Returns a file of the family's reference data, or `None`, loudly, where it is not at hand.
 ///

@@ -72,6 +72,8 @@ impl Lifeline {
             worker.stop();
         }
         let before = delivery.close(Deadline::after(patience / 4 * 3).sooner(deadline));
+        // What came of the last batch is told before nobody is told anything any more.
+        delivery.join(Deadline::after(patience / 8).sooner(deadline));
         let was_closed = bus.shut();
         let workers_ended = self.end_workers(deadline, patience);
         let events = delivery.ending(before);

@@ -146,7 +146,8 @@ impl Queue {
             is_enabled,
             is_closing: false,
             is_stopped: false,
-            is_resting: false,
+            // The worker does not exist yet: the first event starts it.
+            is_resting: true,
         }
     }
 
