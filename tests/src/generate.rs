@@ -47,7 +47,7 @@ pub fn case(shape: Shape) -> impl Strategy<Value = Case> {
     (project(shape), vec(visitor(), 3)).prop_map(|(config, mut visitors)| {
         for (index, visitor) in visitors.iter_mut().enumerate() {
             if !visitor.id.is_empty() {
-                visitor.id.push_str(&format!("-{index}"));
+                visitor.id = format!("{}-{index}", visitor.id);
             }
         }
         Case { config, visitors }

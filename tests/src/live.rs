@@ -57,6 +57,7 @@ impl Events {
 
 /// A core with refresh whose service and clock a test controls.
 #[derive(Debug)]
+#[expect(clippy::exhaustive_structs, reason = "tests take it apart")]
 pub struct Refreshed {
     /// The core.
     pub core: Core,

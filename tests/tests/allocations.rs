@@ -1,5 +1,13 @@
 //! Deciding does not allocate: every allocation of the thread is counted.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::needless_pass_by_value,
+    reason = "a test that meets the unexpected should stop at once"
+)]
+
 use allocation_counter::measure;
 use convert_bucketing::BucketHasher;
 use convert_sdk::attributes;

@@ -1,5 +1,13 @@
 //! Ways of writing one config that decide alike.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::needless_pass_by_value,
+    reason = "a test that meets the unexpected should stop at once"
+)]
+
 use convert_sdk::{ProjectConfig, Value};
 use convert_tests::generate::{Answers, Case, Json, Shape, case, load, member_mut, text_of};
 use proptest::prelude::*;
@@ -50,7 +58,9 @@ proptest! {
         for visitor in &case.visitors {
             let mut twin = visitor.clone();
             if let Some(Value::Map(pairs)) = member_mut(&mut twin.record, "bucketing") {
-                pairs.iter_mut().for_each(|(_, arm)| as_numbers(arm));
+                for (_, arm) in pairs {
+                    as_numbers(arm);
+                }
             }
             prop_assert_eq!(Answers::of(&twin, &config), Answers::of(visitor, &config));
         }
@@ -175,11 +185,11 @@ fn check(case: &Case, text: &str) {
     }
 }
 
+/// The members of a JSON object.
+type Members = Vec<(std::borrow::Cow<'static, str>, Json)>;
+
 /// Copies a config with every object changed, but for those that are values to compare or hand on.
-fn rewrite(
-    document: &Json,
-    change: &dyn Fn(&mut Vec<(std::borrow::Cow<'static, str>, Json)>),
-) -> Json {
+fn rewrite(document: &Json, change: &dyn Fn(&mut Members)) -> Json {
     match document {
         Value::List(items) => Value::List(items.iter().map(|item| rewrite(item, change)).collect()),
         Value::Map(members) => {
@@ -234,7 +244,7 @@ fn escape_all(json: &str) -> String {
             _ if in_text && !is_escaped && c != '\\' => {
                 let mut units = [0; 2];
                 for unit in c.encode_utf16(&mut units) {
-                    escaped.push_str(&format!("\\u{unit:04x}"));
+                    escaped = format!("{escaped}\\u{unit:04x}");
                 }
             }
             _ => escaped.push(c),

@@ -1,5 +1,13 @@
 //! One test for every line of PARITY.md.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::needless_pass_by_value,
+    reason = "a test that meets the unexpected should stop at once"
+)]
+
 use convert_sdk::{
     Attributes, Context, Core, Preview, ProjectConfig, RunOptions, SdkConfig, Value as Attribute,
     attributes,
@@ -140,7 +148,7 @@ fn feature_carriers() {
     let assigned: Vec<&str> = record.assignments().map(|(experience, _)| experience).collect();
     assert_eq!(assigned, ["2"]);
     let all = visitor.run_feature_all("banner");
-    let carriers: Vec<&str> = all.iter().map(|result| result.experience_key()).collect();
+    let carriers: Vec<&str> = all.iter().map(convert_sdk::FeatureResult::experience_key).collect();
     assert_eq!(carriers, ["first", "second"]);
 }
 

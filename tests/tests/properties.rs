@@ -1,11 +1,17 @@
 //! What holds of every decision, whatever the project and the visitor.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::needless_pass_by_value,
+    reason = "a test that meets the unexpected should stop at once"
+)]
+
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-use convert_sdk::{
-    Identified as _, Preview, ProjectConfig, RunOptions, Source, Value, VisitorRecord,
-};
+use convert_sdk::{Identified, Preview, ProjectConfig, RunOptions, Source, Value, VisitorRecord};
 use convert_tests::generate::{
     Answers, Case, Json, Shape, Visitor, anchored_arms, case, describe, describe_feature,
     experience_answer, items_mut, junk, load, object, project,
@@ -207,7 +213,9 @@ proptest! {
             let (id, core) = (experience.id(), visitor.core(config.clone()));
             let ask = |stored: Option<&str>, options: &RunOptions<'_>| {
                 let mut record = VisitorRecord::new();
-                stored.into_iter().for_each(|stored| record.assign(id, stored));
+                if let Some(stored) = stored {
+                    record.assign(id, stored);
+                }
                 let context = visitor.bare_context(&core).with_record(record);
                 experience_answer(&context, id, options)
             };
@@ -269,7 +277,7 @@ proptest! {
             let (at_once, one_by_one) = (visitor.context(&core), visitor.context(&core));
             let at_once: Vec<_> =
                 at_once.run_experiences_with(&options).iter().map(describe).collect();
-            let keys = config.experiences().iter().map(|experience| experience.id());
+            let keys = config.experiences().iter().map(Identified::id);
             let one_by_one: Vec<_> = keys
                 .filter_map(|key| one_by_one.run_experience_with(key, &options))
                 .map(|result| describe(&result))

@@ -1,5 +1,7 @@
 //! Background refresh on a clock that the test moves.
 
+#![expect(clippy::unwrap_used, reason = "a test that meets the unexpected should stop at once")]
+
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 

@@ -1,5 +1,7 @@
 //! Initialising with an SDK key: what the service answers, the cache file, bootstrap, previews.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that meets the unexpected should stop at once")]
+
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;

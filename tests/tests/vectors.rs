@@ -1,5 +1,13 @@
 //! The family's golden vectors, read in place.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::needless_pass_by_value,
+    reason = "a test that meets the unexpected should stop at once"
+)]
+
 use convert_sdk::{Attributes, Core, ProjectConfig, RunOptions, SdkConfig, VisitorRecord};
 use convert_tests::shared_data;
 use serde_json::{Value, json};

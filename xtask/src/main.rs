@@ -11,7 +11,7 @@ mod workspace;
 
 use std::process::ExitCode;
 
-use task::Task;
+use task::{Build, Task};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
@@ -25,7 +25,7 @@ fn main() -> ExitCode {
         eprint!("there is no task `{name}`\n\n{}", usage());
         return ExitCode::from(2);
     };
-    match (task.run)(&rest) {
+    match task.start(&rest) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("error: {failure}");
@@ -48,20 +48,37 @@ fn usage() -> String {
     text
 }
 
-/// Every task. A new one is a module with a `run` function and a line here; the gate picks up
+/// Every task. A new one is a module with a `run` function and an entry here; the gate picks up
 /// `parity` and `bench` by these names.
 const TASKS: &[Task] = &[
-    Task { name: "bench", about: "Measure what decisions cost (--quick, --json)", run: bench::run },
     Task {
         name: "ci",
         about: "Run the whole gate (--list, --only A,B, --keep-going)",
+        build: Build::Debug,
         run: ci::run,
+    },
+    Task {
+        name: "test",
+        about: "Run the whole test suite; arguments filter it",
+        build: Build::Debug,
+        run: suite::run,
+    },
+    Task {
+        name: "tidy",
+        about: "Check the invariants and the house style",
+        build: Build::Debug,
+        run: tidy::run,
     },
     Task {
         name: "parity",
         about: "Compare random cases with the published SDKs (--cases, --seed)",
+        build: Build::Debug,
         run: parity::run,
     },
-    Task { name: "test", about: "Run the whole test suite; arguments filter it", run: suite::run },
-    Task { name: "tidy", about: "Check the invariants and the house style", run: tidy::run },
+    Task {
+        name: "bench",
+        about: "Measure what decisions cost (--quick, --json)",
+        build: Build::Release,
+        run: bench::run,
+    },
 ];

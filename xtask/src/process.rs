@@ -1,4 +1,4 @@
-//! Runs other programs, showing the command line first.
+//! Runs other programs, showing the command line on standard error first.
 
 use std::process::{Command, Stdio};
 
@@ -46,7 +46,7 @@ impl Process {
 
     /// Runs the program to its end with this terminal's output.
     pub(crate) fn run(mut self) -> Result<(), String> {
-        println!("$ {}", self.line);
+        eprintln!("$ {}", self.line);
         match self.command.status() {
             Ok(status) if status.success() => Ok(()),
             Ok(status) => Err(format!("`{}` ended with {status}", self.line)),
@@ -56,7 +56,7 @@ impl Process {
 
     /// Runs the program to its end and returns what it wrote to its standard output.
     pub(crate) fn output(mut self) -> Result<String, String> {
-        println!("$ {}", self.line);
+        eprintln!("$ {}", self.line);
         match self.command.stderr(Stdio::inherit()).output() {
             Ok(output) if output.status.success() => {
                 Ok(String::from_utf8_lossy(&output.stdout).into_owned())

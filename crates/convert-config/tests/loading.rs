@@ -1,6 +1,14 @@
 //! What loading accepts, what it steps over, and what it refuses.
 
-use convert_config::{Identified as _, Layout, LocationGate, ProjectConfig, Severity};
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::needless_pass_by_value,
+    reason = "a test that meets the unexpected should stop at once"
+)]
+
+use convert_config::{Identified, Layout, LocationGate, ProjectConfig, Severity};
 
 fn load(json: &str) -> ProjectConfig {
     ProjectConfig::from_json(json).unwrap()
@@ -137,7 +145,7 @@ fn repeated_ids_and_keys_find_the_first() {
         r#""goals": [{"id": 1, "key": "a"}, {"id": "1", "key": "b"}, {"id": 2, "key": "a"}]"#,
     );
     assert_eq!(config.goals().by_id("1").and_then(|goal| goal.key()), Some("a"));
-    assert_eq!(config.goals().by_key("a").map(|goal| goal.id()), Some("1"));
+    assert_eq!(config.goals().by_key("a").map(Identified::id), Some("1"));
     check_diagnostic(&config, "goals[1].id", Severity::Warning);
     check_diagnostic(&config, "goals[2].key", Severity::Warning);
 }

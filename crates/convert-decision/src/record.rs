@@ -1,6 +1,7 @@
 //! The visitor record: what is remembered of a visitor between decisions.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 
 use convert_config::{Value, ValueRef};
@@ -27,11 +28,20 @@ use crate::attributes::Attributes;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct VisitorRecord {
     // Sorted by experience id.
-    bucketing: Vec<(SmolStr, SmolStr)>,
+    bucketing: Vec<Assignment>,
     locations: Vec<SmolStr>,
     segments: Segments,
     goals: Vec<SmolStr>,
     others: Vec<(SmolStr, Value<'static>)>,
+}
+
+/// One assignment, with the head of the experience id as a number: ids of many experiences are
+/// compared for every decision, and numbers compare faster than texts.
+#[derive(Debug, Clone, PartialEq)]
+struct Assignment {
+    head: u128,
+    experience: SmolStr,
+    variation: SmolStr,
 }
 
 /// The report segments of a visitor: the attributes that reach the service.
@@ -66,14 +76,12 @@ impl VisitorRecord {
     /// Returns the id of the variation the visitor is assigned to in this experience.
     pub fn assignment(&self, experience_id: &str) -> Option<&str> {
         let at = self.place_of(experience_id).ok()?;
-        self.bucketing.get(at).map(|(_, variation)| variation.as_str())
+        self.bucketing.get(at).map(|entry| entry.variation.as_str())
     }
 
     /// Returns every assignment as experience id and variation id.
     pub fn assignments(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.bucketing
-            .iter()
-            .map(|(experience, variation)| (experience.as_str(), variation.as_str()))
+        self.bucketing.iter().map(|entry| (entry.experience.as_str(), entry.variation.as_str()))
     }
 
     /// Assigns the visitor to a variation, replacing an earlier assignment.
@@ -81,11 +89,11 @@ impl VisitorRecord {
         match self.place_of(experience_id) {
             Ok(at) => {
                 if let Some(entry) = self.bucketing.get_mut(at) {
-                    entry.1 = SmolStr::from(variation_id);
+                    entry.variation = SmolStr::from(variation_id);
                 }
             }
             Err(at) => {
-                let entry = (SmolStr::from(experience_id), SmolStr::from(variation_id));
+                let entry = Assignment::new(experience_id, SmolStr::from(variation_id));
                 self.bucketing.insert(at, entry);
             }
         }
@@ -148,8 +156,30 @@ impl VisitorRecord {
     }
 
     fn place_of(&self, experience_id: &str) -> Result<usize, usize> {
-        self.bucketing.binary_search_by(|(known, _)| known.as_str().cmp(experience_id))
+        let head = head_of(experience_id);
+        self.bucketing.binary_search_by(|entry| {
+            entry.head.cmp(&head).then_with(|| entry.experience.as_str().cmp(experience_id))
+        })
     }
+}
+
+impl Assignment {
+    fn new(experience_id: &str, variation: SmolStr) -> Self {
+        Assignment {
+            head: head_of(experience_id),
+            experience: SmolStr::from(experience_id),
+            variation,
+        }
+    }
+}
+
+/// The first 16 bytes as a number, ordered as the texts are.
+fn head_of(id: &str) -> u128 {
+    let mut head = [0; 16];
+    for (slot, byte) in head.iter_mut().zip(id.bytes()) {
+        *slot = byte;
+    }
+    u128::from_be_bytes(head)
 }
 
 impl Segments {
@@ -229,7 +259,8 @@ impl Serialize for VisitorRecord {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         if !self.bucketing.is_empty() {
-            map.serialize_entry("bucketing", &Pairs(&self.bucketing))?;
+            let assignments: Vec<(&str, &str)> = self.assignments().collect();
+            map.serialize_entry("bucketing", &Pairs(&assignments))?;
         }
         if !self.locations.is_empty() {
             let locations: Vec<&str> = self.locations().collect();
@@ -252,26 +283,9 @@ impl Serialize for VisitorRecord {
 /// A list of pairs that is written as a map.
 struct Pairs<'p, K, V>(&'p [(K, V)]);
 
-impl<K: AsRef<str>, V: PairValue> Serialize for Pairs<'_, K, V> {
+impl<K: Serialize, V: Serialize> Serialize for Pairs<'_, K, V> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(key, value)| (key.as_ref(), value.as_value())))
-    }
-}
-
-/// What stands on the right of a pair.
-trait PairValue {
-    fn as_value(&self) -> Value<'_>;
-}
-
-impl PairValue for SmolStr {
-    fn as_value(&self) -> Value<'_> {
-        Value::from(self.as_str())
-    }
-}
-
-impl PairValue for bool {
-    fn as_value(&self) -> Value<'_> {
-        Value::Bool(*self)
+        serializer.collect_map(self.0.iter().map(|(key, value)| (key, value)))
     }
 }
 
@@ -286,27 +300,28 @@ impl<'de> Deserialize<'de> for VisitorRecord {
         for (name, value) in members {
             match (&*name, &value) {
                 ("bucketing", Value::Map(pairs)) => {
-                    for (experience, variation) in pairs {
-                        if variation.as_view().is_truthy() {
-                            record.assign(experience, &variation.as_view().to_text());
-                        }
-                    }
+                    let known =
+                        pairs.iter().filter(|(_, variation)| variation.as_view().is_truthy());
+                    let assignment = |(experience, variation): &(Cow<'_, str>, Value<'_>)| {
+                        let variation = variation.as_view().with_text(|text| SmolStr::new(text));
+                        Assignment::new(experience, variation)
+                    };
+                    record.bucketing = known.map(assignment).collect();
+                    record.bucketing.sort_by(|left, right| left.experience.cmp(&right.experience));
                 }
                 ("locations", Value::List(items)) => {
-                    for item in items {
-                        record.enter(&item.as_view().to_text());
-                    }
+                    let texts = items
+                        .iter()
+                        .map(|item| item.as_view().with_text(|text| SmolStr::new(text)));
+                    record.locations = without_repeats(texts);
                 }
                 ("segments", Value::Map(pairs)) => {
                     let members = pairs.iter().map(|(name, value)| (name, value.as_view()));
                     record.segments = Segments::from(members.collect::<Attributes>());
                 }
                 ("goals", Value::Map(pairs)) => {
-                    for (goal, reached) in pairs {
-                        if reached.as_view().is_truthy() {
-                            record.reach(goal);
-                        }
-                    }
+                    let reached = pairs.iter().filter(|(_, reached)| reached.as_view().is_truthy());
+                    record.goals = reached.map(|(goal, _)| SmolStr::new(goal)).collect();
                 }
                 ("bucketing" | "locations" | "segments" | "goals", _) => {}
                 _ => record.others.push((SmolStr::from(name), value.into_owned())),
@@ -314,6 +329,12 @@ impl<'de> Deserialize<'de> for VisitorRecord {
         }
         Ok(record)
     }
+}
+
+/// Keeps the first of every repeated text; in linear time, since records come from outside.
+fn without_repeats(texts: impl Iterator<Item = SmolStr>) -> Vec<SmolStr> {
+    let mut seen = HashSet::new();
+    texts.filter(|text| seen.insert(text.clone())).collect()
 }
 
 /// The report segment that lists custom segments.

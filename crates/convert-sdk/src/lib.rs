@@ -1,4 +1,4 @@
-//! Convert Experiences (FullStack) for Rust: A/B tests and feature flags, decided locally.
+//! Convert Experiences (`FullStack`) for Rust: A/B tests and feature flags, decided locally.
 //!
 //! An application makes one [`Core`] from a project's config, makes a [`Context`] for each visitor,
 //! and asks it which variation of an experience, or which feature variables, the visitor gets.
@@ -127,7 +127,9 @@
 //!
 //! The SDK writes to the [`log`](https://docs.rs/log) facade and installs no logger. Nothing in it
 //! shows a secret, an attribute or a visitor's id. What repeats is logged the first, second, fourth,
-//! eighth time and so on, with the count.
+//! eighth time and so on, with the count. The HTTP library beneath logs under targets of its own,
+//! which at the level `trace` do show the key: leave `ureq` and `rustls` out of a logger that
+//! traces.
 //!
 //! | level | target | says that |
 //! |---|---|---|

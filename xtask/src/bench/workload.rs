@@ -30,9 +30,9 @@ pub(super) fn project_with_pattern(experiences: usize) -> Value {
     let rules = json!({"OR": [{"AND": [block]}]});
     push(&mut project, "audiences", json!({"id": "77", "key": "regex", "rules": rules}));
     let mut experience = experience(0, 1);
-    experience["id"] = json!("100999999");
-    experience["key"] = json!("regex");
-    experience["audiences"] = json!(["77"]);
+    set(&mut experience, "id", json!("100999999"));
+    set(&mut experience, "key", json!("regex"));
+    set(&mut experience, "audiences", json!(["77"]));
     push(&mut project, "experiences", experience);
     project
 }
@@ -40,13 +40,12 @@ pub(super) fn project_with_pattern(experiences: usize) -> Value {
 /// A project of about 3 MB with 1,000 experiences, written out as the service writes it.
 pub(super) fn large_project() -> String {
     let mut project = project(1_000);
-    for (index, experience) in
-        project["experiences"].as_array_mut().into_iter().flatten().enumerate()
-    {
-        experience["settings"]["placeholders"] = json!([]);
-        experience["settings"]["outliers"] = json!({"order_value": {"detection_type": "none"}, "products_ordered_count": {"detection_type": "none"}});
-        experience["global_js"] = json!(format!("window.experience = {index};").repeat(20));
-        experience["global_css"] = json!("");
+    let experiences = project.get_mut("experiences").and_then(Value::as_array_mut);
+    for (index, experience) in experiences.into_iter().flatten().enumerate() {
+        set(experience, "placeholders", json!([]));
+        set(experience, "outliers", json!({"order_value": {"detection_type": "none"}}));
+        let script = format!("window.experience = {index};").repeat(20);
+        set(experience, "global_js", json!(script));
     }
     project.to_string()
 }
@@ -134,8 +133,14 @@ fn experience(index: usize, experiences: usize) -> Value {
 }
 
 fn push(project: &mut Value, list: &str, entity: Value) {
-    if let Some(entities) = project[list].as_array_mut() {
+    if let Some(entities) = project.get_mut(list).and_then(Value::as_array_mut) {
         entities.push(entity);
+    }
+}
+
+fn set(entity: &mut Value, member: &str, value: Value) {
+    if let Some(members) = entity.as_object_mut() {
+        members.insert(member.to_owned(), value);
     }
 }
 
