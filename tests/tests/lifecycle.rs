@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use convert_sdk::{
-    Context, Core, FeatureResult, LifecycleEvent, Preview, RefreshConfig, RunOptions, SdkConfig, Subscription, attributes,
-    visitor_fingerprint,
+    Context, Core, FeatureResult, LifecycleEvent, Preview, RefreshConfig, RunOptions, SdkConfig,
+    Subscription, attributes, visitor_fingerprint,
 };
 use convert_tests::live::{Events, Refreshed, config};
 use test_support::ConfigAnswer;

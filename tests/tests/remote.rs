@@ -1,6 +1,10 @@
 //! Initialising with an SDK key: what the service answers, the cache file, bootstrap, previews.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that meets the unexpected should stop at once")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that meets the unexpected should stop at once"
+)]
 
 use std::fs;
 use std::path::PathBuf;
