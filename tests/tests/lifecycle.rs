@@ -283,6 +283,23 @@ fn nothing_is_told_after_close_and_deciding_goes_on() {
 }
 
 #[test]
+fn a_handler_that_closes_is_the_last_to_be_told() {
+    let (core, _) = shop();
+    let closing = core.clone();
+    core.subscribe(move |event: &LifecycleEvent| {
+        if event.name() == "segments" {
+            closing.close(PATIENCE);
+        }
+    })
+    .detach();
+    let (handler, count) = counting();
+    core.subscribe(handler).detach();
+    core.create_context("v").set_segments(attributes! { "country" => "DE" });
+    // Readiness, and nothing of the event during which the core was closed.
+    assert_eq!(count.load(SeqCst), 1);
+}
+
+#[test]
 fn close_waits_for_a_handler_on_another_thread_no_longer_than_it_may() {
     let (core, _) = shop();
     let (entered, has_entered) = mpsc::channel();

@@ -8,13 +8,14 @@
     reason = "a test that meets the unexpected should stop at once"
 )]
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use convert_sdk::{Identified, Preview, ProjectConfig, RunOptions, Source, Value, VisitorRecord};
+use convert_sdk::{
+    Identified as _, Preview, ProjectConfig, RunOptions, Source, Value, VisitorRecord,
+};
 use convert_tests::generate::{
     Answers, Case, Json, Shape, Visitor, anchored_arms, case, describe, describe_feature,
-    experience_answer, items_mut, junk, load, object, project,
+    experience_answer, items_mut, junk, load, member_mut, object, project, text_of,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -22,7 +23,7 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, TestRunner};
 
 proptest! {
-    #![proptest_config(cases(96))]
+    #![proptest_config(cases(64))]
 
     #[test]
     fn an_answer_is_a_function_of_its_inputs(case in case(Shape::ANY)) {
@@ -201,6 +202,28 @@ proptest! {
     }
 
     #[test]
+    fn permanent_audiences_are_asked_until_the_visitor_is_in(case in case(Shape::INDEPENDENT)) {
+        let config = load(&case.config);
+        let transient = load(&with_audiences(&case.config, |kind| {
+            *kind = Value::from("transient");
+            true
+        }));
+        let without = load(&with_audiences(&case.config, |kind| *kind != Value::from("permanent")));
+        for (visitor, experience) in pairs(&case, &config) {
+            let id = experience.id();
+            let ask = |config: &ProjectConfig, record: &VisitorRecord| {
+                let context = visitor.bare_context(&visitor.core(config.clone()));
+                experience_answer(&context.with_record(record.clone()), id, &visitor.options())
+            };
+            let mut record = VisitorRecord::new();
+            prop_assert_eq!(ask(&config, &record), ask(&transient, &record));
+            let Some(arm) = experience.variations().first().and_then(|arm| arm.id()) else { continue };
+            record.assign(id, arm);
+            prop_assert_eq!(ask(&config, &record), ask(&without, &record));
+        }
+    }
+
+    #[test]
     fn the_forced_variation_goes_before_the_stored_one_and_that_before_the_hash(
         case in case(Shape::INDEPENDENT),
         arm in any::<Index>(),
@@ -277,7 +300,7 @@ proptest! {
             let (at_once, one_by_one) = (visitor.context(&core), visitor.context(&core));
             let at_once: Vec<_> =
                 at_once.run_experiences_with(&options).iter().map(describe).collect();
-            let keys = config.experiences().iter().map(Identified::id);
+            let keys = config.experiences().iter().map(convert_sdk::Identified::id);
             let one_by_one: Vec<_> = keys
                 .filter_map(|key| one_by_one.run_experience_with(key, &options))
                 .map(|result| describe(&result))
@@ -418,6 +441,24 @@ fn mixes_audiences(config: &ProjectConfig, experience: &convert_sdk::Experience)
     permanent > 0 && permanent < config.audiences_of(experience).count()
 }
 
+/// Copies a config with only those audiences of experiences whose `type` the closure keeps.
+fn with_audiences(config: &Json, keeps: impl Fn(&mut Json) -> bool) -> Json {
+    let mut config = config.clone();
+    let mut gone = BTreeSet::new();
+    for audience in items_mut(&mut config, "audiences").unwrap() {
+        let id = audience.member("id").cloned().unwrap();
+        if member_mut(audience, "type").is_some_and(|kind| !keeps(kind)) {
+            gone.insert(text_of(&id));
+        }
+    }
+    for experience in items_mut(&mut config, "experiences").unwrap() {
+        if let Some(ids) = items_mut(experience, "audiences") {
+            ids.retain(|id| !gone.contains(&text_of(id)));
+        }
+    }
+    config
+}
+
 fn place_of(config: &ProjectConfig, id: &str) -> Option<usize> {
     config.experiences().iter().position(|experience| experience.id() == id)
 }
@@ -463,7 +504,7 @@ fn hundredfold(config: &Json) -> Json {
     *experiences = copies
         .map(|(index, mut copy)| {
             for name in ["id", "key"] {
-                if let Some(value) = convert_tests::generate::member_mut(&mut copy, name) {
+                if let Some(value) = member_mut(&mut copy, name) {
                     *value = Value::from(format!("{name}-{index}"));
                 }
             }

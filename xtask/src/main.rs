@@ -2,6 +2,7 @@
 
 mod bench;
 mod ci;
+mod fixtures;
 mod parity;
 mod process;
 mod suite;
@@ -74,6 +75,12 @@ const TASKS: &[Task] = &[
         about: "Compare random cases with the published SDKs (--cases, --seed)",
         build: Build::Debug,
         run: parity::run,
+    },
+    Task {
+        name: "fixtures",
+        about: "Compute fixtures/ anew by running the published SDKs",
+        build: Build::Debug,
+        run: fixtures::run,
     },
     Task {
         name: "bench",

@@ -18,7 +18,6 @@ pub use self::manual::ManualClock;
 pub(crate) struct SystemClock;
 
 impl WallClock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the place")]
     fn now(&self) -> Moment {
         let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Moment::new(i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX), 0)

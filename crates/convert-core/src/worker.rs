@@ -140,3 +140,55 @@ impl fmt::Debug for Worker {
 
 /// One command of each kind.
 const CAPACITY: usize = 2;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::clock::{ManualClock, Timer};
+
+    #[test]
+    fn requests_coalesce_and_a_stop_always_has_room() {
+        let ((release, released), (tell, told)) = (channel(), channel());
+        let worker = Worker::spawn("test", move |inbox| {
+            released.recv().unwrap();
+            let alarm = Timer::Manual(ManualClock::new()).alarm(Duration::from_secs(1));
+            tell.send(inbox.wait(&alarm)).unwrap();
+        })
+        .unwrap();
+        for _ in 0..100 {
+            worker.ask();
+        }
+        assert_eq!(worker.commands.len(), 1);
+        worker.stop();
+        worker.stop();
+        assert_eq!(worker.commands.len(), 2);
+        assert!(!worker.join(Deadline::after(Duration::ZERO)));
+        release.send(()).unwrap();
+        // The stop comes first, although the request was there before.
+        assert_eq!(told.recv().unwrap(), Wake::Stopped);
+        assert!(worker.join(Deadline::after(Duration::from_secs(30))));
+        assert!(worker.join(Deadline::after(Duration::ZERO)));
+    }
+
+    #[test]
+    fn a_request_is_heard_once_and_can_be_made_again() {
+        let ((go_on, goes_on), (tell, told)) = (channel(), channel());
+        let worker = Worker::spawn("test", move |inbox| {
+            let alarm = Timer::Manual(ManualClock::new()).alarm(Duration::from_secs(1));
+            while goes_on.recv().is_ok() {
+                tell.send(inbox.wait(&alarm)).unwrap();
+            }
+        })
+        .unwrap();
+        for _ in 0..3 {
+            worker.ask();
+            go_on.send(()).unwrap();
+            assert_eq!(told.recv().unwrap(), Wake::Asked);
+        }
+        drop(go_on);
+        assert!(worker.join(Deadline::after(Duration::from_secs(30))));
+    }
+}

@@ -12,7 +12,7 @@ pub(crate) enum Judge {
 }
 
 /// A config with visitors to decide for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Case {
     /// Whose answer counts.
     pub(crate) judge: Judge,

@@ -2,13 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    case::{Case, Judge},
-    compare::{Difference, compare},
-    explain::EXPLANATIONS,
-    referee::Referee,
-    rust_side::RustSide,
-};
+use super::case::{Case, Judge};
+use super::compare::{Difference, compare};
+use super::explain::EXPLANATIONS;
+use super::referee::Referee;
+use super::rust_side::RustSide;
 
 /// The referees and the side they are compared with.
 #[derive(Debug)]

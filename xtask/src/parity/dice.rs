@@ -50,6 +50,11 @@ impl Dice {
         self.rng.shuffle(items);
     }
 
+    /// Gives one of `count` alike its part of `whole`.
+    pub(crate) fn share(whole: f64, count: usize) -> f64 {
+        u32::try_from(count.max(1)).map_or(0.0, |count| whole / f64::from(count))
+    }
+
     /// Gives a seed for an independent stream.
     pub(crate) fn seed(&mut self) -> u64 {
         self.rng.u64(..)

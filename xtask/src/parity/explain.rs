@@ -20,8 +20,7 @@ impl Explanation {
     pub(crate) fn apply(&self, case: &Case) -> Option<Case> {
         let mut rewritten = case.clone();
         (self.rewrite)(&mut rewritten);
-        let changed = rewritten.config != case.config || rewritten.environment != case.environment;
-        changed.then_some(rewritten)
+        (rewritten != *case).then_some(rewritten)
     }
 }
 
@@ -58,6 +57,11 @@ fn matching_options_missing(case: &mut Case) {
 }
 
 fn ids_as_text(case: &mut Case) {
+    for visitor in &mut case.visitors {
+        let held =
+            visitor.pointer_mut("/record/segments/customSegments").and_then(Value::as_array_mut);
+        held.into_iter().flatten().for_each(|id| as_text(Some(id)));
+    }
     each(&mut case.config, ENTITIES, |entity| {
         as_text(entity.get_mut("id"));
         for name in ["audiences", "locations"] {
@@ -186,11 +190,12 @@ mod tests {
     use std::fs;
 
     use super::EXPLANATIONS;
-    use crate::parity::{generate, referee::project_root};
+    use crate::parity::generate;
+    use crate::workspace;
 
     #[test]
     fn every_explanation_is_a_line_of_the_parity_page() {
-        let page = fs::read_to_string(project_root().join("PARITY.md")).unwrap();
+        let page = fs::read_to_string(workspace::root().join("PARITY.md")).unwrap();
         for name in EXPLANATIONS.iter().map(|one| one.name).chain(["failed-cast", "infinite-cast"])
         {
             assert!(page.contains(&format!("| `{name}` |")), "{name} is not in PARITY.md");

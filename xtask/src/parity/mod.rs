@@ -12,18 +12,17 @@ pub(crate) mod referee;
 mod rust_side;
 mod tally;
 
-use std::{fs, path::Path};
+use std::fs;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
-use self::{
-    case::{Case, Judge},
-    court::{Court, Verdict},
-    dice::Dice,
-    options::Options,
-    rust_side::RustSide,
-    tally::Tally,
-};
+use self::case::{Case, Judge};
+use self::court::{Court, Verdict};
+pub(crate) use self::dice::Dice;
+use self::options::Options;
+use self::rust_side::RustSide;
+use self::tally::Tally;
 
 /// Compares the Rust side with the published SDKs and reports the differences.
 ///

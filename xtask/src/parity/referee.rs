@@ -1,13 +1,14 @@
 //! The published SDKs as child processes that answer one line of JSON with another.
 
-use std::{
-    env, fs,
-    io::{BufRead, BufReader, Write},
-    path::{Path, PathBuf},
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
-};
+use std::env;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
+
+use crate::workspace;
 
 /// A running referee. It is stopped when dropped.
 #[derive(Debug)]
@@ -24,7 +25,7 @@ impl Referee {
     /// Says which command failed.
     pub(crate) fn javascript() -> Result<Option<Self>, String> {
         let Some(installed) = install_javascript()? else { return Ok(None) };
-        let script = project_root().join("xtask/js/evaluate.mjs");
+        let script = workspace::root().join("xtask/js/evaluate.mjs");
         Self::start(Command::new("node").arg(script).arg(installed)).map(Some)
     }
 
@@ -34,7 +35,8 @@ impl Referee {
     /// Says which command failed.
     pub(crate) fn python() -> Result<Option<Self>, String> {
         let Some(python) = install_python()? else { return Ok(None) };
-        Self::start(Command::new(python).arg(project_root().join("xtask/py/evaluate.py"))).map(Some)
+        Self::start(Command::new(python).arg(workspace::root().join("xtask/py/evaluate.py")))
+            .map(Some)
     }
 
     /// Sends a request without waiting for its answer.
@@ -87,15 +89,10 @@ impl Drop for Referee {
     }
 }
 
-/// The root of the project, found from this crate's own directory.
-pub(crate) fn project_root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(PathBuf::new, Path::to_path_buf)
-}
-
 /// The directory builds go to, where installations and failing cases are kept, too.
 pub(crate) fn target_directory() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| project_root().join("target"), |path| project_root().join(path))
+        .map_or_else(|| workspace::root().join("target"), |path| workspace::root().join(path))
 }
 
 /// Installs the JavaScript SDK at the version `xtask/js/package.json` names; none when node or npm is missing.
@@ -107,7 +104,7 @@ pub(crate) fn install_javascript() -> Result<Option<PathBuf>, String> {
         eprintln!("SKIPPED: node and npm are needed to run the JavaScript SDK");
         return Ok(None);
     }
-    let wanted = project_root().join("xtask/js/package.json");
+    let wanted = workspace::root().join("xtask/js/package.json");
     let directory = target_directory().join("js");
     let manifest = directory.join("package.json");
     let read = |path: &Path| fs::read(path).unwrap_or_default();

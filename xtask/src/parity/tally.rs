@@ -1,13 +1,12 @@
 //! What a run has seen, in numbers.
 
-use std::{collections::BTreeMap, fmt};
+use std::collections::BTreeMap;
+use std::fmt;
 
 use serde_json::Value;
 
-use super::{
-    case::Case,
-    court::{Judgement, Verdict},
-};
+use super::case::Case;
+use super::court::{Judgement, Verdict};
 
 /// Counts of a run.
 #[derive(Debug, Default)]
@@ -15,11 +14,11 @@ pub(crate) struct Tally {
     cases: usize,
     skipped: usize,
     visitors: usize,
-    decisions: usize,
-    decided: usize,
+    decisions: u64,
+    decided: u64,
     gated: u64,
     out_of_traffic: u64,
-    features: usize,
+    features: u64,
     explanations: BTreeMap<&'static str, usize>,
     explained: usize,
     unexplained: usize,
@@ -36,7 +35,7 @@ impl Tally {
         let experiences = count(&case.config, "experiences");
         self.cases += 1;
         self.visitors += judgements.len();
-        self.decisions += experiences * judgements.len();
+        self.decisions += judgements.iter().map(|_| experiences).sum::<u64>();
         for judgement in judgements {
             self.answer(&judgement.judged);
             match &judgement.verdict {
@@ -59,20 +58,20 @@ impl Tally {
 
     /// The shares that show whether the cases are worth judging.
     pub(crate) fn survey(&self) -> String {
-        let share = |part: f64| 100.0 * part / (self.decisions.max(1) as f64);
-        let mut text = format!(
-            "decided {:.1} %, stopped at a gate {:.1} %, out of traffic {:.1} %",
-            share(self.decided as f64),
-            share(self.gated as f64),
-            share(self.out_of_traffic as f64),
-        );
-        for (name, times) in &self.explanations {
-            text.push_str(&format!("\nexplained by {name}: {times}"));
-        }
+        let per_mille = |part: u64| part * 1000 / self.decisions.max(1);
+        let share = |part: u64| format!("{}.{} %", per_mille(part) / 10, per_mille(part) % 10);
+        let mut lines = vec![format!(
+            "decided {}, stopped at a gate {}, out of traffic {}",
+            share(self.decided),
+            share(self.gated),
+            share(self.out_of_traffic),
+        )];
+        let named = self.explanations.iter();
+        lines.extend(named.map(|(name, times)| format!("explained by {name}: {times}")));
         if self.skipped > 0 {
-            text.push_str(&format!("\nSKIPPED: {} cases without a referee here", self.skipped));
+            lines.push(format!("SKIPPED: {} cases without a referee here", self.skipped));
         }
-        text
+        lines.join("\n")
     }
 
     fn answer(&mut self, judged: &Value) {
@@ -101,6 +100,6 @@ impl fmt::Display for Tally {
     }
 }
 
-fn count(value: &Value, name: &str) -> usize {
-    value.get(name).and_then(Value::as_array).map_or(0, Vec::len)
+fn count(value: &Value, name: &str) -> u64 {
+    value.get(name).and_then(Value::as_array).map_or(0, |list| list.iter().map(|_| 1).sum())
 }

@@ -13,6 +13,8 @@ pub(super) struct Tree {
     pub(super) groups: u32,
     /// Whether the pattern looks around.
     pub(super) looks_around: bool,
+    /// Whether the pattern has a `\B`.
+    pub(super) has_non_boundary: bool,
 }
 
 /// One construct of a pattern. Its depth is bounded by the parser, so that recursion over it is
@@ -80,20 +82,15 @@ impl Node {
         }
     }
 
-    /// Returns how many code-unit tests and assertions the construct has when its counted
-    /// repetitions are written out.
-    pub(super) fn expanded_size(&self) -> u64 {
+    /// Returns whether the construct may match the empty text.
+    pub(super) fn may_be_empty(&self) -> bool {
         match self {
-            Self::Sequence(nodes) | Self::Choice(nodes) => {
-                nodes.iter().map(Self::expanded_size).fold(1, u64::saturating_add)
-            }
-            Self::Repeat(repeat) => {
-                let copies = if repeat.max == UNBOUNDED { repeat.min.max(1) } else { repeat.max };
-                repeat.node.expanded_size().saturating_mul(u64::from(copies)).saturating_add(1)
-            }
-            Self::Group { node, .. } | Self::Look { node, .. } => node.expanded_size(),
-            Self::Class(set) => 1 + set.ranges().len() as u64,
-            _ => 1,
+            Self::Unit(_) | Self::Class(_) => false,
+            Self::Sequence(nodes) => nodes.iter().all(Self::may_be_empty),
+            Self::Choice(nodes) => nodes.iter().any(Self::may_be_empty),
+            Self::Group { node, .. } => node.may_be_empty(),
+            Self::Repeat(repeat) => repeat.min == 0 || repeat.node.may_be_empty(),
+            _ => true,
         }
     }
 }

@@ -31,14 +31,12 @@ pub(super) const LINE_TERMINATOR: &[(u16, u16)] = &[(0x0A, 0x0A), (0x0D, 0x0D), 
 
 /// Returns whether a code unit is a word character, for `\b` and `\B`.
 pub(super) fn is_word(unit: u16) -> bool {
-    u8::try_from(unit).is_ok_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    ascii(unit).is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// Returns what a code unit is compared by when case is ignored.
 pub(super) fn canonicalize(unit: u16) -> u16 {
-    if let Ok(byte) = u8::try_from(unit)
-        && byte.is_ascii()
-    {
+    if let Some(byte) = ascii(unit) {
         return u16::from(byte.to_ascii_uppercase());
     }
     let Some(character) = char::from_u32(u32::from(unit)) else {
@@ -56,9 +54,7 @@ pub(super) fn canonicalize(unit: u16) -> u16 {
 /// Returns the code units of a lower-cased text that `unit` matches when case is ignored, as
 /// ranges; never empty.
 pub(super) fn matched_by(unit: u16) -> Vec<(u16, u16)> {
-    if let Ok(byte) = u8::try_from(unit)
-        && byte.is_ascii()
-    {
+    if let Some(byte) = ascii(unit) {
         let lower = u16::from(byte.to_ascii_lowercase());
         return vec![(lower, lower)];
     }
@@ -85,15 +81,20 @@ pub(super) fn close_over_case(ranges: &mut Vec<(u16, u16)>) {
     ranges.append(&mut added);
 }
 
-/// Returns what the code units from `low` to `high` are equal to, themselves left out.
+/// Returns what the code units from `low` to `high` are equal to, beyond themselves.
 fn equivalents(low: u16, high: u16) -> Vec<(u16, u16)> {
     let start = EQUIVALENTS.partition_point(|&(unit, _)| unit < low);
     EQUIVALENTS
         .iter()
         .skip(start)
         .take_while(|&&(unit, _)| unit <= high)
+        .filter(|&&(_, equivalent)| !(low..=high).contains(&equivalent))
         .map(|&(_, equivalent)| (equivalent, equivalent))
         .collect()
+}
+
+fn ascii(unit: u16) -> Option<u8> {
+    u8::try_from(unit).ok().filter(u8::is_ascii)
 }
 
 /// Returns whether a code unit can be left over by lower-casing.

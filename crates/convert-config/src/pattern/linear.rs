@@ -16,6 +16,9 @@ use super::units::UnitSet;
 #[derive(Debug)]
 pub(super) struct Linear {
     regex: Regex,
+    /// The longest text, in bytes, that a pattern is worth trying on; `None` for a small pattern,
+    /// which takes any.
+    longest_text: Option<usize>,
 }
 
 impl Linear {
@@ -25,7 +28,11 @@ impl Linear {
         if tree.looks_around || !tree.references.is_empty() {
             return None;
         }
-        if tree.root.expanded_size() > EXPANDED_LIMIT {
+        // The engine may find such a match within a character and then miss one that it is in.
+        if tree.has_non_boundary && tree.root.may_be_empty() {
+            return None;
+        }
+        if tree.root.compiling_work() > COMPILING_LIMIT {
             return None;
         }
         let mut translated = String::new();
@@ -35,16 +42,27 @@ impl Linear {
             .nest_limit(NEST_LIMIT)
             .build()
             .ok()?;
-        Some(Self { regex })
+        let work = usize::try_from(tree.root.matching_work()).ok()?;
+        let longest_text = (work > SMALL).then(|| MATCHING_LIMIT / work);
+        Some(Self { regex, longest_text })
     }
 
-    /// Tests a text, in time proportional to its length.
-    pub(super) fn is_match(&self, text: &str) -> bool {
+    /// Whether there are texts that are too long for the pattern: linear in the text is not fast
+    /// when the factor is the size of a large pattern.
+    pub(super) fn needs_stand_by(&self) -> bool {
+        self.longest_text.is_some()
+    }
+
+    /// Tests a text, in time proportional to its length; `None` when that is too long.
+    pub(super) fn is_match(&self, text: &str) -> Option<bool> {
+        if self.longest_text.is_some_and(|longest| text.len() > longest) {
+            return None;
+        }
         if text.is_ascii() || !text.bytes().any(|byte| byte >= FIRST_BYTE_OF_FOUR) {
-            return self.regex.is_match(text);
+            return Some(self.regex.is_match(text));
         }
         let units: String = text.encode_utf16().map(stand_in).collect();
-        self.regex.is_match(&units)
+        Some(self.regex.is_match(&units))
     }
 }
 
@@ -151,11 +169,19 @@ const SURROGATES: (u16, u16) = (0xD800, 0xDFFF);
 /// Where UTF-8 needs four bytes, it is for a supplementary character.
 const FIRST_BYTE_OF_FOUR: u8 = 0xF0;
 
-/// The largest pattern, repetitions written out, that is tried on the linear engine.
-const EXPANDED_LIMIT: u64 = 20_000;
+/// The most work that compiling for the linear engine may be; a few milliseconds.
+const COMPILING_LIMIT: u64 = 20_000;
 
-/// The largest program of the linear engine, in bytes. Its time on a text grows with both.
+/// The largest program of the linear engine, in bytes.
 const SIZE_LIMIT: usize = 1 << 20;
 
-/// How deeply the translation may nest; above what the parser's own limit leads to.
-const NEST_LIMIT: u32 = 1_000;
+/// How much work a small pattern can be for one character of a text.
+const SMALL: usize = 200;
+
+/// The most work that matching a larger pattern may be; about a quarter of a second, if its program is
+/// of the rare kind that the engine cannot turn into an automaton as it goes.
+const MATCHING_LIMIT: usize = 10_000_000;
+
+/// How deeply the translation may nest: the engine's compiler recurses, and without optimisation
+/// takes several kilobytes of the call stack a level.
+const NEST_LIMIT: u32 = 64;

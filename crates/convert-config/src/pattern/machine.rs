@@ -220,9 +220,7 @@ impl<'p, U: Units> Machine<'p, U> {
                     }
                 }
                 Saved::Look => {
-                    if let Some(look) = self.looks.pop()
-                        && look.negated
-                    {
+                    if let Some(look) = self.looks.pop().filter(|look| look.negated) {
                         (self.next, self.position) = (look.after, look.position);
                         return true;
                     }

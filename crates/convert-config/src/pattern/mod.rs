@@ -3,8 +3,8 @@
 //! A pattern is parsed by the grammar of the standard, Annex B included, and then run on one of
 //! two engines. The linear one takes time proportional to the text, whatever the pattern.
 //! Look-around, back-references and very large counted repetitions need the backtracking one,
-//! which gives up after a fixed number of steps. Neither uses the program's stack in proportion
-//! to the text.
+//! which gives up after a fixed number of steps. Neither uses the call stack in proportion to the
+//! text.
 //!
 //! As in JavaScript without the `u` flag, a pattern sees UTF-16 code units: `^.$` does not match
 //! `🎯`, and `^..$` does.
@@ -18,6 +18,7 @@ mod machine;
 mod parser;
 mod program;
 mod repetition;
+mod size;
 mod text;
 mod units;
 
@@ -55,7 +56,8 @@ pub struct Pattern {
 }
 
 enum Engine {
-    Linear(Linear),
+    /// The program is for texts that are too long for a large pattern.
+    Linear(Linear, Option<Program>),
     Backtracking(Program),
 }
 
@@ -79,7 +81,10 @@ impl Pattern {
     pub fn compile(source: &str) -> Result<Self, PatternError> {
         let tree = parser::parse(source)?;
         let engine = match Linear::compile(&tree) {
-            Some(linear) => Engine::Linear(linear),
+            Some(linear) => {
+                let stand_by = linear.needs_stand_by().then(|| Program::compile(&tree));
+                Engine::Linear(linear, stand_by)
+            }
             None => Engine::Backtracking(Program::compile(&tree)),
         };
         Ok(Self { source: source.into(), engine })
@@ -90,7 +95,8 @@ impl Pattern {
     ///
     /// # Errors
     ///
-    /// When the backtracking engine gives up. The linear engine never does.
+    /// When the backtracking engine gives up. The linear engine never does, but a pattern of
+    /// hundreds of parts on a text of many thousand characters is left to the other one.
     ///
     /// # Examples
     ///
@@ -103,12 +109,17 @@ impl Pattern {
     /// ```
     pub fn is_match(&self, lowercased: &str) -> Result<bool, StepLimitExceeded> {
         match &self.engine {
-            Engine::Linear(linear) => Ok(linear.is_match(lowercased)),
+            Engine::Linear(linear, stand_by) => match (linear.is_match(lowercased), stand_by) {
+                (Some(answer), _) => Ok(answer),
+                (None, Some(program)) => machine::is_match(program, lowercased),
+                (None, None) => Err(StepLimitExceeded::new()),
+            },
             Engine::Backtracking(program) => machine::is_match(program, lowercased),
         }
     }
 
-    /// Whether the pattern runs on the linear engine, and so always has an answer.
+    /// Whether the pattern runs on the linear engine, and so has an answer for every text that is
+    /// not very long.
     ///
     /// # Examples
     ///
@@ -120,7 +131,7 @@ impl Pattern {
     /// # Ok::<(), convert_config::pattern::PatternError>(())
     /// ```
     pub fn is_linear(&self) -> bool {
-        matches!(self.engine, Engine::Linear(_))
+        matches!(self.engine, Engine::Linear(..))
     }
 
     /// Returns the pattern as it was given to [`Pattern::compile`].

@@ -33,13 +33,15 @@ pub(super) fn parse(source: &str) -> Result<Tree, PatternError> {
         names: Vec::new(),
         references: Vec::new(),
         looks_around: false,
+        has_non_boundary: false,
     };
     let root = parser.disjunction()?;
     if parser.peek().is_some() {
         return Err(parser.invalid("unmatched parenthesis"));
     }
     let references = parser.resolve_references()?;
-    Ok(Tree { root, references, groups: parser.groups, looks_around: parser.looks_around })
+    let Parser { groups, looks_around, has_non_boundary, .. } = parser;
+    Ok(Tree { root, references, groups, looks_around, has_non_boundary })
 }
 
 /// A position in a pattern and what has been seen of it.
@@ -55,6 +57,7 @@ pub(super) struct Parser {
     names: Vec<(String, u32)>,
     pub(super) references: Vec<Reference>,
     looks_around: bool,
+    has_non_boundary: bool,
 }
 
 /// What a back-reference names.
@@ -102,6 +105,7 @@ impl Parser {
                 return Ok(self.skip(2, Node::Boundary { negated: false }));
             }
             '\\' if self.peek_at(1) == Some('B') => {
+                self.has_non_boundary = true;
                 return Ok(self.skip(2, Node::Boundary { negated: true }));
             }
             '*' | '+' | '?' => return Err(self.invalid("nothing to repeat")),

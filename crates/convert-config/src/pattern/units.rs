@@ -25,9 +25,7 @@ impl UnitSet {
         let mut ranges = Vec::with_capacity(self.ranges.len() + 1);
         let mut next = Some(0);
         for &(low, high) in &self.ranges {
-            if let Some(start) = next
-                && start < low
-            {
+            if let Some(start) = next.filter(|&start| start < low) {
                 ranges.push((start, low - 1));
             }
             next = high.checked_add(1);

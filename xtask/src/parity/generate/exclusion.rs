@@ -69,7 +69,7 @@ fn experience(dice: &mut Dice, index: usize, audiences: &[Value]) -> Value {
 
 fn variations(dice: &mut Dice, experience: usize) -> Value {
     let count = dice.between(1, 5);
-    let even = 100.0 / count as f64;
+    let even = Dice::share(100.0, count);
     let style = dice.between(0, 4);
     (0..count)
         .map(|index| {

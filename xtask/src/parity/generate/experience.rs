@@ -77,7 +77,7 @@ fn environment(dice: &mut Dice, fields: &mut Map<String, Value>) {
             dice.pick(&[json!("production"), json!("Staging"), json!(" ")]),
         )),
         55..=59 => {
-            drop(fields.insert("environment".to_owned(), dice.pick(&[json!(null), json!("")])))
+            drop(fields.insert("environment".to_owned(), dice.pick(&[json!(null), json!("")])));
         }
         _ => {}
     }
@@ -140,7 +140,7 @@ fn variations(dice: &mut Dice, features: &Features) -> Value {
     if let (true, Some(first)) = (count > 1 && dice.chance(4), ids.first().cloned()) {
         ids.push(first);
     }
-    let share = 100.0 / ids.len() as f64;
+    let share = Dice::share(100.0, ids.len());
     let style = dice.between(0, 9);
     ids.iter()
         .enumerate()

@@ -52,7 +52,7 @@ impl Features {
 
     fn carried(&self, dice: &mut Dice) -> Value {
         let id = dice.pick(&self.ids);
-        let written = if dice.chance(1) {
+        let written = if dice.chance(1) && dice.chance(20) {
             dice.pick(&[json!("99999"), json!(99_998)])
         } else if dice.chance(40) {
             id.parse::<u64>().map_or(Value::Null, Value::from)
@@ -108,89 +108,27 @@ fn variables(dice: &mut Dice) -> Value {
 }
 
 fn variable(dice: &mut Dice, kind: &str) -> Value {
-    if dice.chance(if matches!(kind, "integer" | "float") { 2 } else { 12 }) {
+    if dice.chance(if matches!(kind, "integer" | "float") { 1 } else { 12 }) {
         return any_value(dice);
     }
     match kind {
-        "boolean" => dice.pick(&[
-            json!(true),
-            json!(false),
-            json!("true"),
-            json!("false"),
-            json!("TRUE"),
-            json!("0"),
-            json!("1"),
-            json!(""),
-            json!(0),
-            json!(1),
-            json!(null),
-            json!([]),
-            json!({}),
-            json!("no"),
-            json!(0.0),
-            json!(-0.0),
-        ]),
-        "integer" => number(
-            dice,
-            &[
-                json!(true),
-                json!(false),
-                json!(7),
-                json!(12.75),
-                json!(-12.75),
-                json!(1e21),
-                json!(1e-7),
-                json!(["7"]),
-                json!([1, 2]),
-            ],
-        ),
-        "float" => number(
-            dice,
-            &[
-                json!(true),
-                json!(false),
-                json!(7),
-                json!(12.75),
-                json!(1e21),
-                json!(["7.5"]),
-                json!(123_456_789_012_345_680_000_u128 as f64),
-            ],
-        ),
+        "boolean" => dice.pick(&values(BOOLEANS)),
+        "integer" => number(dice, INTEGERS),
+        "float" => number(dice, FLOATS),
         "string" => any_value(dice),
-        _ => dice.pick(&[
-            json!({"a": 1}),
-            json!([1, 2]),
-            json!("{\"a\":1,\"b\":[true,null]}"),
-            json!("[1,2"),
-            json!("null"),
-            json!("\"x\""),
-            json!("01"),
-            json!("5"),
-            json!(5),
-            json!(true),
-            json!(null),
-            json!(""),
-            json!(" [1] "),
-            json!("{\"a\":1,\"a\":2}"),
-            json!("-0"),
-            json!("1e3"),
-            json!("1.50"),
-            json!("{'a':1}"),
-            json!("\"\\u00e9\\ud83c\\udfaf\""),
-            json!("NaN"),
-            json!("undefined"),
-            json!("12345678901234567890"),
-            json!("{} x"),
-            json!("\u{feff}1"),
-            json!("\u{a0}1"),
-        ]),
+        _ => dice.pick(&values(JSONS)),
     }
 }
 
-fn number(dice: &mut Dice, typed: &[Value]) -> Value {
+/// Reads a list of values that stands as JSON below.
+fn values(json: &str) -> Vec<Value> {
+    serde_json::from_str(json).unwrap_or_default()
+}
+
+fn number(dice: &mut Dice, typed: &str) -> Value {
     match dice.between(0, 99) {
-        0..=2 => Value::from(dice.pick(NO_NUMBERS)),
-        3..=45 => dice.pick(typed),
+        0 => Value::from(dice.pick(NO_NUMBERS)),
+        1..=45 => dice.pick(&values(typed)),
         _ => Value::from(dice.pick(NUMBER_TEXTS)),
     }
 }
@@ -216,8 +154,6 @@ const NUMBER_TEXTS: &[&str] = &[
     "1e3",
     "1e",
     "1e+2x",
-    ".5",
-    "-.5",
     "5.",
     "+5",
     "007",
@@ -235,3 +171,27 @@ const NUMBER_TEXTS: &[&str] = &[
     "1_000",
     "12e5",
 ];
+
+const BOOLEANS: &str =
+    r#"[true, false, "true", "false", "TRUE", "0", "1", "", 0, 1, null, [], {}, "no", 0.0, -0.0]"#;
+
+const INTEGERS: &str = r#"[true, false, 7, 12.75, -12.75, 1e21, 1e-7, ["7"], [1, 2]]"#;
+
+const FLOATS: &str =
+    r#"[true, false, 7, 12.75, 1e21, ["7.5"], ".5", "-.5", 123456789012345680000]"#;
+
+const JSONS: &str = r#"[
+    {"a": 1}, [1, 2], 5, true, null, "", "{\"a\":1,\"b\":[true,null]}", "[1,2", "null", "\"x\"", "01", "5", " [1] ",
+    "{\"a\":1,\"a\":2}", "-0", "1e3", "1.50", "{'a':1}", "\"\\u00e9\\ud83c\\udfaf\"", "NaN", "undefined",
+    "12345678901234567890", "{} x", "\ufeff1", "\u00a01"
+]"#;
+
+#[cfg(test)]
+mod tests {
+    use super::{BOOLEANS, FLOATS, INTEGERS, JSONS, values};
+
+    #[test]
+    fn the_lists_of_values_can_be_read() {
+        assert!([BOOLEANS, INTEGERS, FLOATS, JSONS].iter().all(|json| values(json).len() > 8));
+    }
+}

@@ -19,11 +19,23 @@ use super::dice::Dice;
 /// Draws the case with this `seed`, with `visitors` visitors.
 pub(crate) fn case(seed: u64, visitors: usize) -> Case {
     let mut dice = Dice::new(seed);
-    if dice.chance(12) { exclusion::case(&mut dice, visitors) } else { packed(&mut dice, visitors) }
+    if dice.chance(12) {
+        exclusion::case(&mut dice, visitors)
+    } else {
+        let mut case = plain(&mut dice, visitors);
+        if dice.chance(6) {
+            oddities::spoil(&mut dice, &mut case.config, &mut case.environment);
+        }
+        case
+    }
 }
 
-/// Draws a case the JavaScript SDK can judge.
-fn packed(dice: &mut Dice, visitors: usize) -> Case {
+/// Draws a case without deliberate differences with this `seed`, for the JavaScript SDK to judge.
+pub(crate) fn plain_case(seed: u64, visitors: usize) -> Case {
+    plain(&mut Dice::new(seed), visitors)
+}
+
+fn plain(dice: &mut Dice, visitors: usize) -> Case {
     let words = Vocabulary::draw(dice);
     let features = Features::draw(dice);
     let (mut config, targets) = entities(dice, &words);
@@ -36,10 +48,7 @@ fn packed(dice: &mut Dice, visitors: usize) -> Case {
         fields.insert("experiences".to_owned(), Value::Array(experiences));
         fields.insert("features".to_owned(), features.declared());
     }
-    let mut environment = Some("staging".to_owned());
-    if dice.chance(6) {
-        oddities::spoil(dice, &mut config, &mut environment);
-    }
+    let environment = Some("staging".to_owned());
     let visitors = (0..visitors).map(|_| visitor::visitor(dice, &words, &config)).collect();
     Case { judge: Judge::JavaScript, environment, config, visitors }
 }

@@ -29,7 +29,7 @@ fn numeric_ids(dice: &mut Dice, config: &mut Value) {
         entity.get_mut("id").into_iter().for_each(|id| as_number(dice, id));
     });
     each_variation(config, |variation| {
-        variation.get_mut("id").into_iter().for_each(|id| as_number(dice, id))
+        variation.get_mut("id").into_iter().for_each(|id| as_number(dice, id));
     });
 }
 

@@ -109,7 +109,9 @@ fn break_element(dice: &mut Dice, built: &mut Value) {
         1 => drop(fields.remove("matching")),
         2 => drop(fields.remove("key")),
         3 => {
-            drop(fields.insert("key".to_owned(), dice.pick(&[json!(5), json!(null), json!(["a"])])))
+            drop(
+                fields.insert("key".to_owned(), dice.pick(&[json!(5), json!(null), json!(["a"])])),
+            );
         }
         4 => drop(fields.remove("rule_type")),
         5 => drop(

@@ -49,11 +49,16 @@ fn record(dice: &mut Dice, config: &Value) -> Value {
     }
     fields.insert("bucketing".to_owned(), Value::Object(bucketing));
     if dice.chance(70) {
-        let held: Vec<Value> = list(config, "segments")
-            .iter()
-            .filter(|_| dice.chance(50))
-            .filter_map(|one| one.get("id").cloned())
-            .collect();
+        let held = list(config, "segments").iter().filter(|_| dice.chance(50));
+        let mut held: Vec<Value> = held.filter_map(|one| one.get("id").cloned()).collect();
+        if dice.chance(2) {
+            // Another SDK's store may hold numbers, which the referee does not take for the ids.
+            held = held
+                .iter()
+                .filter_map(|id| id.as_str()?.parse::<u32>().ok())
+                .map(Value::from)
+                .collect();
+        }
         let mut segments = Map::new();
         segments.insert("customSegments".to_owned(), Value::Array(held));
         for name in ["country", "browser", "source"] {

@@ -1,16 +1,15 @@
 //! The Rust side through `convertctl evaluate`, so that the command line is compared, too.
 
-use std::{
-    fs,
-    io::Write,
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-    thread,
-};
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
 
 use serde_json::Value;
 
-use crate::parity::referee::{project_root, run, target_directory};
+use crate::parity::referee::{run, target_directory};
+use crate::workspace;
 
 /// A built command line and a place for the config of the moment.
 #[derive(Debug)]
@@ -50,7 +49,12 @@ impl Program {
         if let Some(environment) = environment {
             command.args(["--environment", environment]);
         }
-        let requests: String = visitors.iter().map(|visitor| format!("{visitor}\n")).collect();
+        let lines: Vec<String> = visitors.iter().map(Value::to_string).collect();
+        let requests = lines.join(
+            "
+",
+        ) + "
+";
         let answered = pipe(&mut command, requests)?;
         let answers: Result<Vec<Value>, _> = answered.lines().map(serde_json::from_str).collect();
         let answers =
@@ -74,7 +78,7 @@ fn build() -> Result<PathBuf, String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     run(Command::new(cargo)
         .args(["build", "--quiet", "--release", "--package", "convert-cli"])
-        .current_dir(project_root()))?;
+        .current_dir(workspace::root()))?;
     Ok(target_directory().join("release/convertctl"))
 }
 
