@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+pub mod chaos;
 pub mod generate;
 pub mod live;
 pub mod sink;
