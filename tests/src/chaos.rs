@@ -6,6 +6,8 @@
 //! may be lost. What the server accepts twice is excused only if the process was killed between
 //! the server's answer and the note of it, which nobody can rule out.
 
+#![expect(clippy::indexing_slicing, reason = "a JSON member that is missing reads as null")]
+
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -24,6 +26,7 @@ use crate::sink::{PROJECT, body};
 
 /// How much there is to go through.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::exhaustive_structs, reason = "the tests beside it make plans")]
 pub struct Plan {
     /// About how many events are queued in all.
     pub events: u64,
@@ -35,6 +38,7 @@ pub struct Plan {
 
 /// What came of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Ledger {
     /// Events that the application was promised.
     pub promised: u64,
@@ -139,10 +143,9 @@ pub fn act_as_child() {
         return;
     };
     let [life, first, end] = numbers[..] else { return };
-    let core = match core(&port, Path::new(&directory)) {
-        Ok(core) => core,
-        Err(error) => panic!("the child's core does not initialise: {error}"),
-    };
+    let core = core(&port, Path::new(&directory));
+    assert!(core.is_ok(), "{core:?}");
+    let Ok(core) = core else { return };
     let mut out = std::io::stdout();
     for round in first..end {
         queue_round(&core, life, round);

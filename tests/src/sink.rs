@@ -1,5 +1,7 @@
 //! What the suites about tracking share.
 
+#![expect(clippy::indexing_slicing, reason = "a JSON member that is missing reads as null")]
+
 use std::sync::Arc;
 
 use convert_sdk::{Core, Error, ManualClock, SdkConfig, TrackingConfig};
@@ -23,6 +25,7 @@ pub const PROJECT: &str = r#"{"account_id": "1001", "project": {"id": "2002"},
 
 /// A core with direct data whose service and clock a test controls.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Tracked {
     /// The core.
     pub core: Core,

@@ -1,10 +1,6 @@
 //! Delivery over real connections, closing, and the spool.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test that meets the unexpected should stop at once"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that meets the unexpected should stop at once")]
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
