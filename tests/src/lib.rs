@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+pub mod chaos;
 pub mod generate;
 pub mod live;
+pub mod sink;
 
 /// Returns a file of the family's reference data, or `None`, loudly, where it is not at hand.
 ///

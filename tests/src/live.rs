@@ -94,6 +94,7 @@ impl Refreshed {
         let config = SdkConfig::from_sdk_key(KEY)?
             .transport_impl(Arc::clone(&service))
             .manual_clock(clock.clone())
+            .tracking(false)
             .on_event(events.handler());
         let core = Core::initialize(settings(config))?;
         Ok(Refreshed { core, service, clock, events })

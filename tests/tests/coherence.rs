@@ -69,6 +69,7 @@ fn four_threads_decide_coherently_while_ten_thousand_configs_come_and_go() {
         .transport_impl(Counting(AtomicU32::new(0)))
         .refresh(RefreshConfig::default())
         .record_capacity(0)
+        .tracking(false)
         .manual_clock(clock.clone());
     let core = Core::initialize(settings).unwrap();
     let is_over = AtomicBool::new(false);

@@ -161,6 +161,7 @@ fn what_the_sdk_says_holds_nothing_that_was_to_stay_secret() {
     let clock = ManualClock::new();
     let settings = settings(server.transport_config())
         .cache_file(&cache)
+        .tracking(false)
         .refresh(RefreshConfig::default())
         .manual_clock(clock.clone())
         .on_event(|event: &LifecycleEvent| {

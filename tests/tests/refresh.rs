@@ -282,6 +282,7 @@ fn no_fault_of_the_server_takes_the_config_away() {
             .unwrap()
             .transport(server.transport_config().timeout(Duration::from_millis(700)))
             .refresh(RefreshConfig::default())
+            .tracking(false)
             .manual_clock(clock.clone())
             .on_event(events.handler());
         let core = Core::initialize(settings).unwrap();

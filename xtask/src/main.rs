@@ -1,6 +1,7 @@
 //! The project tasks, run as `cargo xtask TASK`.
 
 mod bench;
+mod chaos;
 mod ci;
 mod fixtures;
 mod parity;
@@ -81,6 +82,12 @@ const TASKS: &[Task] = &[
         about: "Compute fixtures/ anew by running the published SDKs",
         build: Build::Debug,
         run: fixtures::run,
+    },
+    Task {
+        name: "chaos",
+        about: "Kill a delivering process again and again (--events, --kills)",
+        build: Build::Debug,
+        run: chaos::run,
     },
     Task {
         name: "bench",

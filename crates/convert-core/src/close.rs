@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::clock::Deadline;
 use crate::handle::Lifeline;
+use crate::tracking::Ending;
 
 /// What closing a core achieved.
 ///
@@ -22,7 +23,8 @@ use crate::handle::Lifeline;
 pub struct CloseReport {
     was_closed: bool,
     handlers_ended: bool,
-    worker_ended: bool,
+    workers_ended: bool,
+    events: Ending,
 }
 
 impl CloseReport {
@@ -34,44 +36,75 @@ impl CloseReport {
     /// Returns whether nothing of the core runs any more: no thread, no handler. What is left over
     /// when the patience runs out has been told to end, and does so when it can.
     pub fn is_complete(&self) -> bool {
-        self.handlers_ended && self.worker_ended
+        self.handlers_ended && self.workers_ended
     }
 
     /// Returns whether no thread of the core runs any more.
     pub fn is_worker_ended(&self) -> bool {
-        self.worker_ended
+        self.workers_ended
+    }
+
+    /// Returns how many events were delivered while the core closed.
+    pub fn delivered(&self) -> u64 {
+        self.events.delivered
+    }
+
+    /// Returns how many events were lost while the core closed.
+    pub fn dropped(&self) -> u64 {
+        self.events.dropped
+    }
+
+    /// Returns how many events are safe in the spool, for the next start.
+    pub fn spooled(&self) -> u64 {
+        self.events.spooled
+    }
+
+    /// Returns how many events are neither delivered nor in the spool: they go with the process.
+    pub fn left(&self) -> u64 {
+        self.events.left
     }
 }
 
 impl Lifeline {
     pub(crate) fn close(&self, deadline: Deadline, patience: Duration) -> CloseReport {
-        let bus = &self.shared.bus;
-        let was_closed = bus.shut();
+        let (bus, delivery) = (&self.shared.bus, &self.shared.delivery);
         if let Some(worker) = &self.worker {
             worker.stop();
         }
-        let worker_ended = self.end_worker(deadline, patience);
+        let before = delivery.close(Deadline::after(patience / 4 * 3).sooner(deadline));
+        // What came of the last batch is told before nobody is told anything any more.
+        delivery.join(Deadline::after(patience / 8).sooner(deadline));
+        let was_closed = bus.shut();
+        let workers_ended = self.end_workers(deadline, patience);
+        let events = delivery.ending(before);
         let handlers_ended = bus.wait_until_quiet(deadline);
         if !was_closed {
             log::info!(
                 target: "convert_sdk::core",
-                "closed{}", if worker_ended { "" } else { "; the refresh worker ends later" }
+                "closed: {} events delivered, {} in the spool, {} lost{}",
+                events.delivered,
+                events.spooled,
+                events.left + events.dropped,
+                if workers_ended { "" } else { "; a worker ends later" }
             );
         }
-        CloseReport { was_closed, handlers_ended, worker_ended }
+        CloseReport { was_closed, handlers_ended, workers_ended, events }
     }
 
-    /// Waits for the worker, and breaks off its fetch when a part of the patience has gone.
-    fn end_worker(&self, deadline: Deadline, patience: Duration) -> bool {
-        let Some(worker) = &self.worker else { return true };
-        let gentle = Deadline::after(patience / 4).sooner(deadline);
-        if worker.join(gentle) {
+    /// Waits for the workers, and breaks off what they exchange when a part of the patience has
+    /// gone.
+    fn end_workers(&self, deadline: Deadline, patience: Duration) -> bool {
+        let delivery = &self.shared.delivery;
+        let join = |deadline| {
+            let refresh_ended = self.worker.as_ref().is_none_or(|worker| worker.join(deadline));
+            let delivery_ended = delivery.join(deadline);
+            refresh_ended && delivery_ended
+        };
+        if join(Deadline::after(patience / 8).sooner(deadline)) {
             return true;
         }
-        if let Some(remote) = &self.shared.remote {
-            remote.fetcher.close();
-        }
-        worker.join(deadline)
+        delivery.abort();
+        join(deadline)
     }
 }
 

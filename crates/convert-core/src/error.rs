@@ -6,6 +6,8 @@ use std::time::Duration;
 use convert_config::InvalidConfigError;
 use convert_transport::TransportError;
 
+use crate::tracking::SpoolError;
+
 /// Why the SDK could not be set up. Decisions never fail: what has no answer is `None`.
 ///
 /// ```
@@ -23,6 +25,9 @@ pub enum Error {
     /// The config could not be fetched.
     #[error(transparent)]
     ConfigLoad(#[from] ConfigLoadError),
+    /// The directory for undelivered events cannot be used.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
     /// The transport, or an address for it, could not be set up. Nothing was sent.
     #[error(transparent)]
     Transport(#[from] TransportError),
@@ -64,7 +69,7 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         match self {
             Error::ConfigLoad(error) => error.is_retryable(),
-            Error::InvalidConfig(_) | Error::Transport(_) => false,
+            Error::InvalidConfig(_) | Error::Spool(_) | Error::Transport(_) => false,
         }
     }
 }

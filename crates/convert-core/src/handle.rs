@@ -20,8 +20,9 @@ use crate::health::Health;
 use crate::live::{Live, Loaded};
 use crate::records::Records;
 use crate::refresh::{self, Plan, RefreshConfig, Schedule};
-use crate::remote::{Remote, Start};
+use crate::remote::{self, Remote, Start};
 use crate::stats::{Counters, Stats};
+use crate::tracking::{Delivery, FlushError};
 use crate::worker::Worker;
 
 /// The SDK: one for the whole application, shared by cloning.
@@ -54,6 +55,7 @@ pub(crate) struct Shared {
     pub(crate) bus: Arc<EventBus>,
     pub(crate) counters: Counters,
     pub(crate) remote: Option<Remote>,
+    pub(crate) delivery: Delivery,
     pub(crate) environment: Option<String>,
     pub(crate) provider: Option<Arc<dyn AttributeProvider>>,
     pub(crate) clock: Arc<dyn WallClock>,
@@ -72,26 +74,34 @@ impl Core {
     /// With an SDK key and no bootstrap config this blocks until the service has answered or the
     /// transport's deadline has passed. With direct data it neither blocks nor starts a thread.
     /// The application's threads wait for the network here, and in
-    /// [`Context::set_preview`] and [`Core::close`], and nowhere else.
+    /// [`Context::set_preview`], [`Core::flush`] and [`Core::close`], and nowhere else.
     ///
     /// # Errors
     ///
     /// Fails with [`Error::ConfigLoad`] if the config could not be fetched and no cached one could
     /// stand in, with [`Error::InvalidConfig`] if what was fetched is unusable, and with
-    /// [`Error::Transport`] if the HTTPS client could not be set up. Nothing is left running then,
-    /// and a clone of the [`SdkConfig`] can be tried again. With direct data it cannot fail: the
-    /// data has been checked when the [`SdkConfig`] was made.
+    /// [`Error::Transport`] if the HTTPS client could not be set up, and with [`Error::Spool`] if
+    /// the directory for undelivered events cannot be used. Nothing is left running then, and a
+    /// clone of the [`SdkConfig`] can be tried again. With direct data, and neither tracking nor a
+    /// spool, it cannot fail: the data has been checked when the [`SdkConfig`] was made.
     pub fn initialize(config: SdkConfig) -> Result<Self, Error> {
         let began = config.timer.now();
         let counters = Counters::default();
-        let (start, remote) = match &config.source {
-            Source::Direct(data) => (direct(data), None),
+        let (start, remote, transport) = match &config.source {
+            Source::Direct(data) => {
+                let transport = config.tracks().then(|| remote::transport(&config));
+                (direct(data), None, transport.transpose()?)
+            }
             Source::Remote { key, bootstrap } => {
-                let remote = Remote::new(key, &config)?;
+                let transport = remote::transport(&config)?;
+                let remote = Remote::new(key, &config, Arc::clone(&transport));
                 let wall = config.clock.now().unix_seconds();
-                (remote.start(bootstrap.as_ref(), wall, &counters)?, Some(remote))
+                let start = remote.start(bootstrap.as_ref(), wall, &counters)?;
+                (start, Some(remote), Some(transport))
             }
         };
+        let bus = Arc::new(EventBus::default());
+        let delivery = Delivery::new(&config, &start.loaded.config, &bus, transport)?;
         let SdkConfig { environment, provider, clock, timer, listeners, refresh, .. } = config;
         let Start { loaded, source, age, failure } = start;
         let now = timer.now();
@@ -107,7 +117,6 @@ impl Core {
         if let Some(error) = &failure {
             live.fail(error.clone());
         }
-        let bus = Arc::new(EventBus::default());
         for listener in listeners {
             bus.subscribe(listener).detach();
         }
@@ -118,6 +127,7 @@ impl Core {
             bus,
             counters,
             remote,
+            delivery,
             environment,
             provider,
             clock,
@@ -125,6 +135,7 @@ impl Core {
         });
         // The worker's events come after this one, since it does not exist yet.
         announce(&shared, ready);
+        shared.delivery.resume();
         let worker = start_refresh(&shared, source, failure.as_ref(), refresh);
         Ok(Core { lifeline: Arc::new(Lifeline { shared, worker }) })
     }
@@ -183,8 +194,32 @@ impl Core {
         shared.live.health(shared.timer.now(), shared.stats())
     }
 
-    /// Stops what runs in the background, waiting for its end no longer than `patience`.
+    /// Waits until every event queued before the call is delivered or dropped, at most `patience`.
     ///
+    /// Blocks the calling thread. Returns at once while tracking is off, since nothing moves then,
+    /// and in a handler that runs on the delivery worker, which cannot wait for itself.
+    ///
+    /// # Errors
+    ///
+    /// Fails, saying how many events are left, if the patience has run out before.
+    pub fn flush(&self, patience: Duration) -> Result<(), FlushError> {
+        self.lifeline.shared.delivery.flush(Deadline::after(patience))
+    }
+
+    /// Switches tracking on or off, for all contexts and at once.
+    ///
+    /// Off, nothing is recorded and nothing sent; what is queued stays. A request under way is not
+    /// broken off. Does nothing once the core is closed.
+    pub fn set_tracking_enabled(&self, is_enabled: bool) {
+        self.lifeline.shared.delivery.enable(is_enabled);
+    }
+
+    /// Delivers what is queued and stops what runs in the background, waiting for it no longer than
+    /// `patience`.
+    ///
+    /// Delivery has three quarters of the patience; then nothing more is sent, and what is left
+    /// goes to the spool, if there is one. A delivery that failed is tried once more at once, unless
+    /// the service asked to be left alone.
     /// No event comes once this has returned, unless a handler closes: then the handlers that run
     /// on other threads, and the worker if it is the one that runs the handler, end by themselves.
     /// A fetch under way is broken off. Contexts go on deciding from the config they have. Closing
@@ -196,7 +231,8 @@ impl Core {
 
 impl Shared {
     fn stats(&self) -> Stats {
-        self.counters.read(self.bus.panics())
+        let (tally, depth) = self.delivery.tally();
+        self.counters.read(self.bus.panics(), &tally, depth)
     }
 }
 

@@ -30,6 +30,7 @@ mod records;
 mod refresh;
 mod remote;
 mod stats;
+mod tracking;
 mod worker;
 
 #[cfg(any(test, feature = "test-util"))]
@@ -43,10 +44,15 @@ pub use context::{
 pub use entity::{Entity, EntityKind};
 pub use error::{ConfigLoadError, Error};
 pub use event::{
-    BucketingEvent, ConfigSource, ConfigUpdatedEvent, LifecycleEvent, LocationEvent, ReadyEvent,
-    RefreshFailedEvent, RefreshSkippedEvent, SegmentsEvent, SkipReason, Subscription,
+    BucketingEvent, ConfigSource, ConfigUpdatedEvent, ConversionEvent, DroppedEvent,
+    LifecycleEvent, LocationEvent, ReadyEvent, RefreshFailedEvent, RefreshSkippedEvent,
+    ReleasedEvent, SegmentsEvent, SkipReason, Subscription,
 };
 pub use handle::Core;
 pub use health::Health;
 pub use refresh::{RefreshConfig, RefreshConfigBuilder};
 pub use stats::Stats;
+pub use tracking::{
+    Conversion, ConversionResult, DropReason, FlushError, GoalValue, InvalidGoalDataError,
+    ReleaseReason, Repeat, SpoolError, TrackingConfig, TrackingConfigBuilder,
+};

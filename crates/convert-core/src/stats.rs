@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use crate::tracking::Tally;
+
 /// What a core has done since it was initialised. Counters only grow; take differences.
 ///
 /// ```
@@ -29,6 +31,32 @@ pub struct Stats {
     pub cache_failures: u64,
     /// Times a handler of events panicked.
     pub handler_panics: u64,
+    /// Exposures and conversions queued.
+    pub events_queued: u64,
+    /// Events that the service has accepted.
+    pub events_delivered: u64,
+    /// Failed attempts to deliver a batch that is sent again.
+    pub delivery_retries: u64,
+    /// Events written to the spool, whether delivered since or not.
+    pub events_spooled: u64,
+    /// Times the spool could not be written.
+    pub spool_failures: u64,
+    /// Events lost because the queue was full.
+    pub dropped_queue_full: u64,
+    /// Events lost because the service refused them for good.
+    pub dropped_refused: u64,
+    /// Events lost because the service took the SDK for a bot.
+    pub dropped_bot: u64,
+    /// Events lost because one alone was larger than a batch may be.
+    pub dropped_too_large: u64,
+    /// Events lost because the core was being closed.
+    pub dropped_closed: u64,
+    /// Events lost because the spool could not be read back.
+    pub dropped_spool_damaged: u64,
+    /// Events that wait in memory right now.
+    pub queue_events: u64,
+    /// How many bytes they take, about.
+    pub queue_bytes: u64,
 }
 
 /// The counters behind [`Stats`].
@@ -52,7 +80,12 @@ impl Counters {
         self.decisions.add(count);
     }
 
-    pub(crate) fn read(&self, handler_panics: u64) -> Stats {
+    pub(crate) fn read(
+        &self,
+        handler_panics: u64,
+        tally: &Tally,
+        (queue_events, queue_bytes): (usize, usize),
+    ) -> Stats {
         Stats {
             decisions: self.decisions.sum(),
             refreshes: self.refreshes.read(),
@@ -61,6 +94,19 @@ impl Counters {
             preview_fetches: self.preview_fetches.read(),
             cache_failures: self.cache_failures.read(),
             handler_panics,
+            events_queued: tally.queued,
+            events_delivered: tally.delivered,
+            delivery_retries: tally.retried,
+            events_spooled: tally.spooled,
+            spool_failures: tally.spool_failures,
+            dropped_queue_full: tally.queue_full,
+            dropped_refused: tally.refused,
+            dropped_bot: tally.bot,
+            dropped_too_large: tally.too_large,
+            dropped_closed: tally.closed,
+            dropped_spool_damaged: tally.spool_damaged,
+            queue_events: queue_events as u64,
+            queue_bytes: queue_bytes as u64,
         }
     }
 }
@@ -120,6 +166,6 @@ mod tests {
                 scope.spawn(|| (0..1_000).for_each(|_| counters.count_decisions(2)));
             }
         });
-        assert_eq!(counters.read(0).decisions, 80_000);
+        assert_eq!(counters.read(0, &Tally::default(), (0, 0)).decisions, 80_000);
     }
 }

@@ -82,10 +82,15 @@ impl Worker {
         }
     }
 
+    /// Returns whether the calling thread is this one.
+    pub(crate) fn is_current(&self) -> bool {
+        thread::current().id() == self.id
+    }
+
     /// Waits for the thread to end, and returns whether it has. The worker does not wait for
     /// itself.
     pub(crate) fn join(&self, deadline: Deadline) -> bool {
-        if thread::current().id() == self.id {
+        if self.is_current() {
             return false;
         }
         match self.done.recv_timeout(deadline.remaining()) {

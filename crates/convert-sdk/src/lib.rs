@@ -86,6 +86,43 @@
 //! file, or a bootstrap config, and no refresh, a thread runs until the service has answered once.
 //! [`Core::health`] tells how it goes.
 //!
+//! # Tracking
+//!
+//! With an SDK key, every new assignment of a visitor is reported as an exposure, and
+//! [`Context::track_conversion`] reports goals. With direct data nothing is, unless
+//! [`SdkConfig::tracking`] asks for it. Events are queued without blocking, and one thread, started
+//! with the first event, sends them in batches ([`TrackingConfig`]).
+//!
+//! ```
+//! use std::time::Duration;
+//! use convert_sdk::{Conversion, Core, SdkConfig};
+//! # use convert_sdk::{BatchRequest, BatchResponse, ConfigRequest, ConfigResponse, Transport, TransportError, TransportErrorKind};
+//! # struct Sink;
+//! # impl Transport for Sink {
+//! #     fn fetch_config(&self, request: &ConfigRequest) -> Result<ConfigResponse, TransportError> {
+//! #         Err(request.error(TransportErrorKind::Network))
+//! #     }
+//! #     fn send_batch(&self, _: &BatchRequest) -> Result<BatchResponse, TransportError> {
+//! #         Ok(BatchResponse::new(200))
+//! #     }
+//! # }
+//!
+//! # let json = r#"{"account_id": "1", "project": {"id": "2"}, "goals": [{"id": "9", "key": "purchase"}]}"#;
+//! # let config = SdkConfig::from_json(json)?.tracking(true).transport_impl(Sink);
+//! let core = Core::initialize(config)?;
+//! let visitor = core.create_context("visitor-001");
+//! let purchase = Conversion::new("purchase").revenue(49.99).transaction_id("t-1");
+//! assert!(visitor.track_conversion(purchase).is_queued());
+//! core.flush(Duration::from_secs(5))?;
+//! assert_eq!(core.stats().events_delivered, 2);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! What the service does not take is sent again, unchanged and in order, until it does; no event is
+//! sent again after the service has accepted it. Two cases cannot be told apart from outside, and
+//! end in a second delivery: an answer that never arrives although the service has accepted the
+//! batch, and a process that ends between the answer and the note of it in the spool.
+//!
 //! # Logs
 //!
 //! The SDK writes to the [`log`](https://docs.rs/log) facade and installs no logger. Nothing in it
@@ -99,12 +136,14 @@
 //! | error | `convert_sdk::events` | a handler of events panicked |
 //! | error | `convert_sdk::refresh` | no thread could be started |
 //! | error | `convert_sdk::transport` | the application's transport panicked |
+//! | error | `convert_sdk::tracking` | events are lost for good, or the spool could not be used |
 //! | warn | `convert_sdk::config` | some part of a config does not take effect; once per config |
 //! | warn | `convert_sdk::core` | a cached config had to do |
 //! | warn | `convert_sdk::cache` | the cache file could not be read or written |
 //! | warn | `convert_sdk::refresh` | a config could not be fetched or used |
 //! | warn | `convert_sdk::preview` | an experience to preview could not be fetched |
 //! | warn | `convert_sdk::rules` | a pattern took too many steps and counted as no match |
+//! | warn | `convert_sdk::tracking` | events were dropped, with the reason; once a minute at most |
 //! | info | `convert_sdk::core` | the core is ready, or closed |
 //! | info | `convert_sdk::refresh` | another config is in use, fetching works again, or `refresh.skipped` |
 //! | debug | `convert_sdk::transport` | an exchange with the service ended; one line each |
@@ -115,6 +154,7 @@
 //! - `https` (default): the HTTPS client. Without it an SDK key needs a transport of the
 //!   application's ([`SdkConfig::transport_impl`]).
 //! - `platform-verifier`: certificates can be verified by the operating system.
+//! - `spool`: undelivered events can be kept in a directory, where they survive a crash.
 //! - `test-util`: `ManualClock`, which moves when a test says so.
 
 pub use convert_config::{
@@ -127,10 +167,12 @@ pub use convert_config::{
 pub use convert_core::ManualClock;
 pub use convert_core::{
     BucketingEvent, CacheLevel, CloseReport, ConfigLoadError, ConfigSource, ConfigUpdatedEvent,
-    Context, Core, Entity, EntityKind, Error, ExperienceResult, FeatureResult, Health,
-    LifecycleEvent, LocationEvent, OwnedExperienceResult, OwnedFeatureResult, ReadyEvent,
-    RefreshConfig, RefreshConfigBuilder, RefreshFailedEvent, RefreshSkippedEvent, RunOptions,
-    SdkConfig, SegmentsEvent, SkipReason, Stats, Subscription, VariableError,
+    Context, Conversion, ConversionEvent, ConversionResult, Core, DropReason, DroppedEvent, Entity,
+    EntityKind, Error, ExperienceResult, FeatureResult, FlushError, GoalValue, Health,
+    InvalidGoalDataError, LifecycleEvent, LocationEvent, OwnedExperienceResult, OwnedFeatureResult,
+    ReadyEvent, RefreshConfig, RefreshConfigBuilder, RefreshFailedEvent, RefreshSkippedEvent,
+    ReleaseReason, ReleasedEvent, Repeat, RunOptions, SdkConfig, SegmentsEvent, SkipReason,
+    SpoolError, Stats, Subscription, TrackingConfig, TrackingConfigBuilder, VariableError,
 };
 pub use convert_decision::{
     Answer, AttributeProvider, Attributes, ClockFace, ExplainedOutcome, Explanation, Moment,

@@ -61,8 +61,10 @@ pub trait Transport: Send + Sync {
     ///
     /// # Errors
     ///
-    /// An error means that no answer came. When it is retryable the batch is sent again later,
-    /// unchanged; otherwise its events are dropped, counted and reported.
+    /// An error means that no answer came, and the batch is sent again later, unchanged: a
+    /// certificate or a proxy can be put right. Only where no request could be made at all
+    /// ([`InvalidInput`](crate::TransportErrorKind::InvalidInput)) are its events dropped, counted
+    /// and reported.
     fn send_batch(&self, request: &BatchRequest) -> Result<BatchResponse, TransportError>;
 
     /// Breaks off calls in progress and refuses new ones.

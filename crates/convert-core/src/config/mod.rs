@@ -17,6 +17,7 @@ use crate::error::Error;
 use crate::event::{LifecycleEvent, Listener};
 use crate::records::DEFAULT_CAPACITY;
 use crate::refresh::RefreshConfig;
+use crate::tracking::TrackingConfig;
 
 /// The settings of a [`Core`](crate::Core): one source for the project's config, and options.
 ///
@@ -49,6 +50,8 @@ pub struct SdkConfig {
     pub(crate) environment_secret: Option<Secret>,
     pub(crate) transport_impl: Option<Arc<dyn Transport>>,
     pub(crate) cache_file: Option<PathBuf>,
+    pub(crate) tracking: Option<bool>,
+    pub(crate) tracking_config: TrackingConfig,
 }
 
 /// Where the config comes from.
@@ -126,6 +129,8 @@ impl SdkConfig {
             environment_secret: None,
             transport_impl: None,
             cache_file: None,
+            tracking: None,
+            tracking_config: TrackingConfig::default(),
         }
     }
 
@@ -209,6 +214,22 @@ impl SdkConfig {
         self
     }
 
+    /// Sets whether exposures and conversions are recorded and sent. Defaults to on with an SDK key,
+    /// and to off with direct data, so that nothing that works offline touches the network.
+    pub fn tracking(self, tracking: bool) -> Self {
+        SdkConfig { tracking: Some(tracking), ..self }
+    }
+
+    /// Sets how events are queued and delivered. Defaults to [`TrackingConfig::default`].
+    pub fn tracking_config(self, config: TrackingConfig) -> Self {
+        SdkConfig { tracking_config: config, ..self }
+    }
+
+    /// Returns whether events are recorded from the start.
+    pub(crate) fn tracks(&self) -> bool {
+        self.tracking.unwrap_or(matches!(self.source, Source::Remote { .. }))
+    }
+
     /// Lets a test move the time that refresh and the preview cache see.
     #[cfg(any(test, feature = "test-util"))]
     pub fn manual_clock(self, clock: ManualClock) -> Self {
@@ -236,6 +257,8 @@ impl fmt::Debug for SdkConfig {
             .field("transport", &self.transport)
             .field("transport_impl", &self.transport_impl.is_some())
             .field("cache_file", &self.cache_file)
+            .field("tracking", &self.tracks())
+            .field("tracking_config", &self.tracking_config)
             .field("handlers", &self.listeners.len())
             .finish_non_exhaustive()
     }

@@ -1,5 +1,7 @@
 //! What a decision leaves behind, gathered while it is made.
 
+use std::cell::Cell;
+
 use convert_config::rule::Element;
 use convert_config::{Identified as _, Location};
 use convert_decision::{Decision, Observer, Source, Transition, VisitorRecord};
@@ -41,7 +43,9 @@ impl<'d> Effects<'d> {
             (_, Some(stale)) => Replaces::Stale(stale),
             (_, None) => Replaces::Nothing,
         };
-        self.delta.assignments.push(Assignment { experience_id, variation_id, replaces });
+        let is_made = Cell::new(false);
+        let assignment = Assignment { experience_id, variation_id, replaces, is_made };
+        self.delta.assignments.push(assignment);
         true
     }
 

@@ -16,6 +16,7 @@ mod feature;
 mod options;
 mod preview;
 mod run;
+mod track;
 
 pub use self::experience::{ExperienceResult, OwnedExperienceResult};
 pub use self::feature::{FeatureResult, OwnedFeatureResult, VariableError};

@@ -28,6 +28,7 @@ pub struct RunOptions<'o> {
     pub(crate) force_variation: Option<&'o str>,
     pub(crate) ignore_location: bool,
     pub(crate) storage: bool,
+    pub(crate) tracking: bool,
     pub(crate) experience_keys: Option<&'o [&'o str]>,
 }
 
@@ -41,6 +42,7 @@ impl<'o> RunOptions<'o> {
             force_variation: None,
             ignore_location: false,
             storage: true,
+            tracking: true,
             experience_keys: None,
         }
     }
@@ -77,6 +79,11 @@ impl<'o> RunOptions<'o> {
         RunOptions { storage, ..self }
     }
 
+    /// Sets whether a new assignment is reported as an exposure. Defaults to `true`.
+    pub fn tracking(self, tracking: bool) -> Self {
+        RunOptions { tracking, ..self }
+    }
+
     /// Limits the call to experiences with these keys. Defaults to all.
     pub fn experience_keys(self, keys: &'o [&'o str]) -> Self {
         RunOptions { experience_keys: Some(keys), ..self }
@@ -105,6 +112,7 @@ impl fmt::Debug for RunOptions<'_> {
             .field("force_variation", &self.force_variation)
             .field("ignore_location", &self.ignore_location)
             .field("storage", &self.storage)
+            .field("tracking", &self.tracking)
             .field("experience_keys", &self.experience_keys)
             .finish()
     }

@@ -31,6 +31,9 @@ impl Context {
             effects.note(decision);
         }
         let settled = self.settle(effects.delta());
+        if let Some(decision) = decision.filter(|_| options.tracking) {
+            self.expose(&[decision], effects.delta(), settled.record.as_deref());
+        }
         self.tell_moves(effects.moves());
         let result = decision.map(|decision| ExperienceResult::new(settled.of(decision)));
         result.inspect(|result| self.tell_experience(*result))
@@ -207,6 +210,7 @@ struct Pass<'c, 'd> {
     pending: Vec<(&'c str, &'c str)>,
     decisions: Vec<Decision<'c>>,
     count: u64,
+    tracks: bool,
 }
 
 impl<'c: 'd, 'd> Pass<'c, 'd> {
@@ -220,6 +224,7 @@ impl<'c: 'd, 'd> Pass<'c, 'd> {
             evaluation: context.evaluation(record, options),
             effects: context.effects(record, options),
             count: 0,
+            tracks: options.tracking,
             pending: Vec::new(),
             decisions: Vec::new(),
         }
@@ -245,8 +250,12 @@ impl<'c: 'd, 'd> Pass<'c, 'd> {
 
     fn into_decisions(self) -> Vec<Decision<'c>> {
         self.context.shared.counters.count_decisions(self.count);
-        let settled = self.context.settle(self.effects.delta());
-        self.context.tell_moves(self.effects.moves());
+        let (context, delta) = (self.context, self.effects.delta());
+        let settled = context.settle(delta);
+        if self.tracks {
+            context.expose(&self.decisions, delta, settled.record.as_deref());
+        }
+        context.tell_moves(self.effects.moves());
         self.decisions.into_iter().map(|decision| settled.of(decision)).collect()
     }
 }

@@ -1,6 +1,7 @@
 //! What happens in a core, told to whoever subscribes.
 
 mod bus;
+mod delivery;
 #[cfg(test)]
 mod model;
 mod payload;
@@ -9,6 +10,7 @@ mod visit;
 
 pub use self::bus::Subscription;
 pub(crate) use self::bus::{EventBus, Listener};
+pub use self::delivery::{ConversionEvent, DroppedEvent, ReleasedEvent};
 pub(crate) use self::payload::ConfigFacts;
 pub use self::payload::{
     ConfigUpdatedEvent, ReadyEvent, RefreshFailedEvent, RefreshSkippedEvent, SkipReason,
@@ -52,6 +54,12 @@ pub enum LifecycleEvent {
     LocationActivated(LocationEvent),
     /// A visitor left a location.
     LocationDeactivated(LocationEvent),
+    /// A visitor reached a goal, and it will be reported.
+    Conversion(ConversionEvent),
+    /// The service was sent a batch of events, with whatever outcome.
+    QueueReleased(ReleasedEvent),
+    /// Events are lost.
+    EventsDropped(DroppedEvent),
 }
 
 impl LifecycleEvent {
@@ -66,6 +74,9 @@ impl LifecycleEvent {
             LifecycleEvent::Segments(_) => "segments",
             LifecycleEvent::LocationActivated(_) => "location.activated",
             LifecycleEvent::LocationDeactivated(_) => "location.deactivated",
+            LifecycleEvent::Conversion(_) => "conversion",
+            LifecycleEvent::QueueReleased(_) => "api.queue.released",
+            LifecycleEvent::EventsDropped(_) => "events.dropped",
         }
     }
 }

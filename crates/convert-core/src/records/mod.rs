@@ -9,7 +9,7 @@ use convert_decision::VisitorRecord;
 mod delta;
 mod lru;
 
-pub(crate) use self::delta::{Assignment, RecordDelta, Replaces};
+pub(crate) use self::delta::{Assignment, ReachedGoal, RecordDelta, Replaces};
 pub(crate) use self::lru::Lru;
 
 /// Records by key, in stripes that are locked one by one, so that threads rarely meet.
@@ -73,6 +73,8 @@ const STRIPES: usize = 64;
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
 
     fn assigning(variation_id: &str) -> RecordDelta<'_> {
@@ -80,7 +82,8 @@ mod tests {
     }
 
     fn replacing<'d>(variation_id: &'d str, replaces: Replaces<'d>) -> RecordDelta<'d> {
-        let assignment = Assignment { experience_id: "10", variation_id, replaces };
+        let assignment =
+            Assignment { experience_id: "10", variation_id, replaces, is_made: Cell::default() };
         RecordDelta { assignments: vec![assignment], ..RecordDelta::default() }
     }
 

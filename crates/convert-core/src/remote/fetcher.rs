@@ -2,7 +2,6 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use convert_config::{InvalidConfigError, ProjectConfig};
 use convert_transport::{
@@ -16,7 +15,6 @@ use crate::live::{Identity, Loaded};
 pub(crate) struct Fetcher {
     transport: Arc<dyn Transport>,
     request: ConfigRequest,
-    is_closed: AtomicBool,
 }
 
 /// What came of a request.
@@ -29,7 +27,7 @@ pub(crate) enum Fetched {
 
 impl Fetcher {
     pub(crate) fn new(transport: Arc<dyn Transport>, request: ConfigRequest) -> Self {
-        Fetcher { transport, request, is_closed: AtomicBool::new(false) }
+        Fetcher { transport, request }
     }
 
     /// Asks for the config, unless it is still the one known by `held`. Blocks.
@@ -57,15 +55,6 @@ impl Fetcher {
             ConfigResponse::Modified(body) => self.parse(body.bytes()),
             _ => Err(unusable(&request)),
         }
-    }
-
-    /// Breaks off what is under way. Only the first call does anything.
-    pub(crate) fn close(&self) {
-        if self.is_closed.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        // The application's own transport may do anything in there.
-        let _ = catch_unwind(AssertUnwindSafe(|| self.transport.close()));
     }
 
     fn exchange(&self, request: &ConfigRequest) -> Result<ConfigResponse, Error> {

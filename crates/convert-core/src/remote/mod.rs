@@ -37,7 +37,7 @@ pub(crate) struct Start {
 
 impl Remote {
     /// Prepares to fetch. Does no I/O.
-    pub(crate) fn new(key: &SdkKey, config: &SdkConfig) -> Result<Self, Error> {
+    pub(crate) fn new(key: &SdkKey, config: &SdkConfig, transport: Arc<dyn Transport>) -> Self {
         let mut request =
             ConfigRequest::new(key.clone()).with_low_cache(config.cache_level == CacheLevel::Low);
         if let Some(environment) = &config.environment {
@@ -47,8 +47,8 @@ impl Remote {
             request = request.with_debug_token(token.clone());
         }
         let cache = config.cache_file.as_ref().map(|path| CacheFile::new(path, &request));
-        let fetcher = Fetcher::new(transport(config)?, request);
-        Ok(Remote { fetcher, cache, previews: Previews::default() })
+        let fetcher = Fetcher::new(transport, request);
+        Remote { fetcher, cache, previews: Previews::default() }
     }
 
     /// Finds the config to start from: the one given, else the service's, else the cached one.
@@ -119,7 +119,7 @@ fn report_cache_failure(counters: &Counters, verb: &str, reason: &str) {
 }
 
 /// Returns the application's transport, or else makes the HTTPS one.
-fn transport(config: &SdkConfig) -> Result<Arc<dyn Transport>, Error> {
+pub(crate) fn transport(config: &SdkConfig) -> Result<Arc<dyn Transport>, Error> {
     match &config.transport_impl {
         Some(transport) => Ok(Arc::clone(transport)),
         None => https(config),

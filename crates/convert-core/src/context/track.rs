@@ -1,0 +1,167 @@
+//! Recording what a visitor was shown and did.
+
+use std::cell::Cell;
+use std::iter;
+
+use convert_config::{Goal, Identified as _};
+use convert_decision::{
+    Decision, Evaluation, Facts, Segments, Silent, VisitorRecord, visitor_fingerprint,
+};
+use smol_str::SmolStr;
+
+use crate::context::Context;
+use crate::event::{ConversionEvent, LifecycleEvent};
+use crate::records::{ReachedGoal, RecordDelta};
+use crate::tracking::{Conversion, ConversionResult, Payload, Reached};
+
+impl Context {
+    /// Records that the visitor has reached a goal, to be reported to the service.
+    ///
+    /// A goal counts once per visitor: the visitor's record is marked in one step, so that of any
+    /// number of threads exactly one gets [`ConversionResult::Queued`]. Goal data are reported with
+    /// it, and with [`Repeat::Every`](crate::Repeat::Every) each time again. Does not block: the
+    /// event is queued, and delivered in the background.
+    ///
+    /// ```
+    /// use convert_core::{Conversion, ConversionResult, Core, SdkConfig};
+    /// # use convert_transport::*;
+    /// # struct Sink;
+    /// # impl Transport for Sink {
+    /// #     fn fetch_config(&self, request: &ConfigRequest) -> Result<ConfigResponse, TransportError> {
+    /// #         Err(request.error(TransportErrorKind::Network))
+    /// #     }
+    /// #     fn send_batch(&self, _: &BatchRequest) -> Result<BatchResponse, TransportError> {
+    /// #         Ok(BatchResponse::new(200))
+    /// #     }
+    /// # }
+    ///
+    /// # let config = r#"{"account_id": "1", "project": {"id": "2"}, "goals": [{"id": "9", "key": "purchase"}]}"#;
+    /// # let config = SdkConfig::from_json(config)?.transport_impl(Sink);
+    /// let core = Core::initialize(config.tracking(true))?;
+    /// let visitor = core.create_context("visitor-1");
+    /// let purchase = Conversion::new("purchase").revenue(49.99).transaction_id("t-1");
+    /// assert!(visitor.track_conversion(purchase.clone()).is_queued());
+    /// assert_eq!(visitor.track_conversion(purchase), ConversionResult::Deduplicated);
+    /// # Ok::<(), convert_core::Error>(())
+    /// ```
+    pub fn track_conversion(&self, conversion: impl Into<Conversion>) -> ConversionResult {
+        self.convert(conversion.into())
+    }
+
+    fn convert(&self, conversion: Conversion) -> ConversionResult {
+        if conversion.error().is_some() {
+            return ConversionResult::InvalidGoalData;
+        }
+        if self.preview.is_some() {
+            return ConversionResult::PreviewSuppressed;
+        }
+        if !self.shared.delivery.is_on() {
+            return ConversionResult::TrackingDisabled;
+        }
+        if self.visitor_id.is_empty() {
+            return ConversionResult::EmptyVisitorId;
+        }
+        let Some(goal) = self.config.goals().by_key_or_id(conversion.goal_key()) else {
+            return ConversionResult::GoalNotFound;
+        };
+        if !self.matches_goal(goal, &conversion) {
+            return ConversionResult::RuleNotMatched;
+        }
+        let key = goal.key().unwrap_or(goal.id());
+        let reached = ReachedGoal { key, id: goal.id(), is_new: Cell::new(false) };
+        let delta = RecordDelta { goal: Some(reached), ..RecordDelta::default() };
+        let record = self.apply(&delta);
+        let is_new = delta.goal.is_some_and(|goal| goal.is_new.get());
+        if !is_new && !conversion.repeats() {
+            return ConversionResult::Deduplicated;
+        }
+        self.report(goal, conversion, is_new, &record)
+    }
+
+    /// Queues the events of a goal: one for the first time, and one with the data if there are any.
+    fn report(
+        &self,
+        goal: &Goal,
+        conversion: Conversion,
+        is_new: bool,
+        record: &VisitorRecord,
+    ) -> ConversionResult {
+        let pair = |(experience, variation)| (SmolStr::new(experience), SmolStr::new(variation));
+        let bucketing: Box<[_]> = record.assignments().map(pair).collect();
+        let payload = |data| {
+            let (goal_id, bucketing) = (SmolStr::new(goal.id()), bucketing.clone());
+            Payload::Conversion(Box::new(Reached { goal_id, data, bucketing }))
+        };
+        let data = conversion.into_data();
+        let mut payloads = Vec::with_capacity(2);
+        payloads.extend(is_new.then(|| payload(Vec::new())));
+        payloads.extend((!data.is_empty()).then(|| payload(data)));
+        if payloads.is_empty() {
+            return ConversionResult::Deduplicated;
+        }
+        let delivery = &self.shared.delivery;
+        let payloads = payloads.into_iter();
+        if !delivery.record(&self.config, &self.visitor_id, record.segments(), payloads) {
+            return ConversionResult::Dropped;
+        }
+        if self.is_watched() {
+            self.shared.bus.emit(&LifecycleEvent::Conversion(ConversionEvent {
+                visitor: visitor_fingerprint(&self.visitor_id),
+                goal_id: goal.id().to_owned(),
+                goal_key: goal.key().unwrap_or_default().to_owned(),
+            }));
+        }
+        ConversionResult::Queued
+    }
+
+    /// Asks the goal's rules, if the conversion comes with attributes for them.
+    fn matches_goal(&self, goal: &Goal, conversion: &Conversion) -> bool {
+        let Some(attributes) = conversion.rule_attributes() else {
+            return true;
+        };
+        let evaluation = Evaluation::new(&self.config, &self.visitor_id)
+            .facts(Facts::new(attributes))
+            .provider(self.shared.provider.as_deref())
+            .clock(Some(&*self.shared.clock));
+        evaluation.match_goal(goal, &mut Silent).is_ok()
+    }
+
+    /// Queues an exposure for each new assignment. Where assignments are stored, those that another
+    /// writer was faster to make are the other's to report.
+    pub(super) fn expose(
+        &self,
+        decisions: &[Decision<'_>],
+        delta: &RecordDelta<'_>,
+        record: Option<&VisitorRecord>,
+    ) {
+        let is_traced = self.preview.is_none() && !self.visitor_id.is_empty();
+        if !is_traced || !self.shared.delivery.is_on() {
+            return;
+        }
+        let is_lost = |experience_id: &str| {
+            let mut noted = delta.assignments.iter();
+            noted.any(|noted| noted.experience_id == experience_id && !noted.is_made.get())
+        };
+        let payload = |decision: &Decision<'_>| {
+            let (experience_id, variation_id) = decision.assignment()?;
+            let payload = || Payload::Exposure {
+                experience_id: SmolStr::new(experience_id),
+                variation_id: SmolStr::new(variation_id),
+            };
+            (!is_lost(experience_id)).then(payload)
+        };
+        let mut payloads = decisions.iter().filter_map(payload);
+        let Some(first) = payloads.next() else { return };
+        let held = self.record.load();
+        let none = Segments::default();
+        let segments = record.or(held.as_deref()).map_or(&none, VisitorRecord::segments);
+        let rest: Vec<Payload> = payloads.collect();
+        let delivery = &self.shared.delivery;
+        if rest.is_empty() {
+            delivery.record(&self.config, &self.visitor_id, segments, iter::once(first));
+        } else {
+            let payloads: Vec<Payload> = iter::once(first).chain(rest).collect();
+            delivery.record(&self.config, &self.visitor_id, segments, payloads.into_iter());
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! The error of a flush that could not deliver everything.
+
+use std::fmt;
+
+/// Says that events are left that were queued before a flush.
+///
+/// ```
+/// use std::time::Duration;
+/// use convert_core::{Core, SdkConfig};
+///
+/// # let config = r#"{"account_id": "1", "project": {"id": "2"}}"#;
+/// let core = Core::initialize(SdkConfig::from_json(config)?)?;
+/// assert_eq!(core.flush(Duration::from_secs(1)), Ok(()));
+/// # Ok::<(), convert_core::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FlushError {
+    pub(crate) left: u64,
+    pub(crate) spooled: u64,
+}
+
+impl FlushError {
+    /// Returns how many events queued before the flush are neither delivered nor dropped.
+    pub fn left(&self) -> u64 {
+        self.left
+    }
+
+    /// Returns how many events are safe in the spool. Not all of them need be older than the flush.
+    pub fn spooled(&self) -> u64 {
+        self.spooled
+    }
+}
+
+impl fmt::Display for FlushError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} events are not delivered yet; {} are in the spool", self.left, self.spooled)
+    }
+}
+
+impl std::error::Error for FlushError {}

@@ -1,0 +1,475 @@
+//! The queue of events: what waits, what is on its way, and what is to happen next.
+//!
+//! Pure: time and chance come in as arguments, and what is to be done goes out as a [`Step`]. The
+//! events wait in memory, in order. A release takes the oldest of them as a parcel, to be sent as
+//! one body; parcels are done with strictly one after the other, which is what keeps the order. A
+//! parcel that could not be delivered stays at the head, and the spool, if there is one, takes both
+//! the parcel and whatever waits behind it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::tracking::backoff::Backoff;
+use crate::tracking::event::Event;
+use crate::tracking::tally::{DropReason, Tally};
+
+/// The bounds of a queue.
+#[derive(Debug, Clone)]
+pub(crate) struct Limits {
+    /// How many waiting events are released at once.
+    pub(crate) batch_size: usize,
+    /// After how long the first waiting event is released.
+    pub(crate) age: Option<Duration>,
+    /// How many events may wait in memory.
+    pub(crate) events: usize,
+    /// How many bytes of events may wait in memory.
+    pub(crate) bytes: usize,
+    /// How long the events of a parcel may be.
+    pub(crate) parcel: usize,
+    /// Whether there is a spool.
+    pub(crate) spools: bool,
+}
+
+/// The events between their recording and the service's answer.
+#[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "they change one by one")]
+pub(crate) struct Queue {
+    limits: Limits,
+    backoff: Backoff,
+    waiting: VecDeque<Event>,
+    waiting_bytes: usize,
+    /// The number of the first waiting event; numbers run on without a gap.
+    first: u64,
+    parcels: VecDeque<Parcel>,
+    /// Everything before this number is to go.
+    due: Option<(u64, ReleaseReason)>,
+    retry: Option<Retry>,
+    spool_blocked_until: Option<Duration>,
+    losses_reported_at: Option<Duration>,
+    losses: Tally,
+    tally: Tally,
+    is_sending: bool,
+    is_enabled: bool,
+    is_closing: bool,
+    is_stopped: bool,
+    is_resting: bool,
+}
+
+/// What is to happen next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Send the first parcel.
+    Send,
+    /// Take a parcel of what waits, to be sent.
+    Release(ReleaseReason),
+    /// Write the first parcel, which is in memory, to the spool.
+    Store,
+    /// Take a parcel of what waits, and write it to the spool.
+    Spill,
+    /// Wait, at most until a time.
+    Rest(Option<Duration>),
+    /// End.
+    Stop,
+}
+
+/// Why waiting events are released.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ReleaseReason {
+    /// There were enough of them for a batch.
+    Size,
+    /// The oldest had waited long enough.
+    Timeout,
+    /// The application flushed.
+    Explicit,
+    /// The core is being closed.
+    Close,
+    /// They were in the spool.
+    Spool,
+}
+
+/// What came of sending the first parcel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The service has it.
+    Delivered,
+    /// It is lost for good.
+    Lost(DropReason),
+    /// It is to be sent again later; the service may have said how much later.
+    Failed(Option<Duration>),
+}
+
+/// What came of an event that was to be queued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pushed {
+    /// Whether the event waits now.
+    pub(crate) is_queued: bool,
+    /// Whether the worker must look what there is to do.
+    pub(crate) wakes: bool,
+}
+
+/// Events that go together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Parcel {
+    /// The number of its first event.
+    start: u64,
+    /// How many events it has.
+    pub(crate) events: u64,
+    /// Whether the spool has it.
+    pub(crate) is_spooled: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Retry {
+    at: Duration,
+    /// Whether the service asked to be left alone until then.
+    is_asked: bool,
+}
+
+impl Queue {
+    pub(crate) fn new(limits: Limits, backoff: Backoff, is_enabled: bool) -> Self {
+        Queue {
+            limits,
+            backoff,
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            first: 0,
+            parcels: VecDeque::new(),
+            due: None,
+            retry: None,
+            spool_blocked_until: None,
+            losses_reported_at: None,
+            losses: Tally::default(),
+            tally: Tally::default(),
+            is_sending: false,
+            is_enabled,
+            is_closing: false,
+            is_stopped: false,
+            // The worker does not exist yet: the first event starts it.
+            is_resting: true,
+        }
+    }
+
+    /// Takes over a parcel that the spool has kept since an earlier run. Before any event.
+    pub(crate) fn restore(&mut self, events: u64) {
+        self.parcels.push_back(Parcel { start: self.first, events, is_spooled: true });
+        self.first += events;
+    }
+
+    /// Adds an event, in place of the oldest if there is no room.
+    pub(crate) fn push(&mut self, event: Event) -> Pushed {
+        let now = event.at;
+        if self.is_closing || event.size > self.limits.parcel {
+            let reason = if self.is_closing { DropReason::Closed } else { DropReason::TooLarge };
+            return Pushed { is_queued: false, wakes: self.lose(reason, 1, now) };
+        }
+        let was_crowded = self.is_crowded();
+        self.tally.queued += 1;
+        self.waiting_bytes += event.size;
+        self.waiting.push_back(event);
+        let wakes_for_loss = self.make_room(now);
+        let count = self.waiting.len();
+        let matters = count == 1
+            || count == self.limits.batch_size
+            || (self.limits.spools && !was_crowded && self.is_crowded());
+        let wakes = (matters || wakes_for_loss) && self.is_resting;
+        self.is_resting &= !wakes;
+        Pushed { is_queued: true, wakes }
+    }
+
+    /// Decides what is to happen next.
+    pub(crate) fn step(&mut self, now: Duration) -> Step {
+        if let Some(step) = self.step_for_spool(now) {
+            return step;
+        }
+        if self.is_stopped {
+            return Step::Stop;
+        }
+        if self.is_enabled && !self.is_sending {
+            if self.parcels.is_empty() {
+                if let Some(reason) = self.due(now) {
+                    return Step::Release(reason);
+                }
+            } else if self.retry.is_none_or(|retry| retry.at <= now) {
+                self.is_sending = true;
+                return Step::Send;
+            }
+        }
+        self.is_resting = true;
+        Step::Rest(self.next_time(now))
+    }
+
+    /// Takes the oldest waiting events of one origin, as many as fit, as the last parcel.
+    pub(crate) fn take(&mut self) -> Vec<Event> {
+        let (mut count, mut size) = (0, 0);
+        if let Some(first) = self.waiting.front() {
+            for event in &self.waiting {
+                let is_same = Arc::ptr_eq(&event.origin, &first.origin);
+                if size + event.size > self.limits.parcel
+                    || !(is_same || event.origin == first.origin)
+                {
+                    break;
+                }
+                size += event.size;
+                count += 1;
+            }
+        }
+        let events: Vec<Event> = self.waiting.drain(..count).collect();
+        self.waiting_bytes -= size;
+        let parcel = Parcel { start: self.first, events: events.len() as u64, is_spooled: false };
+        self.first += parcel.events;
+        self.parcels.push_back(parcel);
+        events
+    }
+
+    /// Notes that the spool has taken the last parcel that was not there.
+    pub(crate) fn stored(&mut self) {
+        self.spool_blocked_until = None;
+        if let Some(parcel) = self.parcels.iter_mut().find(|parcel| !parcel.is_spooled) {
+            parcel.is_spooled = true;
+            self.tally.spooled += parcel.events;
+        }
+    }
+
+    /// Notes that the spool could not take a parcel; `events` are those taken for it.
+    pub(crate) fn not_stored(&mut self, events: Vec<Event>, now: Duration) {
+        self.spool_blocked_until = Some(now + SPOOL_PAUSE);
+        self.tally.spool_failures += 1;
+        if events.is_empty() {
+            return;
+        }
+        self.parcels.pop_back();
+        self.first -= events.len() as u64;
+        for event in events.into_iter().rev() {
+            self.waiting_bytes += event.size;
+            self.waiting.push_front(event);
+        }
+        self.make_room(now);
+    }
+
+    /// Notes what came of sending the first parcel, and returns it unless it stays. `unit` is a
+    /// random number from 0 to 1.
+    pub(crate) fn settle(&mut self, outcome: Outcome, now: Duration, unit: f64) -> Option<Parcel> {
+        self.is_sending = false;
+        if let Outcome::Failed(asked) = outcome {
+            self.tally.retried += 1;
+            let at = now + self.backoff.fail(asked, unit);
+            self.retry = Some(Retry { at, is_asked: asked.is_some() });
+            return None;
+        }
+        self.backoff.succeed();
+        self.retry = None;
+        let parcel = self.parcels.pop_front()?;
+        match outcome {
+            Outcome::Lost(reason) => {
+                self.lose(reason, parcel.events, now);
+            }
+            _ => self.tally.delivered += parcel.events,
+        }
+        Some(parcel)
+    }
+
+    /// Releases everything that waits, and returns the number of the next event.
+    pub(crate) fn flush(&mut self, reason: ReleaseReason) -> u64 {
+        let next = self.next_number();
+        self.due = Some((next, reason));
+        next
+    }
+
+    /// Takes no event from now on, and does not let a failure delay the next attempt unless the
+    /// service asked for it.
+    pub(crate) fn close(&mut self) -> u64 {
+        self.is_closing = true;
+        if self.retry.is_some_and(|retry| !retry.is_asked) {
+            self.retry = None;
+        }
+        self.flush(ReleaseReason::Close)
+    }
+
+    /// Sends nothing from now on. What is left goes to the spool, if there is one.
+    pub(crate) fn stop(&mut self) {
+        self.is_closing = true;
+        self.is_stopped = true;
+        self.spool_blocked_until = None;
+    }
+
+    /// Switches sending on or off.
+    pub(crate) fn enable(&mut self, is_enabled: bool) {
+        self.is_enabled = is_enabled;
+    }
+
+    /// Returns how many events before a number are neither delivered nor lost.
+    pub(crate) fn left_before(&self, number: u64) -> u64 {
+        let before = |start: u64, events: u64| events.min(number.saturating_sub(start));
+        let parcels: u64 =
+            self.parcels.iter().map(|parcel| before(parcel.start, parcel.events)).sum();
+        parcels + before(self.first, self.waiting.len() as u64)
+    }
+
+    /// Returns how many events are in the spool.
+    pub(crate) fn spooled(&self) -> u64 {
+        self.parcels.iter().filter(|parcel| parcel.is_spooled).map(|parcel| parcel.events).sum()
+    }
+
+    /// Returns how many events, and bytes of events, wait in memory; a parcel on its way or in the
+    /// spool does not count.
+    pub(crate) fn depth(&self) -> (usize, usize) {
+        (self.waiting.len(), self.waiting_bytes)
+    }
+
+    /// Returns what has happened so far.
+    pub(crate) fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    pub(crate) fn is_enabled(&self) -> bool {
+        self.is_enabled
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.is_closing
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.is_stopped
+    }
+
+    /// Returns the first parcel.
+    pub(crate) fn head(&self) -> Option<Parcel> {
+        self.parcels.front().copied()
+    }
+
+    /// Returns the losses that are to be reported now: at most once a minute, so that they add up.
+    pub(crate) fn losses_to_report(&mut self, now: Duration) -> Option<Tally> {
+        let is_due = self.losses_due().is_some_and(|at| at <= now) || self.is_stopped;
+        if !is_due || self.losses.dropped() == 0 {
+            return None;
+        }
+        self.losses_reported_at = Some(now);
+        Some(std::mem::take(&mut self.losses))
+    }
+
+    /// Decides whether the spool must take something: what could not be delivered, what waits
+    /// behind it, and whatever is left in the end.
+    fn step_for_spool(&mut self, now: Duration) -> Option<Step> {
+        if !self.limits.spools || self.spool_blocked_until.is_some_and(|until| now < until) {
+            return None;
+        }
+        let in_trouble = self.retry.is_some() || self.is_stopped;
+        match self.parcels.front() {
+            Some(head) if !head.is_spooled => {
+                (in_trouble || self.is_crowded()).then_some(Step::Store)
+            }
+            None if !self.is_stopped => None,
+            _ if self.waiting.is_empty() => None,
+            _ if self.is_stopped || self.is_crowded() => Some(Step::Spill),
+            _ => (in_trouble && self.is_old(now)).then_some(Step::Spill),
+        }
+    }
+
+    /// Returns why waiting events are to be released, if they are.
+    fn due(&mut self, now: Duration) -> Option<ReleaseReason> {
+        if self.waiting.is_empty() {
+            return None;
+        }
+        if let Some((until, reason)) = self.due {
+            if self.first < until {
+                return Some(reason);
+            }
+        }
+        let reason = if self.waiting.len() >= self.limits.batch_size {
+            ReleaseReason::Size
+        } else if self.aged_at().is_some_and(|at| at <= now) {
+            ReleaseReason::Timeout
+        } else {
+            return None;
+        };
+        self.flush(reason);
+        Some(reason)
+    }
+
+    /// Returns whether what waits should be safe by now although it cannot be sent.
+    fn is_old(&self, now: Duration) -> bool {
+        let is_due = self.due.is_some_and(|(until, _)| self.first < until);
+        let is_aged = match self.aged_at() {
+            Some(at) => at <= now,
+            None => self.waiting.len() >= self.limits.batch_size,
+        };
+        is_due || is_aged
+    }
+
+    /// Returns when the first waiting event has waited long enough.
+    fn aged_at(&self) -> Option<Duration> {
+        Some(self.waiting.front()?.at.saturating_add(self.limits.age?))
+    }
+
+    /// Returns when there is something to do if nothing happens until then.
+    fn next_time(&self, now: Duration) -> Option<Duration> {
+        let mut times = [None; 4];
+        if self.is_enabled && !self.is_sending {
+            let head = self.parcels.front().and(self.retry).map(|retry| retry.at);
+            times[0] = if self.parcels.is_empty() { self.aged_at() } else { head };
+        }
+        if self.limits.spools && !self.parcels.is_empty() {
+            times[1] = self.spool_blocked_until.filter(|until| *until > now);
+            times[2] = self.aged_at().filter(|_| self.retry.is_some() && times[1].is_none());
+        }
+        times[3] = self.losses_due();
+        times.into_iter().flatten().min()
+    }
+
+    fn losses_due(&self) -> Option<Duration> {
+        let at = self.losses_reported_at.map_or(Duration::ZERO, |at| at + REPORT_PAUSE);
+        (self.losses.dropped() > 0).then_some(at)
+    }
+
+    /// Drops the oldest waiting events until the others fit, and returns whether to wake the worker.
+    fn make_room(&mut self, now: Duration) -> bool {
+        let mut count = 0;
+        while self.waiting.len() > self.limits.events || self.waiting_bytes > self.limits.bytes {
+            let Some(event) = self.waiting.pop_front() else { break };
+            self.waiting_bytes -= event.size;
+            self.first += 1;
+            count += 1;
+        }
+        count > 0 && self.lose(DropReason::QueueFull, count, now)
+    }
+
+    /// Counts lost events, and returns whether to wake the worker for a report.
+    fn lose(&mut self, reason: DropReason, count: u64, now: Duration) -> bool {
+        let is_first = self.losses.dropped() == 0;
+        self.tally.count_dropped(reason, count);
+        self.losses.count_dropped(reason, count);
+        is_first && self.losses_due().is_some_and(|at| at <= now)
+    }
+
+    fn is_crowded(&self) -> bool {
+        self.waiting.len() > self.limits.events / 2 || self.waiting_bytes > self.limits.bytes / 2
+    }
+
+    fn next_number(&self) -> u64 {
+        self.first + self.waiting.len() as u64
+    }
+}
+
+impl ReleaseReason {
+    /// Returns the stable name: `size`, `timeout`, `explicit`, `close` or `spool`.
+    pub fn name(self) -> &'static str {
+        match self {
+            ReleaseReason::Size => "size",
+            ReleaseReason::Timeout => "timeout",
+            ReleaseReason::Explicit => "explicit",
+            ReleaseReason::Close => "close",
+            ReleaseReason::Spool => "spool",
+        }
+    }
+}
+
+/// How long a spool that failed is left alone.
+const SPOOL_PAUSE: Duration = Duration::from_secs(1);
+/// How often lost events are reported at most.
+const REPORT_PAUSE: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests;

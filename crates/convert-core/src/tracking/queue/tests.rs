@@ -1,0 +1,443 @@
+//! The queue with time in the test's hands.
+
+use std::collections::HashMap;
+
+use convert_decision::Segments;
+use proptest::prelude::*;
+
+use super::*;
+use crate::tracking::event::{Origin, Payload};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn limits() -> Limits {
+    Limits {
+        batch_size: 10,
+        age: Some(SECOND),
+        events: 10_000,
+        bytes: 8 << 20,
+        parcel: 1 << 20,
+        spools: false,
+    }
+}
+
+fn queue(limits: Limits) -> Queue {
+    Queue::new(limits, Backoff::new(SECOND, Duration::from_secs(60)), true)
+}
+
+fn origin(project_id: &str) -> Arc<Origin> {
+    Arc::new(Origin { account_id: "1".into(), project_id: project_id.into() })
+}
+
+/// An event that can be told from others by its number.
+fn numbered(number: u64, project_id: &str, at: Duration) -> Event {
+    let (experience_id, variation_id) = (number.to_string().into(), "1".into());
+    let payload = Payload::Exposure { experience_id, variation_id };
+    Event::new(origin(project_id), &format!("v{}", number % 3), Segments::default(), payload, at)
+}
+
+fn number_of(event: &Event) -> u64 {
+    match &event.payload {
+        Payload::Exposure { experience_id, .. } => experience_id.parse().unwrap(),
+        Payload::Conversion(_) => unreachable!("tests make exposures"),
+    }
+}
+
+fn event(at: Duration) -> Event {
+    numbered(0, "2", at)
+}
+
+fn push(queue: &mut Queue, count: usize, at: Duration) {
+    for _ in 0..count {
+        assert!(queue.push(event(at)).is_queued);
+    }
+}
+
+/// Takes and sends what is due, and answers it; returns how many events went.
+fn deliver(queue: &mut Queue, now: Duration, outcome: Outcome) -> usize {
+    assert!(matches!(queue.step(now), Step::Release(_)));
+    let count = queue.take().len();
+    assert_eq!(queue.step(now), Step::Send);
+    queue.settle(outcome, now, 1.0);
+    count
+}
+
+#[test]
+fn the_tenth_event_is_released_at_once_with_the_nine_before_it() {
+    let mut queue = queue(limits());
+    push(&mut queue, 9, Duration::ZERO);
+    assert_eq!(queue.step(Duration::ZERO), Step::Rest(Some(SECOND)));
+    assert!(queue.push(event(Duration::ZERO)).wakes);
+    assert_eq!(queue.step(Duration::ZERO), Step::Release(ReleaseReason::Size));
+    assert_eq!(deliver(&mut queue, Duration::ZERO, Outcome::Delivered), 10);
+    assert_eq!(queue.step(Duration::ZERO), Step::Rest(None));
+    assert_eq!(queue.tally().delivered, 10);
+}
+
+#[test]
+fn the_first_event_is_released_when_it_is_old_enough_and_not_before() {
+    let mut queue = queue(limits());
+    assert_eq!(queue.step(SECOND), Step::Rest(None));
+    assert!(queue.push(event(SECOND)).wakes, "the worker must set an alarm");
+    assert_eq!(queue.step(SECOND), Step::Rest(Some(2 * SECOND)));
+    assert!(!queue.push(event(2 * SECOND)).wakes, "the alarm is set already");
+    let just_before = Duration::from_millis(1_999);
+    assert_eq!(queue.step(just_before), Step::Rest(Some(2 * SECOND)));
+    assert_eq!(queue.step(2 * SECOND), Step::Release(ReleaseReason::Timeout));
+    assert_eq!(queue.take().len(), 2);
+}
+
+#[test]
+fn without_an_age_events_wait_for_company_or_a_flush() {
+    let mut queue = queue(Limits { age: None, ..limits() });
+    push(&mut queue, 9, Duration::ZERO);
+    assert_eq!(queue.step(1_000 * SECOND), Step::Rest(None));
+    let ticket = queue.flush(ReleaseReason::Explicit);
+    assert_eq!(queue.left_before(ticket), 9);
+    assert_eq!(queue.step(1_000 * SECOND), Step::Release(ReleaseReason::Explicit));
+    deliver(&mut queue, 1_000 * SECOND, Outcome::Delivered);
+    assert_eq!(queue.left_before(ticket), 0);
+}
+
+#[test]
+fn a_flush_waits_for_what_came_before_it_alone() {
+    let mut queue = queue(limits());
+    push(&mut queue, 3, Duration::ZERO);
+    let ticket = queue.flush(ReleaseReason::Explicit);
+    push(&mut queue, 2, Duration::ZERO);
+    assert_eq!(queue.left_before(ticket), 3);
+    queue.step(Duration::ZERO);
+    assert_eq!(queue.take().len(), 5, "what waits goes along");
+    assert_eq!(queue.left_before(ticket), 3, "on its way is not delivered");
+    queue.step(Duration::ZERO);
+    queue.settle(Outcome::Lost(DropReason::Refused), Duration::ZERO, 1.0);
+    assert_eq!((queue.left_before(ticket), queue.tally().refused), (0, 5));
+}
+
+#[test]
+fn a_failed_parcel_stays_at_the_head_until_its_time_has_come() {
+    let mut queue = queue(limits());
+    push(&mut queue, 10, Duration::ZERO);
+    deliver(&mut queue, Duration::ZERO, Outcome::Failed(None));
+    push(&mut queue, 10, Duration::ZERO);
+    assert_eq!(queue.step(Duration::ZERO), Step::Rest(Some(SECOND)));
+    assert_eq!(queue.step(SECOND), Step::Send, "the same parcel again, before newer events");
+    queue.settle(Outcome::Failed(Some(30 * SECOND)), SECOND, 1.0);
+    assert_eq!(queue.step(SECOND), Step::Rest(Some(31 * SECOND)), "the service asked for it");
+    assert_eq!(queue.step(31 * SECOND), Step::Send);
+    assert_eq!(queue.settle(Outcome::Delivered, SECOND, 1.0).map(|parcel| parcel.events), Some(10));
+    assert_eq!(queue.tally().retried, 2);
+    assert_eq!(deliver(&mut queue, SECOND, Outcome::Delivered), 10);
+}
+
+#[test]
+fn closing_tries_once_more_at_once_unless_the_service_asked_to_be_left_alone() {
+    for (asked, expected) in
+        [(None, Step::Send), (Some(30 * SECOND), Step::Rest(Some(30 * SECOND)))]
+    {
+        let mut queue = queue(limits());
+        push(&mut queue, 10, Duration::ZERO);
+        deliver(&mut queue, Duration::ZERO, Outcome::Failed(asked));
+        queue.close();
+        assert_eq!(queue.step(Duration::ZERO), expected);
+        assert!(!queue.push(event(Duration::ZERO)).is_queued);
+        assert_eq!(queue.tally().closed, 1);
+    }
+}
+
+#[test]
+fn parcels_are_split_by_project_and_by_length() {
+    let mut projects = queue(limits());
+    for (number, project) in ["2", "2", "3", "2"].into_iter().enumerate() {
+        projects.push(numbered(number as u64, project, Duration::ZERO));
+    }
+    projects.flush(ReleaseReason::Explicit);
+    let sizes: Vec<usize> =
+        (0..3).map(|_| deliver(&mut projects, Duration::ZERO, Outcome::Delivered)).collect();
+    assert_eq!(sizes, [2, 1, 1]);
+
+    let size = event(Duration::ZERO).size;
+    let mut lengths = queue(Limits { parcel: 4 * size + size / 2, ..limits() });
+    push(&mut lengths, 10, Duration::ZERO);
+    let sizes: Vec<usize> =
+        (0..3).map(|_| deliver(&mut lengths, Duration::ZERO, Outcome::Delivered)).collect();
+    assert_eq!(sizes, [4, 4, 2]);
+}
+
+#[test]
+fn an_event_too_large_for_any_body_is_refused_and_counted() {
+    let mut queue = queue(Limits { parcel: 100, ..limits() });
+    assert!(!queue.push(event(Duration::ZERO)).is_queued);
+    assert_eq!((queue.tally().too_large, queue.tally().queued), (1, 0));
+    assert_eq!(queue.step(Duration::ZERO), Step::Rest(Some(Duration::ZERO)), "to report the loss");
+}
+
+#[test]
+fn past_the_bound_the_oldest_go_but_never_those_on_their_way() {
+    let mut queue = queue(Limits { events: 20, ..limits() });
+    for number in 0..10 {
+        queue.push(numbered(number, "2", Duration::ZERO));
+    }
+    queue.step(Duration::ZERO);
+    let on_their_way: Vec<u64> = queue.take().iter().map(number_of).collect();
+    queue.step(Duration::ZERO);
+    for number in 10..40 {
+        assert!(queue.push(numbered(number, "2", Duration::ZERO)).is_queued);
+    }
+    assert_eq!(on_their_way, (0..10).collect::<Vec<_>>());
+    assert_eq!((queue.depth().0, queue.tally().queue_full), (20, 10));
+    queue.settle(Outcome::Delivered, Duration::ZERO, 1.0);
+    queue.step(Duration::ZERO);
+    let rest: Vec<u64> = queue.take().iter().map(number_of).collect();
+    assert_eq!(rest, (20..40).collect::<Vec<_>>());
+}
+
+#[test]
+fn losses_are_reported_at_most_once_a_minute_and_add_up() {
+    let mut queue = queue(Limits { events: 1, ..limits() });
+    let report = |queue: &mut Queue, at| queue.losses_to_report(at).map(|losses| losses.queue_full);
+    push(&mut queue, 3, Duration::ZERO);
+    assert_eq!(report(&mut queue, Duration::ZERO), Some(2));
+    assert_eq!(report(&mut queue, Duration::ZERO), None);
+    push(&mut queue, 5, 10 * SECOND);
+    assert_eq!(report(&mut queue, 59 * SECOND), None);
+    push(&mut queue, 5, 60 * SECOND);
+    assert_eq!(report(&mut queue, 60 * SECOND), Some(10));
+    assert_eq!(queue.tally().queue_full, 12);
+}
+
+#[test]
+fn switched_off_nothing_is_sent_and_nothing_discarded() {
+    let mut queue = queue(limits());
+    push(&mut queue, 50, Duration::ZERO);
+    queue.enable(false);
+    queue.flush(ReleaseReason::Explicit);
+    assert_eq!(queue.step(1_000 * SECOND), Step::Rest(None));
+    assert_eq!(queue.depth().0, 50);
+    queue.enable(true);
+    assert_eq!(deliver(&mut queue, 1_000 * SECOND, Outcome::Delivered), 50);
+}
+
+#[test]
+fn an_outage_of_an_hour_keeps_memory_bounded_and_counts_what_goes() {
+    let mut queue = queue(limits());
+    let mut attempts = 0;
+    let mut now = Duration::ZERO;
+    while now < 3_600 * SECOND {
+        // 20 events a second.
+        push(&mut queue, 1, now);
+        loop {
+            match queue.step(now) {
+                Step::Release(_) => drop(queue.take()),
+                Step::Send => {
+                    attempts += 1;
+                    queue.settle(Outcome::Failed(None), now, 0.5);
+                }
+                _ => break,
+            }
+        }
+        now += Duration::from_millis(50);
+    }
+    let (events, bytes) = queue.depth();
+    assert!(events == 10_000 && bytes <= 8 << 20, "{events} {bytes}");
+    let on_its_way = queue.head().unwrap().events;
+    assert_eq!(queue.tally().queue_full, 72_000 - 10_000 - on_its_way);
+    assert!((100..200).contains(&attempts), "{attempts}");
+}
+
+#[test]
+fn with_a_spool_an_outage_of_an_hour_loses_nothing() {
+    let mut queue = queue(Limits { spools: true, ..limits() });
+    let mut now = Duration::ZERO;
+    while now < 3_600 * SECOND {
+        push(&mut queue, 1, now);
+        loop {
+            match queue.step(now) {
+                Step::Release(_) => drop(queue.take()),
+                Step::Spill => {
+                    queue.take();
+                    queue.stored();
+                }
+                Step::Store => queue.stored(),
+                Step::Send => {
+                    queue.settle(Outcome::Failed(None), now, 0.5);
+                }
+                Step::Rest(_) | Step::Stop => break,
+            }
+        }
+        let (waiting, _) = queue.depth();
+        assert!(waiting <= 21, "no more than a second's worth is at stake: {waiting}");
+        now += Duration::from_millis(50);
+    }
+    assert_eq!(queue.tally().dropped(), 0);
+    assert_eq!(queue.spooled() + queue.depth().0 as u64, 72_000);
+}
+
+#[test]
+fn a_spool_that_fails_is_left_alone_for_a_while_and_the_events_stay() {
+    let mut queue = queue(Limits { spools: true, ..limits() });
+    push(&mut queue, 10, Duration::ZERO);
+    deliver(&mut queue, Duration::ZERO, Outcome::Failed(Some(100 * SECOND)));
+    assert_eq!(queue.step(Duration::ZERO), Step::Store);
+    queue.stored();
+    push(&mut queue, 5, Duration::ZERO);
+    assert_eq!(queue.step(SECOND), Step::Spill);
+    let events = queue.take();
+    queue.not_stored(events, SECOND);
+    assert_eq!(queue.depth().0, 5);
+    assert_eq!(queue.step(SECOND), Step::Rest(Some(2 * SECOND)));
+    assert_eq!(queue.step(2 * SECOND), Step::Spill);
+    assert_eq!(queue.left_before(queue.next_number()), 15);
+}
+
+#[test]
+fn what_is_left_in_the_end_goes_to_the_spool() {
+    let mut queue = queue(Limits { spools: true, ..limits() });
+    push(&mut queue, 12, Duration::ZERO);
+    queue.step(Duration::ZERO);
+    queue.take();
+    queue.step(Duration::ZERO);
+    push(&mut queue, 3, Duration::ZERO);
+    queue.stop();
+    assert_eq!(queue.step(Duration::ZERO), Step::Store);
+    queue.stored();
+    assert_eq!(queue.step(Duration::ZERO), Step::Spill);
+    assert_eq!(queue.take().len(), 3);
+    queue.stored();
+    assert_eq!((queue.step(Duration::ZERO), queue.spooled()), (Step::Stop, 15));
+}
+
+#[test]
+fn what_an_earlier_run_left_goes_first() {
+    let mut queue = queue(Limits { spools: true, ..limits() });
+    queue.restore(7);
+    push(&mut queue, 10, Duration::ZERO);
+    assert_eq!(queue.step(Duration::ZERO), Step::Send);
+    let parcel = queue.settle(Outcome::Delivered, Duration::ZERO, 0.0).unwrap();
+    assert_eq!((parcel.events, parcel.is_spooled), (7, true));
+    assert_eq!(deliver(&mut queue, Duration::ZERO, Outcome::Delivered), 10);
+}
+
+#[derive(Debug, Clone)]
+enum Act {
+    Push { project: u8 },
+    Work,
+    Answer(u8),
+    Flush,
+    Enable(bool),
+    Wait(u64),
+}
+
+fn acts() -> impl Strategy<Value = Vec<Act>> {
+    let act = prop_oneof![
+        6 => (0u8..2).prop_map(|project| Act::Push { project }),
+        4 => Just(Act::Work),
+        3 => (0u8..6).prop_map(Act::Answer),
+        1 => Just(Act::Flush),
+        1 => any::<bool>().prop_map(Act::Enable),
+        2 => (0u64..3_000).prop_map(Act::Wait),
+    ];
+    proptest::collection::vec(act, 0..400)
+}
+
+/// The slow twin: plain lists of event numbers.
+#[derive(Default)]
+struct Twin {
+    pushed: Vec<u64>,
+    parcels: VecDeque<(Vec<u64>, bool)>,
+    delivered: Vec<u64>,
+    refused: Vec<u64>,
+}
+
+proptest! {
+    /// Whatever happens, each event is delivered, refused, dropped or still there, exactly once,
+    /// and those delivered are in the order they came.
+    #[test]
+    fn nothing_is_lost_doubled_or_reordered(
+        acts in acts(), capacity in 1usize..40, spools in any::<bool>()
+    ) {
+        let limits = Limits { events: capacity, batch_size: 4, spools, ..limits() };
+        let mut queue = queue(limits);
+        let (mut twin, mut now, mut sending) = (Twin::default(), Duration::ZERO, false);
+        for act in acts {
+            match act {
+                Act::Push { project } => {
+                    let number = twin.pushed.len() as u64;
+                    let project = if project == 0 { "2" } else { "3" };
+                    prop_assert!(queue.push(numbered(number, project, now)).is_queued);
+                    twin.pushed.push(number);
+                }
+                Act::Work => match (queue.losses_to_report(now), queue.step(now)).1 {
+                    step @ (Step::Release(_) | Step::Spill) => {
+                        let taken = queue.take();
+                        let projects = taken.iter().map(|event| &event.origin.project_id);
+                        prop_assert!(projects.collect::<std::collections::HashSet<_>>().len() == 1);
+                        if step == Step::Spill && now.as_millis() % 7 == 0 {
+                            queue.not_stored(taken, now);
+                        } else {
+                            let spilled = step == Step::Spill;
+                            twin.parcels.push_back((taken.iter().map(number_of).collect(), spilled));
+                            if spilled {
+                                queue.stored();
+                            }
+                        }
+                    }
+                    Step::Store => {
+                        queue.stored();
+                        let stored = twin.parcels.iter_mut().find(|(_, is_stored)| !is_stored);
+                        stored.unwrap().1 = true;
+                    }
+                    Step::Send => {
+                        prop_assert!(!sending, "one at a time");
+                        sending = true;
+                    }
+                    Step::Rest(at) => prop_assert!(at.is_none_or(|at| at > now || sending), "{at:?} at {now:?}"),
+                    Step::Stop => prop_assert!(false, "nobody stopped it"),
+                },
+                Act::Answer(answer) if sending => {
+                    sending = false;
+                    let (numbers, is_stored) = twin.parcels[0].clone();
+                    let outcome = match answer {
+                        0 => Outcome::Lost(DropReason::Refused),
+                        1 | 2 => Outcome::Failed(None),
+                        _ => Outcome::Delivered,
+                    };
+                    let settled = queue.settle(outcome, now, 0.5);
+                    match outcome {
+                        Outcome::Failed(_) => {
+                            prop_assert_eq!(settled, None);
+                            continue;
+                        }
+                        Outcome::Delivered => twin.delivered.extend(numbers.clone()),
+                        Outcome::Lost(_) => twin.refused.extend(numbers.clone()),
+                    }
+                    twin.parcels.pop_front();
+                    let parcel = settled.unwrap();
+                    prop_assert_eq!((parcel.events, parcel.is_spooled), (numbers.len() as u64, is_stored));
+                }
+                Act::Answer(_) => {}
+                Act::Flush => {
+                    queue.flush(ReleaseReason::Explicit);
+                }
+                Act::Enable(is_enabled) => queue.enable(is_enabled),
+                Act::Wait(milliseconds) => now += Duration::from_millis(milliseconds),
+            }
+            prop_assert!(queue.depth().0 <= capacity);
+        }
+        let pushed = twin.pushed.len() as u64;
+        let in_parcels: usize = twin.parcels.iter().map(|(numbers, _)| numbers.len()).sum();
+        let tally = *queue.tally();
+        let there = queue.depth().0 + in_parcels;
+        prop_assert_eq!(tally.delivered + tally.dropped() + there as u64, pushed);
+        prop_assert_eq!(queue.left_before(u64::MAX), there as u64);
+        let mut counts: HashMap<u64, u32> = HashMap::new();
+        for number in twin.delivered.iter().chain(&twin.refused) {
+            *counts.entry(*number).or_default() += 1;
+        }
+        prop_assert!(counts.values().all(|count| *count == 1), "nothing twice");
+        prop_assert!(twin.delivered.is_sorted(), "{:?}", twin.delivered);
+        let on_the_way: Vec<u64> =
+            twin.parcels.iter().flat_map(|(numbers, _)| numbers.iter().copied()).collect();
+        prop_assert!(on_the_way.is_sorted() && twin.delivered.last() < on_the_way.first().or(Some(&u64::MAX)));
+    }
+}

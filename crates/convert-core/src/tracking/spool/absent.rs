@@ -1,0 +1,29 @@
+//! No spool: what stands in its place without the feature `spool`.
+
+use std::io;
+
+use crate::tracking::batch::Batch;
+
+/// A spool that cannot exist.
+#[derive(Debug)]
+pub(crate) enum Spool {}
+
+impl Spool {
+    pub(crate) fn pending(&self) -> impl Iterator<Item = u32> {
+        match *self {}
+        #[expect(unreachable_code, reason = "names the type of what cannot be returned")]
+        std::iter::empty()
+    }
+
+    pub(crate) fn append(&mut self, _: &Batch) -> io::Result<()> {
+        match *self {}
+    }
+
+    pub(crate) fn load(&self) -> io::Result<Option<Batch>> {
+        match *self {}
+    }
+
+    pub(crate) fn remove(&mut self) -> io::Result<()> {
+        match *self {}
+    }
+}

@@ -1,0 +1,285 @@
+//! A directory of batches that are still to be delivered.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+
+use convert_decision::visitor_fingerprint;
+
+use crate::tracking::batch::Batch;
+use crate::tracking::spool::error::{Cause, SpoolError};
+use crate::tracking::spool::segment::{self, DELIVERED, Owner, Place, Tail};
+
+/// Batches on disk, first in, first out.
+///
+/// One core at a time uses a directory: a lock on a file in it says so. Batches are appended to
+/// files of limited size, and synced before [`Spool::append`] returns; a delivered one is marked in
+/// its place and synced, and a file goes when all of it is delivered. What a crash left half
+/// written is cut off; what is damaged otherwise is put aside under another name.
+#[derive(Debug)]
+pub(crate) struct Spool {
+    directory: PathBuf,
+    owner: Owner,
+    capacity: u64,
+    size: u64,
+    pending: VecDeque<Place>,
+    segments: BTreeMap<u64, Segment>,
+    /// The file that is written to.
+    current: Option<(u64, File)>,
+    next: u64,
+    /// Held as long as the spool lives.
+    _lock: File,
+}
+
+/// What is known of a file.
+#[derive(Debug, Clone, Copy, Default)]
+struct Segment {
+    pending: usize,
+    size: u64,
+}
+
+impl Spool {
+    /// Opens a directory, making it if need be, and finds what an earlier run left.
+    pub(crate) fn open(directory: &Path, capacity: u64, key: &str) -> Result<Self, SpoolError> {
+        Spool::try_open(directory, capacity, key).map_err(|cause| SpoolError::new(directory, cause))
+    }
+
+    fn try_open(directory: &Path, capacity: u64, key: &str) -> Result<Self, Cause> {
+        fs::create_dir_all(directory)?;
+        let lock = lock(&directory.join(LOCK))?;
+        let mut owner = Owner::default();
+        for (to, from) in owner.iter_mut().zip(visitor_fingerprint(key).bytes()) {
+            *to = from;
+        }
+        let mut spool = Spool {
+            directory: directory.to_owned(),
+            owner,
+            capacity,
+            size: 0,
+            pending: VecDeque::new(),
+            segments: BTreeMap::new(),
+            current: None,
+            next: 0,
+            _lock: lock,
+        };
+        for number in segment_numbers(directory)? {
+            spool.next = number + 1;
+            spool.recover(number)?;
+        }
+        Ok(spool)
+    }
+
+    /// Returns how many events each batch has, the oldest first.
+    pub(crate) fn pending(&self) -> impl Iterator<Item = u32> {
+        self.pending.iter().map(|place| place.events)
+    }
+
+    /// Adds a batch; it survives a crash, and a power cut, once this has returned.
+    pub(crate) fn append(&mut self, batch: &Batch) -> io::Result<()> {
+        let too_large = || io::Error::from(io::ErrorKind::FileTooLarge);
+        let record = segment::record(batch).ok_or_else(too_large)?;
+        let length = record.len() as u64;
+        if self.size + length > self.capacity {
+            return Err(io::Error::new(io::ErrorKind::StorageFull, "the spool is full"));
+        }
+        let (number, mut file) = match self.current.take() {
+            Some(current) => current,
+            None => self.begin()?,
+        };
+        let known = self.segments.entry(number).or_default();
+        let offset = known.size;
+        if let Err(error) = file.write_all(&record).and_then(|()| file.sync_data()) {
+            // The file is not written to any more, unless it can be made whole again.
+            let restored = file.set_len(offset).and_then(|()| file.seek(SeekFrom::Start(offset)));
+            if restored.is_ok() {
+                self.current = Some((number, file));
+            }
+            return Err(error);
+        }
+        known.size += length;
+        known.pending += 1;
+        self.size += length;
+        if known.size < SEGMENT_SIZE {
+            self.current = Some((number, file));
+        }
+        self.pending.push_back(Place { segment: number, offset, length, events: batch.events });
+        Ok(())
+    }
+
+    /// Reads the oldest batch.
+    pub(crate) fn load(&self) -> io::Result<Option<Batch>> {
+        let Some(place) = self.pending.front() else {
+            return Ok(None);
+        };
+        let mut file = File::open(self.path(place.segment))?;
+        file.seek(SeekFrom::Start(place.offset))?;
+        let mut record = Vec::new();
+        file.take(place.length).read_to_end(&mut record)?;
+        let damaged = || io::Error::from(io::ErrorKind::InvalidData);
+        segment::batch(&record).ok_or_else(damaged).map(Some)
+    }
+
+    /// Removes the oldest batch, for good once this has returned.
+    pub(crate) fn remove(&mut self) -> io::Result<()> {
+        let Some(place) = self.pending.pop_front() else {
+            return Ok(());
+        };
+        let path = self.path(place.segment);
+        let left = match self.segments.get_mut(&place.segment) {
+            Some(segment) => {
+                segment.pending = segment.pending.saturating_sub(1);
+                segment.pending
+            }
+            None => 0,
+        };
+        if left > 0 {
+            let mut file = OpenOptions::new().write(true).open(path)?;
+            file.seek(SeekFrom::Start(place.offset))?;
+            file.write_all(&[DELIVERED])?;
+            return file.sync_data();
+        }
+        if self.current.as_ref().is_some_and(|(number, _)| *number == place.segment) {
+            self.current = None;
+        }
+        let size = self.segments.remove(&place.segment).map_or(0, |segment| segment.size);
+        self.size = self.size.saturating_sub(size);
+        fs::remove_file(path)?;
+        sync_directory(&self.directory);
+        Ok(())
+    }
+
+    /// Takes over what a file of an earlier run holds.
+    fn recover(&mut self, number: u64) -> Result<(), Cause> {
+        let path = self.path(number);
+        let bytes = fs::read(&path)?;
+        let Some(scan) = segment::scan(number, &bytes) else {
+            if segment::header(&self.owner).starts_with(&bytes) {
+                // The process ended before the header was written.
+                return Ok(fs::remove_file(&path)?);
+            }
+            return self.put_aside(&path, None);
+        };
+        if scan.pending.is_empty() && scan.tail != Tail::Damaged {
+            return Ok(fs::remove_file(&path)?);
+        }
+        if scan.owner != self.owner {
+            return Err(Cause::OtherKey);
+        }
+        match scan.tail {
+            Tail::None => {}
+            Tail::Torn => {
+                log::info!(
+                    target: "convert_sdk::tracking",
+                    "the spool file {} ended within a batch, which was cut off", path.display()
+                );
+                cut(&path, scan.sound)?;
+            }
+            Tail::Damaged => {
+                self.put_aside(&path, bytes.get(scan.sound..))?;
+                cut(&path, scan.sound)?;
+            }
+        }
+        if scan.pending.is_empty() {
+            return Ok(fs::remove_file(&path)?);
+        }
+        let size = scan.sound as u64;
+        self.size += size;
+        self.segments.insert(number, Segment { pending: scan.pending.len(), size });
+        self.pending.extend(scan.pending);
+        Ok(())
+    }
+
+    /// Keeps what cannot be read, a whole file or the end of one, under another name.
+    fn put_aside(&self, path: &Path, tail: Option<&[u8]>) -> Result<(), Cause> {
+        let aside = path.with_extension("damaged");
+        match tail {
+            Some(tail) => fs::write(&aside, tail)?,
+            None => fs::rename(path, &aside)?,
+        }
+        log::warn!(
+            target: "convert_sdk::tracking",
+            "the spool file {} is damaged; what cannot be read was put aside as {}",
+            path.display(),
+            aside.display()
+        );
+        sync_directory(&self.directory);
+        Ok(())
+    }
+
+    /// Begins a file.
+    fn begin(&mut self) -> io::Result<(u64, File)> {
+        let number = self.next;
+        let path = self.path(number);
+        let mut file = private().write(true).create_new(true).open(&path)?;
+        self.next += 1;
+        let header = segment::header(&self.owner);
+        if let Err(error) = file.write_all(&header) {
+            let _ = fs::remove_file(&path);
+            return Err(error);
+        }
+        sync_directory(&self.directory);
+        let size = header.len() as u64;
+        self.segments.insert(number, Segment { pending: 0, size });
+        self.size += size;
+        Ok((number, file))
+    }
+
+    fn path(&self, number: u64) -> PathBuf {
+        self.directory.join(format!("{number:016x}.{EXTENSION}"))
+    }
+}
+
+/// Takes the lock that says a directory is in use; it ends with the file, or with the process.
+fn lock(path: &Path) -> Result<File, Cause> {
+    let file = private().write(true).create(true).truncate(false).open(path)?;
+    match fs4::FileExt::try_lock(&file) {
+        Ok(()) => Ok(file),
+        Err(fs4::TryLockError::WouldBlock) => Err(Cause::InUse),
+        Err(fs4::TryLockError::Error(error)) => Err(error.into()),
+    }
+}
+
+/// Returns the numbers of the files in a directory, in order.
+fn segment_numbers(directory: &Path) -> io::Result<Vec<u64>> {
+    let mut numbers = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == EXTENSION) {
+            let stem = path.file_stem().and_then(|stem| stem.to_str());
+            numbers.extend(stem.and_then(|stem| u64::from_str_radix(stem, 16).ok()));
+        }
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+/// Options for files that only their owner may read: they name visitors.
+fn private() -> OpenOptions {
+    #[cfg_attr(not(unix), expect(unused_mut, reason = "other systems have no mode"))]
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+fn cut(path: &Path, length: usize) -> io::Result<()> {
+    let file = OpenOptions::new().write(true).open(path)?;
+    file.set_len(length as u64)?;
+    file.sync_data()
+}
+
+/// Makes the names in a directory last. Some systems cannot, and need not.
+fn sync_directory(directory: &Path) {
+    if let Ok(directory) = File::open(directory) {
+        let _ = directory.sync_all();
+    }
+}
+
+const LOCK: &str = "lock";
+const EXTENSION: &str = "batches";
+/// How long a file grows before another one is begun.
+const SEGMENT_SIZE: u64 = 8 << 20;
+
+#[cfg(test)]
+mod tests;

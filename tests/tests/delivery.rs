@@ -1,0 +1,312 @@
+//! Delivery over real connections, closing, and the spool.
+
+#![expect(clippy::unwrap_used, reason = "a test that meets the unexpected should stop at once")]
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use convert_sdk::{
+    BatchResponse, CloseReport, ConversionResult, Core, Error, LifecycleEvent, SdkConfig,
+    TrackingConfig, TransportErrorKind,
+};
+use convert_tests::sink::{PROJECT, Tracked, body, events_of, impatient};
+use test_support::{BatchAnswer, LoopbackServer, RecordingTransport, Reply, Step};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Long enough for anything but the one thing that does not come.
+const SHORT: Duration = Duration::from_millis(400);
+
+fn signup(core: &Core, visitors: std::ops::Range<usize>) {
+    for visitor in visitors {
+        let visitor = core.create_context(format!("v{visitor}"));
+        assert!(visitor.track_conversion("signup").is_queued());
+    }
+}
+
+fn failing() -> BatchAnswer {
+    BatchAnswer::Failure(TransportErrorKind::Network)
+}
+
+fn counts(report: CloseReport) -> (u64, u64, u64, u64) {
+    (report.delivered(), report.dropped(), report.spooled(), report.left())
+}
+
+#[test]
+fn whatever_the_server_does_each_event_is_accepted_once_and_in_order() {
+    let drip = Duration::from_millis(20);
+    let faults: [(&str, Step, bool); 15] = [
+        ("closed at once", Step::CloseOnAccept, false),
+        ("handshake hangs", Step::HangInHandshake, false),
+        ("handshake drips", Step::DripInHandshake(drip), false),
+        ("never reads", Step::NeverRead, false),
+        ("plain HTTP", Step::PlainHttp, false),
+        ("wrong name", Step::WrongName, false),
+        ("expired", Step::Expired, false),
+        ("hangs", Step::Hang, false),
+        ("headers drip", Step::DripHeaders(drip), false),
+        // The status has come: it is a success.
+        ("body drips", Step::DripBody(drip), true),
+        ("body cut", Step::CutBody, true),
+        ("not HTTP", Step::Garbage, false),
+        ("408", Reply::new(408).into(), false),
+        ("429", Reply::new(429).header("retry-after", "0").into(), false),
+        ("503", Reply::new(503).body("later").into(), false),
+    ];
+    for (name, fault, is_accepted) in faults {
+        let server = LoopbackServer::start([fault, Reply::json("{}").into()]);
+        let config = SdkConfig::from_json(PROJECT)
+            .unwrap()
+            .transport(server.transport_config().timeout(SHORT))
+            .tracking(true)
+            .tracking_config(impatient());
+        let core = Core::initialize(config).unwrap();
+        signup(&core, 0..25);
+        core.flush(PATIENCE).unwrap();
+        signup(&core, 25..30);
+        assert!(core.close(PATIENCE).is_complete(), "{name}");
+
+        let requests = server.ledger().requests();
+        let posts: Vec<_> = requests.iter().filter(|request| request.method == "POST").collect();
+        // A request that met the fault after it was read is in the ledger, but was not accepted.
+        let is_read = matches!(name, "hangs" | "headers drip" | "not HTTP" | "408" | "429" | "503");
+        let accepted = &posts[usize::from(is_read && !is_accepted)..];
+        if is_read {
+            assert_eq!(posts[0].body, posts[1].body, "{name}: unchanged");
+        }
+        let events: Vec<_> =
+            accepted.iter().flat_map(|post| events_of(&body(&post.body))).collect();
+        let expected: Vec<_> =
+            (0..30).map(|visitor| (format!("v{visitor}"), "conversion 92".to_owned())).collect();
+        assert_eq!(events, expected, "{name}");
+        let post = accepted[0];
+        assert_eq!(post.target, "/2002/v1/track/1001/2002", "{name}");
+        assert_eq!(post.header("user-agent"), Some("ConvertAgent/1.0"), "{name}");
+        assert_eq!(post.header("content-type"), Some("application/json"), "{name}");
+        assert_eq!(core.stats().events_delivered, 30, "{name}");
+    }
+}
+
+#[test]
+fn closing_delivers_what_is_queued_and_nothing_is_sent_afterwards() {
+    let tracked = Tracked::start().unwrap();
+    signup(&tracked.core, 0..3);
+    let report = tracked.core.close(PATIENCE);
+    assert!(report.is_complete());
+    assert_eq!(counts(report), (3, 0, 0, 0));
+    let visitor = tracked.core.create_context("late");
+    assert_eq!(visitor.track_conversion("signup"), ConversionResult::TrackingDisabled);
+    tracked.core.set_tracking_enabled(true);
+    assert_eq!(visitor.track_conversion("signup"), ConversionResult::TrackingDisabled);
+    let again = tracked.core.close(PATIENCE);
+    assert!(again.was_closed());
+    assert_eq!(counts(again), (0, 0, 0, 0));
+    assert_eq!(tracked.service.batch_requests().len(), 1);
+}
+
+#[test]
+fn closing_during_a_request_breaks_it_off_when_the_patience_has_gone() {
+    let tracked = Tracked::start().unwrap();
+    tracked.service.pause();
+    signup(&tracked.core, 0..10);
+    assert!(tracked.service.wait_for_batches(1, PATIENCE));
+    signup(&tracked.core, 10..12);
+    let report = tracked.core.close(SHORT);
+    assert!(report.is_complete() && tracked.service.is_closed());
+    assert_eq!(counts(report), (0, 0, 0, 12));
+    assert_eq!(tracked.service.batch_requests().len(), 1);
+}
+
+#[test]
+fn closing_while_backing_off_tries_once_more_at_once() {
+    let tracked = Tracked::start().unwrap();
+    tracked.service.script_batches([failing(), BatchAnswer::Response(BatchResponse::new(200))]);
+    signup(&tracked.core, 0..10);
+    assert!(tracked.service.wait_for_batches(1, PATIENCE));
+    // The clock stands still, so that only closing can bring the second attempt.
+    assert_eq!(counts(tracked.core.close(PATIENCE)), (10, 0, 0, 0));
+    assert_eq!(tracked.service.batch_requests().len(), 2);
+}
+
+#[test]
+fn handlers_that_panic_harm_no_event() {
+    let tracked = Tracked::start().unwrap();
+    tracked.core.subscribe(|_| panic!("on purpose")).detach();
+    signup(&tracked.core, 0..25);
+    assert_eq!(counts(tracked.core.close(PATIENCE)).0 + tracked.sent().len() as u64, 50);
+    assert_eq!(tracked.core.stats().events_delivered, 25);
+}
+
+#[test]
+fn a_handler_on_the_delivery_worker_may_flush_and_close() {
+    let tracked = Tracked::start().unwrap();
+    let (core, reports) =
+        (Mutex::new(Some(tracked.core.clone())), Arc::new(Mutex::new(Vec::new())));
+    let (seen, (sender, done)) = (Arc::clone(&reports), std::sync::mpsc::channel());
+    let subscription = tracked.core.subscribe(move |event: &LifecycleEvent| {
+        if let LifecycleEvent::QueueReleased(_) = event {
+            if let Some(core) = core.lock().unwrap().take() {
+                let flushed = core.flush(PATIENCE);
+                seen.lock().unwrap().push((flushed.is_ok(), core.close(PATIENCE)));
+                sender.send(()).unwrap();
+            }
+        }
+    });
+    signup(&tracked.core, 0..10);
+    done.recv_timeout(PATIENCE).unwrap();
+    drop(subscription);
+    let (is_flushed, report) = reports.lock().unwrap()[0];
+    assert!(is_flushed && !report.was_closed());
+    assert!(tracked.core.close(PATIENCE).is_complete());
+    assert_eq!(tracked.sent().len(), 10);
+}
+
+#[test]
+fn dropping_the_last_handle_delivers_even_while_unwinding() {
+    let tracked = Tracked::start().unwrap();
+    let (service, core) = (Arc::clone(&tracked.service), tracked.core);
+    let unwound = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
+        signup(&core, 0..3);
+        panic!("on purpose");
+    }));
+    assert!(unwound.is_err());
+    assert_eq!(service.batch_requests().len(), 1);
+}
+
+#[test]
+fn a_flush_that_is_in_vain_says_how_many_are_left() {
+    let tracked = Tracked::start().unwrap();
+    tracked.service.script_batches([failing()]);
+    signup(&tracked.core, 0..7);
+    let error = tracked.core.flush(SHORT).unwrap_err();
+    assert_eq!((error.left(), error.spooled()), (7, 0));
+    assert_eq!(counts(tracked.core.close(SHORT)), (0, 0, 0, 7));
+}
+
+#[test]
+fn a_queue_that_is_full_drops_the_oldest_and_says_so() {
+    let tracking = TrackingConfig::builder().queue_capacity(100).build().unwrap();
+    let tracked = Tracked::start_with(|config| config.tracking_config(tracking)).unwrap();
+    tracked.service.pause();
+    signup(&tracked.core, 0..10);
+    assert!(tracked.service.wait_for_batches(1, PATIENCE));
+    let on_their_way = tracked.sent().len();
+    signup(&tracked.core, on_their_way..500);
+    let stats = tracked.core.stats();
+    assert_eq!((stats.queue_events, stats.dropped_queue_full), (100, 400 - on_their_way as u64));
+    tracked.service.resume();
+    tracked.core.flush(PATIENCE).unwrap();
+    let sent = tracked.sent();
+    assert_eq!((sent.len(), sent[on_their_way].0.as_str()), (on_their_way + 100, "v400"));
+    assert!(tracked.core.close(PATIENCE).is_complete());
+    let told: u64 = tracked
+        .events
+        .all()
+        .iter()
+        .map(|event| match event {
+            LifecycleEvent::EventsDropped(dropped) => dropped.count(),
+            _ => 0,
+        })
+        .sum();
+    assert_eq!(told, stats.dropped_queue_full);
+}
+
+/// A directory that goes with the value.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("convert-delivery-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let _ = std::fs::remove_dir_all(&path);
+        Directory(path)
+    }
+
+    fn settings(&self) -> TrackingConfig {
+        TrackingConfig::builder().spool(&self.0).build().unwrap()
+    }
+
+    fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn spooling(directory: &Directory) -> Tracked {
+    Tracked::start_with(|config| config.tracking_config(directory.settings())).unwrap()
+}
+
+#[test]
+fn what_the_spool_keeps_goes_first_after_a_restart_and_only_once() {
+    let directory = Directory::new();
+    let down = spooling(&directory);
+    down.service.script_batches([failing()]);
+    signup(&down.core, 0..25);
+    let error = down.core.flush(SHORT).unwrap_err();
+    assert_eq!((error.left(), error.spooled()), (25, 25));
+    signup(&down.core, 25..30);
+    let report = down.core.close(SHORT);
+    assert!(report.is_complete());
+    assert_eq!(counts(report), (0, 0, 30, 0));
+
+    let up = spooling(&directory);
+    signup(&up.core, 30..35);
+    up.core.flush(PATIENCE).unwrap();
+    let visitors: Vec<_> = up.sent().into_iter().map(|(visitor, _)| visitor).collect();
+    assert_eq!(visitors, (0..35).map(|visitor| format!("v{visitor}")).collect::<Vec<_>>());
+    assert!(up.core.close(PATIENCE).is_complete());
+
+    let later = spooling(&directory);
+    later.core.flush(PATIENCE).unwrap();
+    assert!(later.core.close(PATIENCE).is_complete());
+    assert!(later.service.batch_requests().is_empty());
+}
+
+#[test]
+fn with_a_spool_an_outage_drops_nothing_however_small_the_queue() {
+    let directory = Directory::new();
+    let builder = TrackingConfig::builder().spool(directory.path()).queue_capacity(50);
+    let settings = builder.build().unwrap();
+    let tracked = Tracked::start_with(|config| config.tracking_config(settings)).unwrap();
+    tracked.service.script_batches([failing()]);
+    for batch in 0..40 {
+        signup(&tracked.core, batch * 25..(batch + 1) * 25);
+        let error = tracked.core.flush(Duration::from_millis(20)).unwrap_err();
+        assert_eq!(error.left(), 25 * (batch as u64 + 1));
+    }
+    let stats = tracked.core.stats();
+    assert_eq!(stats.dropped_queue_full, 0);
+    tracked.service.script_batches([BatchAnswer::Response(BatchResponse::new(200))]);
+    assert_eq!(counts(tracked.core.close(PATIENCE)), (1_000, 0, 0, 0));
+    let sent = tracked.sent();
+    let first = tracked.bodies().iter().take_while(|body| events_of(body)[0].0 == "v0").count();
+    let visitors: Vec<_> = sent.iter().map(|(visitor, _)| visitor.clone()).collect();
+    let again = (first - 1) * events_of(&tracked.bodies()[0]).len();
+    assert_eq!(visitors[again..], (0..1_000).map(|one| format!("v{one}")).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_directory_in_use_is_a_clear_error_at_initialise() {
+    let directory = Directory::new();
+    let first = spooling(&directory);
+    let config = SdkConfig::from_json(PROJECT)
+        .unwrap()
+        .transport_impl(RecordingTransport::default())
+        .tracking(true)
+        .tracking_config(directory.settings());
+    let Err(Error::Spool(error)) = Core::initialize(config.clone()) else {
+        panic!("two cores must not share a directory")
+    };
+    assert!(error.is_in_use() && error.directory() == directory.path());
+    assert!(first.core.close(PATIENCE).is_complete());
+    drop(first);
+    assert!(Core::initialize(config).is_ok());
+}
