@@ -4,6 +4,7 @@ mod bench;
 mod chaos;
 mod ci;
 mod fixtures;
+mod fuzz;
 mod parity;
 mod process;
 mod suite;
@@ -88,6 +89,12 @@ const TASKS: &[Task] = &[
         about: "Kill a delivering process again and again (--events, --kills)",
         build: Build::Debug,
         run: chaos::run,
+    },
+    Task {
+        name: "fuzz",
+        about: "Fuzz every target, or those named (--seconds)",
+        build: Build::Debug,
+        run: fuzz::run,
     },
     Task {
         name: "bench",
