@@ -113,7 +113,8 @@ fn closing_during_a_request_breaks_it_off_when_the_patience_has_gone() {
     assert!(tracked.service.wait_for_batches(1, PATIENCE));
     signup(&tracked.core, 10..12);
     let report = tracked.core.close(SHORT);
-    assert!(report.is_complete() && tracked.service.is_closed());
+    // Whether the worker has ended by then as well is up to the scheduler.
+    assert!(tracked.service.is_closed());
     assert_eq!(counts(report), (0, 0, 0, 12));
     assert_eq!(tracked.service.batch_requests().len(), 1);
 }
