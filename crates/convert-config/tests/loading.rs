@@ -237,6 +237,8 @@ fn location_gates_follow_ids_before_areas() {
     for (members, expected) in [
         (r#""locations": ["404"], "site_area": null"#, "at"),
         (r#""locations": ["404"], "site_area": {}"#, "at"),
+        (r#""locations": [null]"#, "at"),
+        (r#""locations": [{}], "site_area": {}"#, "at"),
         (r#""locations": [], "site_area": {}"#, "area"),
         (r#""locations": null, "site_area": []"#, "area"),
         (r#""locations": "5", "site_area": "x""#, "area"),

@@ -75,7 +75,8 @@ pub(super) fn read_experience(
 
 fn read_location_gate(reader: &Reader<'_, '_>, known: &Catalog<Location>) -> LocationGate {
     let ids = reader.ids("locations");
-    if !ids.is_empty() {
+    // Ids that are broken restrict as well: the experience then runs nowhere, not everywhere.
+    if !reader.list("locations").is_empty() {
         let locations = resolve(&ids, known);
         if locations.len() < ids.len() {
             reader.note("locations", "some ids are no locations, so they never match");
