@@ -130,9 +130,12 @@ impl<'v, N: AsRef<str>, V: Into<Value<'v>>> FromIterator<(N, V)> for Attributes 
 
 impl<'v, N: AsRef<str>, V: Into<Value<'v>>> Extend<(N, V)> for Attributes {
     fn extend<I: IntoIterator<Item = (N, V)>>(&mut self, entries: I) {
-        for (name, value) in entries {
-            self.insert(name.as_ref(), value);
-        }
+        let stored = |(name, value): (N, V)| (SmolStr::from(name.as_ref()), value.into().into());
+        self.entries.extend(entries.into_iter().map(stored));
+        // The last of a repeated name counts. Sorting once keeps hostile input from taking for ever.
+        self.entries.reverse();
+        self.entries.sort_by(|(left, _), (right, _)| left.cmp(right));
+        self.entries.dedup_by(|(later, _), (kept, _)| later == kept);
     }
 }
 
