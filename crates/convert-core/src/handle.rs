@@ -18,7 +18,7 @@ use crate::event::{
 };
 use crate::health::Health;
 use crate::live::{Live, Loaded};
-use crate::records::Records;
+use crate::records::MemoryStore;
 use crate::refresh::{self, Plan, RefreshConfig, Schedule};
 use crate::remote::{self, Remote, Start};
 use crate::stats::{Counters, Stats};
@@ -51,7 +51,7 @@ pub struct Core {
 /// What a core and its contexts share.
 pub(crate) struct Shared {
     pub(crate) live: Live,
-    pub(crate) records: Records,
+    pub(crate) records: MemoryStore,
     pub(crate) bus: Arc<EventBus>,
     pub(crate) counters: Counters,
     pub(crate) remote: Option<Remote>,
@@ -120,7 +120,7 @@ impl Core {
         for listener in listeners {
             bus.subscribe(listener).detach();
         }
-        let records = Records::new(config.record_capacity);
+        let records = MemoryStore::new(config.record_capacity);
         let shared = Arc::new(Shared {
             live,
             records,

@@ -50,6 +50,7 @@ pub use event::{
 };
 pub use handle::Core;
 pub use health::Health;
+pub use records::{DataStore, MemoryStore, Merged, RecordDelta, StoreError, StoreErrorKind};
 pub use refresh::{RefreshConfig, RefreshConfigBuilder};
 pub use stats::Stats;
 pub use tracking::{
