@@ -25,7 +25,7 @@ pub use self::options::RunOptions;
 use self::preview::Previewed;
 use crate::entity::{self, Entity, EntityKind};
 use crate::handle::Shared;
-use crate::records::{RecordDelta, Written};
+use crate::records::{RecordDelta, Written, change_view};
 
 /// One visitor: what is known of them, and the config snapshot they are decided from.
 ///
@@ -77,7 +77,7 @@ impl Context {
             in_hand: false,
         };
         if !context.visitor_id.is_empty() {
-            context.record.store(context.shared.records.find(&context.record_key()));
+            context.record.store(context.shared.records.load(&context.record_key()));
         }
         context
     }
@@ -264,24 +264,9 @@ impl Context {
     /// Changes what is remembered of the visitor, for this context and for later ones.
     fn apply(&self, delta: &RecordDelta<'_>) -> Written {
         if self.in_hand || self.visitor_id.is_empty() {
-            return self.apply_here(delta);
+            return change_view(&self.record, None, delta);
         }
-        let (record, applied) = self.shared.records.change(&self.record_key(), delta);
-        self.record.store(Some(Arc::clone(&record)));
-        Written { record, applied }
-    }
-
-    /// Changes the record of this context alone.
-    fn apply_here(&self, delta: &RecordDelta<'_>) -> Written {
-        let mut written = None;
-        self.record.rcu(|current| {
-            let mut record = current.as_deref().cloned().unwrap_or_default();
-            let applied = delta.apply(&mut record);
-            let record = Arc::new(record);
-            written = Some(Written { record: Arc::clone(&record), applied });
-            Some(record)
-        });
-        written.unwrap_or_default()
+        self.shared.records.write(&self.record_key(), delta, &self.record)
     }
 
     fn record_key(&self) -> String {

@@ -218,6 +218,44 @@ impl<'d> RecordDelta<'d> {
         applied
     }
 
+    /// Returns whether there are assignments to make.
+    pub(crate) fn has_assignments(&self) -> bool {
+        !self.assignments.is_empty()
+    }
+
+    /// Returns whether there are goals to mark.
+    pub(crate) fn has_goals(&self) -> bool {
+        !self.goals.is_empty()
+    }
+
+    /// Splits off what comes after the assignments and goals, which alone have answers.
+    pub(crate) fn split(mut self) -> (Self, Self) {
+        let asked = RecordDelta {
+            assignments: std::mem::take(&mut self.assignments),
+            goals: std::mem::take(&mut self.goals),
+            ..RecordDelta::default()
+        };
+        (asked, self)
+    }
+
+    /// Gives a record the assignments that another one has in the experiences of this delta.
+    pub(crate) fn take_assignments(&self, from: &VisitorRecord, into: &mut VisitorRecord) {
+        for assignment in &self.assignments {
+            if let Some(variation_id) = from.assignment(&assignment.experience_id) {
+                into.assign(&assignment.experience_id, variation_id);
+            }
+        }
+    }
+
+    /// Returns the experiences in which a record has another variation than this delta assigns.
+    pub(crate) fn differing(&self, record: &VisitorRecord) -> Vec<String> {
+        let differs = |one: &&Assignment<'_>| {
+            record.assignment(&one.experience_id) != Some(&*one.variation_id)
+        };
+        let differing = self.assignments.iter().filter(differs);
+        differing.map(|one| one.experience_id.clone().into_owned()).collect()
+    }
+
     pub(crate) fn push_assignment(
         &mut self,
         experience_id: &'d str,
@@ -255,6 +293,14 @@ impl<'d> RecordDelta<'d> {
         if !self.goals.contains(&goal) {
             self.goals.push(goal);
         }
+    }
+}
+
+impl Applied {
+    /// Keeps what is new by this account and by another one.
+    pub(crate) fn join(&mut self, other: Applied) {
+        self.new_goals.retain(|goal| other.new_goals.contains(goal));
+        self.kept.extend(other.kept);
     }
 }
 

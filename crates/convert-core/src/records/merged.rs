@@ -2,7 +2,7 @@
 
 use convert_decision::VisitorRecord;
 
-use crate::records::delta::Applied;
+use crate::records::delta::{Applied, RecordDelta};
 
 /// A record after a change was merged into it, and what the change came to.
 ///
@@ -41,6 +41,12 @@ impl Merged {
 
     pub(crate) fn of(record: VisitorRecord, applied: Applied) -> Self {
         Merged { record, new_goals: applied.new_goals, kept: Some(applied.kept) }
+    }
+
+    /// Returns the record, and what came of the change.
+    pub(crate) fn into_parts(self, delta: &RecordDelta<'_>) -> (VisitorRecord, Applied) {
+        let kept = self.kept.unwrap_or_else(|| delta.differing(&self.record));
+        (self.record, Applied { new_goals: self.new_goals, kept })
     }
 
     /// Returns the whole record as it is now.

@@ -26,6 +26,36 @@ use crate::records::merged::Merged;
 /// a second at a time, so that an outage does not make every visitor wait. A panic counts as a
 /// failure. Every failure is counted in [`Stats`](crate::Stats), logged once a minute, and told as
 /// `store.failed`.
+///
+/// ```
+/// use std::collections::HashMap;
+/// use std::sync::{Mutex, PoisonError};
+///
+/// use convert_core::{Core, DataStore, Merged, RecordDelta, SdkConfig, StoreError};
+/// use convert_decision::VisitorRecord;
+///
+/// #[derive(Default)]
+/// struct Shelf(Mutex<HashMap<String, VisitorRecord>>);
+///
+/// impl DataStore for Shelf {
+///     fn load(&self, key: &str) -> Result<Option<VisitorRecord>, StoreError> {
+///         Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned())
+///     }
+///     fn merge(&self, key: &str, delta: &RecordDelta<'_>) -> Result<Merged, StoreError> {
+///         let mut records = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+///         let record = records.entry(key.to_owned()).or_default();
+///         let merged = delta.merge_into(record.clone());
+///         record.clone_from(merged.record());
+///         Ok(merged)
+///     }
+/// }
+///
+/// # let config = r#"{"account_id": "1", "project": {"id": "2"}, "experiences": [
+/// #     {"id": "3", "key": "hero", "variations": [{"id": "30", "key": "blue"}]}]}"#;
+/// let core = Core::initialize(SdkConfig::from_json(config)?.data_store(Shelf::default()))?;
+/// assert!(core.create_context("visitor-1").run_experience("hero").is_some());
+/// # Ok::<(), convert_core::Error>(())
+/// ```
 pub trait DataStore: Send + Sync {
     /// Reads the record under `key`; `None` if there is none.
     ///
@@ -83,6 +113,8 @@ pub enum StoreErrorKind {
     Timeout,
     /// Others changed the record so often meanwhile that the change did not get through.
     Contended,
+    /// The store has no room for the change at the moment; it can still be read.
+    Full,
     /// The store will not take the change, however often it is tried.
     Refused,
     /// What is under the key is no visitor record. It is left as it is.
@@ -103,9 +135,10 @@ impl StoreError {
     /// Returns whether trying again may well succeed.
     pub fn is_retryable(&self) -> bool {
         match self.kind {
-            StoreErrorKind::Unavailable | StoreErrorKind::Timeout | StoreErrorKind::Contended => {
-                true
-            }
+            StoreErrorKind::Unavailable
+            | StoreErrorKind::Timeout
+            | StoreErrorKind::Contended
+            | StoreErrorKind::Full => true,
             StoreErrorKind::Refused | StoreErrorKind::Unreadable => false,
         }
     }
@@ -117,12 +150,14 @@ impl StoreError {
 }
 
 impl StoreErrorKind {
-    /// Returns the stable name: `unavailable`, `timeout`, `contended`, `refused` or `unreadable`.
+    /// Returns the stable name: `unavailable`, `timeout`, `contended`, `full`, `refused` or
+    /// `unreadable`.
     pub fn name(self) -> &'static str {
         match self {
             StoreErrorKind::Unavailable => "unavailable",
             StoreErrorKind::Timeout => "timeout",
             StoreErrorKind::Contended => "contended",
+            StoreErrorKind::Full => "full",
             StoreErrorKind::Refused => "refused",
             StoreErrorKind::Unreadable => "unreadable",
         }
@@ -135,6 +170,7 @@ impl fmt::Display for StoreError {
             StoreErrorKind::Unavailable => "the store is unavailable",
             StoreErrorKind::Timeout => "the store timed out",
             StoreErrorKind::Contended => "others kept changing the record",
+            StoreErrorKind::Full => "the store is full",
             StoreErrorKind::Refused => "the store refused the change",
             StoreErrorKind::Unreadable => "what the store holds is no visitor record",
         };
