@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use convert_redis::RedisStore;
-use convert_sdk::{Core, DataStore as _, SdkConfig, StoreConfig, WriteMode};
+use convert_sdk::{Core, DataStore as _, RecordDelta, SdkConfig, StoreConfig, WriteMode};
 use test_support::{RecordingTransport, RedisServer};
 
 const PROCESSES: usize = 4;
@@ -46,11 +46,19 @@ fn one_process() {
     let number = |name: &str| std::env::var(name).unwrap().parse::<usize>().unwrap();
     let (visitors, process) = (number(ENV_VISITORS), number(ENV_NUMBER));
     let (before, after) = (core(&url, 90), core(&url, 10));
+    let store = RedisStore::builder(&*url).timeout(Duration::from_secs(60)).build().unwrap();
+    store.merge("ready", &RecordDelta::new().reach(&process.to_string())).unwrap();
+    let are_ready = || store.load("ready").unwrap().unwrap().goals().count() == PROCESSES;
+    while !are_ready() {
+        std::thread::yield_now();
+    }
+    // The new split reaches each process at a time of its own.
+    let change = visitors * (process + 1) / (PROCESSES + 1);
     let account: String = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..THREADS)
             .map(|thread| {
                 let (before, after) = (&before, &after);
-                scope.spawn(move || run(before, after, visitors, process * THREADS + thread))
+                scope.spawn(move || run(before, after, visitors, change + thread))
             })
             .collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
@@ -63,15 +71,11 @@ fn one_process() {
     }
 }
 
-/// Serves every visitor, in an order of its own, and tells what each got; half way the split
-/// changes.
-fn run(before: &Core, after: &Core, visitors: usize, thread: usize) -> String {
+/// Serves every visitor, and tells what each got; all threads in one order, so that they meet.
+fn run(before: &Core, after: &Core, visitors: usize, change: usize) -> String {
     let mut account = String::new();
-    // The strides have no factor in common with the number of visitors, so all are met.
-    let stride = [1, 3, 7, 9, 11, 13, 17, 19].get(thread % 8).copied().unwrap_or(1);
-    for step in 0..visitors {
-        let visitor = (thread * visitors / 16 + step * stride) % visitors;
-        let core = if step < visitors / 2 { before } else { after };
+    for visitor in 0..visitors {
+        let core = if visitor < change { before } else { after };
         let context = core.create_context(format!("v{visitor}"));
         let result = context.run_experience("split").unwrap();
         let variation = result.variation_id();
