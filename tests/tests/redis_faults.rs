@@ -7,7 +7,7 @@
 )]
 
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use convert_redis::RedisStore;
 use convert_sdk::{
@@ -16,7 +16,7 @@ use convert_sdk::{
 };
 use convert_tests::live::Events;
 use convert_tests::sink::PROJECT;
-use test_support::{RecordingTransport, RedisServer};
+use test_support::{RecordingTransport, RedisServer, took, wait_until};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 /// What a call may take; short, since tests wait for it.
@@ -54,11 +54,11 @@ impl Machine {
     fn recover(&self) {
         self.clock.advance(Duration::from_secs(60));
         let before = self.core.stats().store_dropped;
-        let began = Instant::now();
-        while self.core.flush(Duration::from_millis(20)).is_err() {
+        let is_written = wait_until(PATIENCE, || {
             self.clock.advance(Duration::from_secs(60));
-            assert!(began.elapsed() < PATIENCE, "{:?}", self.core.stats());
-        }
+            self.core.flush(Duration::from_millis(20)).is_ok()
+        });
+        assert!(is_written, "{:?}", self.core.stats());
         assert_eq!(self.core.stats().store_dropped, before);
     }
 
@@ -120,13 +120,10 @@ fn paused() {
     let machine = Machine::new(&store(&server));
     machine.serve("before");
     server.pause();
-    let began = Instant::now();
-    for number in 0..50 {
-        machine.serve(&format!("v{number}"));
-    }
+    let elapsed = took(|| (0..50).for_each(|number| machine.serve(&format!("v{number}"))));
     // Three calls found out, and the rest did not wait. The bound is generous, since machines are
     // busy; fifty visitors would wait for twenty seconds.
-    assert!(began.elapsed() < 100 * TIMEOUT, "{:?}", began.elapsed());
+    assert!(elapsed < 100 * TIMEOUT, "{elapsed:?}");
     assert!(machine.has_failed() && machine.core.stats().store_skipped > 100);
     server.resume();
     machine.recover();
@@ -142,10 +139,11 @@ fn a_call_ends_in_time_even_if_the_server_accepts_and_says_nothing() {
     server.pause();
     // No connection is kept yet: the greeting itself gets no answer.
     for _ in 0..2 {
-        let began = Instant::now();
-        let error = store(&server).load("k").unwrap_err();
-        assert_eq!(error.kind(), StoreErrorKind::Timeout);
-        assert!(began.elapsed() < 50 * TIMEOUT);
+        let elapsed = took(|| {
+            let error = store(&server).load("k").unwrap_err();
+            assert_eq!(error.kind(), StoreErrorKind::Timeout);
+        });
+        assert!(elapsed < 50 * TIMEOUT, "{elapsed:?}");
     }
     server.resume();
 }
@@ -156,11 +154,13 @@ fn slow() {
     let machine = Machine::new(&store(&server));
     machine.serve("before");
     assert_eq!(server.command(&["CLIENT", "PAUSE", "1000"]), "OK");
-    let began = Instant::now();
-    while !machine.has_failed() {
-        machine.serve(&format!("v{}", began.elapsed().as_nanos()));
-        assert!(began.elapsed() < PATIENCE);
-    }
+    let mut number = 0;
+    let has_failed = wait_until(PATIENCE, || {
+        number += 1;
+        machine.serve(&format!("v{number}"));
+        machine.has_failed()
+    });
+    assert!(has_failed);
     machine.serve("meanwhile");
     machine.recover();
     assert_written(&patient(server.url()), "meanwhile");
@@ -269,6 +269,10 @@ fn a_login_that_is_refused_shows_nothing_of_it() {
     }
 }
 
+fn wait_for(what: &str, is_so: impl FnMut() -> bool) {
+    assert!(wait_until(PATIENCE, is_so), "not so within {PATIENCE:?}: {what}");
+}
+
 /// Three masters, each with a replica.
 struct Cluster {
     servers: Vec<RedisServer>,
@@ -299,13 +303,13 @@ impl Cluster {
             .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
         let cluster = Cluster { servers };
-        cluster.wait_for("every server knows the cluster", || {
+        wait_for("every server knows the cluster", || {
             cluster.servers.iter().all(|server| {
                 let info = server.command(&["CLUSTER", "INFO"]);
                 info.contains("cluster_state:ok") && info.contains("cluster_slots_assigned:16384")
             })
         });
-        cluster.wait_for("every replica is in step", || {
+        wait_for("every replica is in step", || {
             let linked = |server: &RedisServer| {
                 let info = server.command(&["INFO", "replication"]);
                 info.contains("role:master") || info.contains("master_link_status:up")
@@ -313,17 +317,6 @@ impl Cluster {
             cluster.servers.iter().all(linked)
         });
         Some(cluster)
-    }
-
-    fn wait_for(&self, what: &str, mut is_so: impl FnMut() -> bool) {
-        let began = Instant::now();
-        while !is_so() {
-            assert!(
-                began.elapsed() < PATIENCE,
-                "{what}: {}",
-                self.servers[0].command(&["CLUSTER", "NODES"])
-            );
-        }
     }
 
     fn store(&self, timeout: Duration) -> RedisStore {
@@ -360,7 +353,7 @@ fn a_cluster_of_which_a_server_is_lost() {
     }
     assert!(machine.has_failed());
     let rest: Vec<usize> = (0..6).filter(|at| *at != masters[0]).collect();
-    cluster.wait_for("a replica takes over", || {
+    wait_for("a replica takes over", || {
         let count =
             rest.iter().filter(|at| cluster.servers[**at].command(&["ROLE"]).starts_with("master"));
         count.count() == 3

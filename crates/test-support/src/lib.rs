@@ -6,6 +6,7 @@ mod certificates;
 mod connect_proxy;
 mod ledger;
 mod listener;
+mod patience;
 mod recording_store;
 mod recording_transport;
 mod redis_server;
@@ -18,6 +19,7 @@ mod wire;
 
 pub use connect_proxy::{ConnectProxy, TunnelRequest};
 pub use ledger::{Ledger, RecordedRequest};
+pub use patience::{took, wait_until};
 pub use recording_store::{RecordingStore, StoreAnswer, StoreCall};
 pub use recording_transport::{BatchAnswer, ConfigAnswer, RecordingTransport};
 pub use redis_server::RedisServer;
