@@ -31,9 +31,7 @@ pub struct RedisStoreBuilder {
     timeout: Duration,
     ttl: Option<Duration>,
     connections: usize,
-    #[cfg(feature = "cluster")]
     seeds: Option<Vec<String>>,
-    #[cfg(feature = "tls")]
     roots: Option<Vec<u8>>,
 }
 
@@ -45,9 +43,7 @@ impl RedisStoreBuilder {
             timeout: Duration::from_millis(250),
             ttl: Some(Duration::from_secs(180 * 24 * 60 * 60)),
             connections: 8,
-            #[cfg(feature = "cluster")]
             seeds: None,
-            #[cfg(feature = "tls")]
             roots: None,
         }
     }
@@ -77,8 +73,7 @@ impl RedisStoreBuilder {
 
     /// Takes the address for one of a cluster, and `seeds` for others of the same cluster, to begin
     /// with when that one does not answer. Login and TLS of the first address are used for all.
-    /// Defaults to a single server. Needs the feature `cluster`.
-    #[cfg(feature = "cluster")]
+    /// Defaults to a single server.
     pub fn cluster<U: Into<String>>(self, seeds: impl IntoIterator<Item = U>) -> Self {
         RedisStoreBuilder { seeds: Some(seeds.into_iter().map(Into::into).collect()), ..self }
     }
@@ -105,18 +100,14 @@ impl RedisStoreBuilder {
     }
 
     fn client(&self, info: ConnectionInfo) -> Result<Client, RedisStoreError> {
-        #[cfg(feature = "tls")]
         if let Some(roots) = &self.roots {
-            let certificates =
-                redis::TlsCertificates { client_tls: None, root_cert: Some(roots.clone()) };
-            return Client::build_with_tls(info, certificates)
+            return trusting(info, roots)
                 .map_err(|_| RedisStoreError::new("the certificates cannot be read"));
         }
         Client::open(info).map_err(|_| RedisStoreError::new("the address cannot be used"))
     }
 
     fn server(&self, client: Client) -> Result<Server, RedisStoreError> {
-        #[cfg(feature = "cluster")]
         if let Some(seeds) = &self.seeds {
             let info = client.get_connection_info().clone();
             let mut addresses = vec![address(&info)?];
@@ -141,6 +132,17 @@ impl fmt::Debug for RedisStoreBuilder {
     }
 }
 
+#[cfg(feature = "tls")]
+fn trusting(info: ConnectionInfo, roots: &[u8]) -> redis::RedisResult<Client> {
+    let certificates = redis::TlsCertificates { client_tls: None, root_cert: Some(roots.to_vec()) };
+    Client::build_with_tls(info, certificates)
+}
+
+#[cfg(not(feature = "tls"))]
+fn trusting(info: ConnectionInfo, _: &[u8]) -> redis::RedisResult<Client> {
+    Client::open(info)
+}
+
 /// Reads an address. The client's own account of what is wrong with it may hold a part of it.
 fn parse(url: &str) -> Result<ConnectionInfo, RedisStoreError> {
     let is_tls = ["rediss://", "valkeys://"].iter().any(|scheme| url.starts_with(scheme));
@@ -154,7 +156,6 @@ fn parse(url: &str) -> Result<ConnectionInfo, RedisStoreError> {
     Ok(info.set_redis_settings(redis))
 }
 
-#[cfg(feature = "cluster")]
 fn address(info: &ConnectionInfo) -> Result<crate::cluster::Address, RedisStoreError> {
     match info.addr() {
         redis::ConnectionAddr::Tcp(host, port)

@@ -45,11 +45,9 @@
 //!   The `redis` crate takes the process's default provider of `rustls`, and makes *ring* the default
 //!   if there is none: where an application links another provider as well, it must set its default
 //!   before the first connection.
-//! - `cluster`: Redis Cluster.
 
 mod builder;
 mod clock;
-#[cfg(feature = "cluster")]
 mod cluster;
 mod error;
 mod node;

@@ -4,7 +4,6 @@ use convert_sdk::StoreError;
 use redis::{Client, Cmd, Value};
 
 use crate::clock::Deadline;
-#[cfg(feature = "cluster")]
 use crate::cluster::Cluster;
 use crate::error::Trouble;
 use crate::node::Node;
@@ -14,7 +13,6 @@ pub(crate) enum Server {
     /// One server.
     Single(Box<Node>),
     /// A cluster.
-    #[cfg(feature = "cluster")]
     Cluster(Box<Cluster>),
 }
 
@@ -32,7 +30,6 @@ impl Server {
     ) -> Result<Value, Trouble> {
         match self {
             Server::Single(node) => node.run(&[command], deadline),
-            #[cfg(feature = "cluster")]
             Server::Cluster(cluster) => cluster.run(key, command, deadline),
         }
     }
@@ -45,7 +42,6 @@ impl Server {
     ) -> Result<(), StoreError> {
         match self {
             Server::Single(node) => visit(node),
-            #[cfg(feature = "cluster")]
             Server::Cluster(cluster) => {
                 for node in cluster.masters(deadline)? {
                     visit(&node)?;

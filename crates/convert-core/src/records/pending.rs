@@ -27,7 +27,7 @@ pub(crate) struct Pending {
     is_closing: bool,
     is_stopped: bool,
     tally: WriteTally,
-    /// How many were lost before the core began to close.
+    /// How many were lost before the core began to close, or was closed last.
     lost_before: u64,
 }
 
@@ -223,7 +223,9 @@ impl Pending {
         self.order.clear();
         let writing = self.writing.as_ref().map(|writing| writing.age);
         self.ages.retain(|age| Some(*age) == writing);
-        self.tally.dropped - self.lost_before
+        let lost = self.tally.dropped - self.lost_before;
+        self.lost_before = self.tally.dropped;
+        lost
     }
 
     /// Returns a number that is higher than that of every change so far.
