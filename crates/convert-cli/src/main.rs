@@ -5,7 +5,6 @@
 
 mod args;
 mod assign;
-mod config_source;
 mod evaluate;
 mod explain;
 mod failure;
@@ -15,6 +14,7 @@ mod output;
 mod progress;
 mod shares;
 mod simulate;
+mod source;
 mod validate;
 
 use std::io::{self, BufWriter, Write};
