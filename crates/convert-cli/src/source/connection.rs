@@ -1,10 +1,10 @@
 //! How the service is reached, whatever is asked of it.
 
-use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::{StringValueParser, TypedValueParser};
 use convert_sdk::{Secret, TransportConfig};
 
 use crate::failure::Failure;
@@ -18,7 +18,7 @@ pub(crate) struct Connection {
 
     /// The secret that the project's API asks for. Safer in the environment, since others on the
     /// machine can see the command line.
-    #[arg(long, help_heading = HEADING, value_name = "SECRET", value_parser = secret)]
+    #[arg(long, help_heading = HEADING, value_name = "SECRET", value_parser = secret())]
     #[arg(env = "CONVERT_SDK_SECRET", hide_env_values = true)]
     secret: Option<Secret>,
 
@@ -43,8 +43,8 @@ impl Connection {
 
 /// Takes what must not be printed; whoever uses it judges it, since an argument that is refused
 /// here would be repeated.
-pub(super) fn secret(text: &str) -> Result<Secret, Infallible> {
-    Ok(Secret::new(text))
+pub(super) fn secret() -> impl TypedValueParser<Value = Secret> {
+    StringValueParser::new().map(Secret::new)
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

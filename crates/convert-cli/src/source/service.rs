@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use clap::builder::{StringValueParser, TypedValueParser};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, FromArgMatches, ValueEnum};
 use convert_sdk::{
@@ -24,7 +25,7 @@ pub(crate) struct Service {
 struct Options {
     /// Fetch the config from the service with this key. Safer in the environment, since others on
     /// the machine can see the command line; a config that is named goes before it there.
-    #[arg(long, help_heading = HEADING, value_name = "KEY", value_parser = secret)]
+    #[arg(long, help_heading = HEADING, value_name = "KEY", value_parser = secret())]
     #[arg(env = "CONVERT_SDK_KEY", hide_env_values = true)]
     sdk_key: Option<Secret>,
 
@@ -34,7 +35,7 @@ struct Options {
     environment: Option<String>,
 
     /// Where configs are fetched from, an https URL.
-    #[arg(long, help_heading = HEADING, value_name = "URL", value_parser = address)]
+    #[arg(long, help_heading = HEADING, value_name = "URL", value_parser = address())]
     base_url: Option<Address>,
 
     /// How fresh a fetched config must be.
@@ -42,7 +43,7 @@ struct Options {
     cache_level: Freshness,
 
     /// The token with which the service shows experiences that are not live yet.
-    #[arg(long, help_heading = HEADING, value_name = "TOKEN", value_parser = secret)]
+    #[arg(long, help_heading = HEADING, value_name = "TOKEN", value_parser = secret())]
     #[arg(env = "CONVERT_DEBUG_TOKEN", hide_env_values = true)]
     debug_token: Option<Secret>,
 
@@ -156,8 +157,8 @@ impl Args for Service {
     }
 }
 
-fn address(text: &str) -> Result<Address, std::convert::Infallible> {
-    Ok(HttpsUrl::parse(text))
+fn address() -> impl TypedValueParser<Value = Address> {
+    StringValueParser::new().map(HttpsUrl::parse)
 }
 
 fn usage(option: &str, error: &TransportError) -> Failure {

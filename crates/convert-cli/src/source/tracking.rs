@@ -1,9 +1,8 @@
 //! Where events are sent.
 #![allow(dead_code, reason = "for the commands that send events")]
 
-use std::convert::Infallible;
-
 use clap::Args;
+use clap::builder::{StringValueParser, TypedValueParser};
 use convert_sdk::{HttpsUrlTemplate, TransportConfig, TransportError};
 
 use super::connection::HEADING;
@@ -13,7 +12,7 @@ use crate::failure::Failure;
 #[derive(Debug, Args)]
 pub(crate) struct TrackingAddress {
     /// Where events are sent, an https URL; `[project_id]` in it stands for the project.
-    #[arg(long, help_heading = HEADING, value_name = "URL", value_parser = address)]
+    #[arg(long, help_heading = HEADING, value_name = "URL", value_parser = address())]
     track_base_url: Option<Address>,
 }
 
@@ -31,6 +30,6 @@ impl TrackingAddress {
 }
 
 /// Keeps what is wrong with an address in place of the address, which may hold a password.
-fn address(text: &str) -> Result<Address, Infallible> {
-    Ok(HttpsUrlTemplate::parse(text))
+fn address() -> impl TypedValueParser<Value = Address> {
+    StringValueParser::new().map(HttpsUrlTemplate::parse)
 }
