@@ -43,6 +43,6 @@ pub use error::InvalidConfigError;
 pub use experience::{Experience, LocationGate};
 pub use feature::{Feature, VariableKind};
 pub use load::json::repair_json;
-pub use project::{EntityCounts, ProjectConfig};
-pub use value::{Value, ValueError, ValueRef};
+pub use project::{EntityCounts, ProjectConfig, ProjectSettings};
+pub use value::{Text, Value, ValueError, ValueList, ValueMap, ValueRef};
 pub use variation::{Change, FeatureChange, Variation};

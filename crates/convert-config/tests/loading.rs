@@ -8,7 +8,7 @@
     reason = "a test that meets the unexpected should stop at once"
 )]
 
-use convert_config::{Identified, Layout, LocationGate, ProjectConfig, Severity};
+use convert_config::{Identified, Layout, LocationGate, ProjectConfig, Severity, Value};
 
 fn load(json: &str) -> ProjectConfig {
     ProjectConfig::from_json(json).unwrap()
@@ -116,7 +116,28 @@ fn lone_surrogates_are_replaced_and_reported() {
     let config = project(r#""goals": [{"id": "1", "key": "half \ud83d", "name": "\ud83d\ude00"}]"#);
     let goal = config.goals().by_key("half \u{fffd}").unwrap();
     assert_eq!(goal.name(), Some("😀"));
-    check_diagnostic(&config, "", Severity::Warning);
+    check_diagnostic(&config, "goals[0].key", Severity::Warning);
+    assert_eq!(config.diagnostics().len(), 1, "{:#?}", config.diagnostics());
+    let config = project(r#""x": {"y": [0, 1e999]}, "\ud800": 1, "goals": [{"id": "\udc00"}]"#);
+    for path in ["x.y[1]", "\u{fffd}", "goals[0].id"] {
+        check_diagnostic(&config, path, Severity::Warning);
+    }
+    let wrapped = r#"{"data": {"account_id": "1", "project": {"id": "2", "name": "\ud800"}}}"#;
+    check_diagnostic(&load(wrapped), "data.project.name", Severity::Warning);
+}
+
+#[test]
+fn lone_surrogates_in_the_json_of_a_variable_are_replaced_and_reported() {
+    let config = project(
+        r#""features": [{"id": "7", "variables": [{"key": "layout", "type": "json"}]}],
+        "experiences": [null, {"id": "1", "variations": [{"id": "2", "changes": [5, {"type": "fullStackFeature",
+            "data": {"feature_id": 7, "variables_data": {"layout": "{\"icon\": \"\\ud83d\", \"n\": 1e999}"}}}]}]}]"#,
+    );
+    let arm = &config.experiences()[0].variations()[0];
+    let layout = arm.feature_changes()[0].variables().member("layout").unwrap();
+    assert_eq!(layout.member("icon"), Some(&Value::from("\u{fffd}")));
+    let path = "experiences[1].variations[0].changes[1].data.variables_data.layout";
+    check_diagnostic(&config, path, Severity::Warning);
 }
 
 #[test]
@@ -125,7 +146,7 @@ fn one_broken_experience_leaves_the_others() {
         r#""experiences": [null, 5, {"key": "no-id"}, {"id": {}, "key": "odd-id"}, {"id": "", "key": "blank"},
             {"id": "6", "key": "odd-environment", "environment": 5}, {"id": "7", "key": "sound"}]"#,
     );
-    assert_eq!(config.experiences().len(), 1);
+    assert_eq!(config.experiences().len(), 2);
     assert!(config.experience("sound").is_some());
     for path in [
         "experiences[0]",

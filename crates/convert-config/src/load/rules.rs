@@ -1,12 +1,9 @@
 //! Compiling rule trees.
 
-use std::sync::Arc;
-
 use smol_str::SmolStr;
 
 use crate::ecma::{self, Lowered, trim};
 use crate::load::reader::{Path, Reader, label_of};
-use crate::pattern::Pattern;
 use crate::rule::{
     Block, Branch, EXCLUSION_RULE_TYPE, Element, Exclusion, Flaw, Operand, RuleTree, Test,
 };
@@ -82,7 +79,7 @@ fn read_element(element: &Reader<'_, '_>) -> Element {
         // Attributes have textual names, so a key of another type can match none of them.
         key: element.field("key").and_then(|key| key.as_str()).map(SmolStr::from),
         operator: operator.map(SmolStr::from),
-        operand: element.raw("value").cloned().unwrap_or_default().into_owned(),
+        operand: element.raw("value").map(Value::copied).unwrap_or_default(),
         test,
         negated: matches!(negated, Some(Value::Bool(true))),
     }
@@ -112,8 +109,8 @@ fn read_test(element: &Reader<'_, '_>, operator: &str) -> Test {
             Test::Less { operand: operand(value), or_equal: operator == "lessEqual" }
         }
         "isIn" => Test::IsIn(options(value)),
-        "regexMatches" => match Pattern::compile(&text) {
-            Ok(pattern) => Test::Regex(Arc::new(pattern)),
+        "regexMatches" => match element.sink.pattern(&text) {
+            Ok(pattern) => Test::Regex(pattern),
             Err(error) => {
                 element.warn("value", error.to_string());
                 Test::Never(Flaw::BadPattern)
@@ -130,7 +127,7 @@ fn read_test(element: &Reader<'_, '_>, operator: &str) -> Test {
 }
 
 fn operand(value: &Value<'_>) -> Operand {
-    Operand::new(value.clone().into_owned())
+    Operand::new(value.copied())
 }
 
 /// The options of `isIn`: text parted by bars, or a list; anything else has none.
