@@ -8,7 +8,7 @@
     reason = "a test that meets the unexpected should stop at once"
 )]
 
-use convert_config::{Identified, Layout, LocationGate, ProjectConfig, Severity, Value};
+use convert_config::{Identified, LocationGate, ProjectConfig, Severity, Value};
 
 fn load(json: &str) -> ProjectConfig {
     ProjectConfig::from_json(json).unwrap()
@@ -44,6 +44,12 @@ fn an_unusable_root_is_refused_with_its_path() {
     check_refused(r#"{"account_id": "1"}"#, "project.id", "missing or empty");
     check_refused(r#"{"account_id": "1", "project": 5}"#, "project.id", "missing or empty");
     check_refused(r#"{"account_id": "1", "project": {"id": ""}}"#, "project.id", "empty");
+    check_refused(r#"{"account_id": "1", "project": {"id": " "}}"#, "project.id", "empty");
+    check_refused(
+        "{\"account_id\": \"\u{feff}\\t\", \"project\": {\"id\": 2}}",
+        "account_id",
+        "empty",
+    );
     for list in [
         "experiences",
         "features",
@@ -62,6 +68,15 @@ fn an_unusable_root_is_refused_with_its_path() {
 fn an_error_body_is_refused_with_what_it_says() {
     check_refused(r#"{"error": "no such project"}"#, "error", "no such project");
     check_refused(r#"{"data": {"error": {"code": 1}}}"#, "data.error", r#"{"code":1}"#);
+    check_refused(
+        r#"{"data": {"code": 404, "message": "gone"}}"#,
+        "data.message",
+        "answered: gone",
+    );
+    check_refused(r#"{"data": {"error": "no such project"}}"#, "data.error", "no such project");
+    check_refused(r#"{"error": {"code": 1, "message": "gone"}}"#, "error", "answered: gone");
+    check_refused(r#"{"error": true, "message": "gone"}"#, "error", "answered: gone");
+    check_refused(r#"{"data": {"error": 404, "message": "gone"}}"#, "data.error", "answered: gone");
     check_refused(r#"{"code": 404, "message": "gone\n\u0007"}"#, "message", "answered: gone");
 }
 
@@ -83,6 +98,14 @@ fn a_mark_and_a_wrapper_are_accepted() {
         let config = load(&json);
         assert_eq!((config.account_id(), config.project_id()), ("1", "2"));
     }
+    check_refused(r#"{"data": {"project": {"id": 2}}}"#, "data.account_id", "missing");
+    check_refused(r#"{"data": {"account_id": 1}}"#, "data.project.id", "missing");
+    let list = r#"{"data": {"account_id": 1, "project": {"id": 2}, "goals": {}}}"#;
+    check_refused(list, "data.goals", "not a list");
+    let faulty = r#"{"data": {"account_id": 1, "project": {"id": 2}, "goals": [0]}}"#;
+    check_diagnostic(&load(faulty), "data.goals[0]", Severity::Warning);
+    let unrelated = load(r#"{"account_id": 1, "project": {"id": 2}, "data": {"goals": [0]}}"#);
+    assert!(unrelated.diagnostics().is_empty() && unrelated.goals().is_empty());
     let error = ProjectConfig::from_json(b"\xff{}".as_slice()).unwrap_err();
     assert!(error.reason().contains("not UTF-8 at byte 0"), "{error}");
 }
@@ -187,62 +210,6 @@ fn broken_rules_are_reported_where_they_are() {
     check_diagnostic(&config, &element(1, "matching"), Severity::Warning);
     check_diagnostic(&config, &element(2, "value"), Severity::Warning);
     check_diagnostic(&config, &element(3, "value"), Severity::Warning);
-}
-
-#[test]
-fn diagnostics_are_bounded() {
-    let config = project(&format!(r#""experiences": [{}]"#, vec!["0"; 5_000].join(",")));
-    assert_eq!(config.diagnostics().len(), 1_001);
-}
-
-#[test]
-fn layouts_follow_the_version() {
-    let layout = |version: &str| {
-        let json = format!(r#""experiences": [{{"id": "1", "version": {version}}}]"#);
-        project(&json).experiences()[0].buckets().layout()
-    };
-    for version in ["12", "11.5", "\"12\"", "\" 12 \"", "1e3"] {
-        assert_eq!(layout(version), Layout::Anchored, "{version}");
-    }
-    for version in ["11", "null", "\"11\"", "\"twelve\"", "{}", "\"\""] {
-        assert_eq!(layout(version), Layout::Packed, "{version}");
-    }
-}
-
-#[test]
-fn packed_arms_are_walked_as_ecmascript_walks_object_members() {
-    let walk = |variations: &str| {
-        let config =
-            project(&format!(r#""experiences": [{{"id": "1", "variations": [{variations}]}}]"#));
-        let buckets = config.experiences()[0].buckets();
-        let ranges = buckets.ranges().map(|(range, arm)| (arm, range.start(), range.end()));
-        ranges.collect::<Vec<_>>()
-    };
-    let arm = |id: &str, allocation: &str| {
-        format!(r#"{{"id": "{id}", "traffic_allocation": {allocation}}}"#)
-    };
-    let shuffled = [
-        arm("b", "10"),
-        arm("20", "10"),
-        arm("010", "10"),
-        arm("3", "10"),
-        arm("4294967295", "10"),
-    ];
-    let expected =
-        [(3, 0, 1000), (1, 1000, 2000), (0, 2000, 3000), (2, 3000, 4000), (4, 4000, 5000)];
-    assert_eq!(walk(&shuffled.join(",")), expected);
-    let repeated = [arm("a", "10"), arm("b", "20"), arm("a", "30")];
-    assert_eq!(walk(&repeated.join(",")), [(0, 0, 3000), (1, 3000, 5000)]);
-    let dropped =
-        [arm("a", "0"), arm("b", "null"), arm("c", "-5"), arm("d", "\"\""), arm("e", "\"5\"")];
-    assert_eq!(walk(&dropped.join(",")), [(4, 0, 500)]);
-    assert_eq!(
-        walk(r#"{"id": "a"}, {"key": "no id"}, {"id": "b", "status": "stopped"}"#),
-        [(0, 0, 10000)]
-    );
-    let spoilt = [arm("a", "30"), arm("b", "\"much\""), arm("c", "70")];
-    let reached = walk(&spoilt.join(",")).iter().filter(|(_, start, end)| start < end).count();
-    assert_eq!(reached, 1, "after an allocation that is no number, no arm is chosen");
 }
 
 #[test]

@@ -17,14 +17,14 @@ pub(super) struct Share<'r> {
     pub(super) allocation: Option<&'r Value<'r>>,
 }
 
-/// Lays out the shares of an experience's variations.
-pub(super) fn lay_out(
-    experience_id: &str,
-    version: Option<&Value<'_>>,
-    shares: &[Share<'_>],
-) -> Buckets {
+/// Returns the layout of experiences with this version.
+pub(super) fn layout_of(version: Option<&Value<'_>>) -> Layout {
     let version = version.map_or(f64::NAN, |version| to_number(version.as_view()));
-    let layout = if version > LAST_PACKED_VERSION { Layout::Anchored } else { Layout::Packed };
+    if version > LAST_PACKED_VERSION { Layout::Anchored } else { Layout::Packed }
+}
+
+/// Lays out the shares of an experience's variations.
+pub(super) fn lay_out(experience_id: &str, layout: Layout, shares: &[Share<'_>]) -> Buckets {
     let (arms, ranges) = match layout {
         Layout::Anchored => anchored(shares),
         Layout::Packed => packed(shares),

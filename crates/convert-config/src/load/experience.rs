@@ -2,10 +2,11 @@
 
 use smol_str::SmolStr;
 
+use crate::buckets::Layout;
 use crate::catalog::Identified;
 use crate::ecma::to_number;
 use crate::experience::{Environment, Experience, LocationGate};
-use crate::load::buckets::{Share, lay_out};
+use crate::load::buckets::{Share, lay_out, layout_of};
 use crate::load::features::{TurnedOn, read_change};
 use crate::load::reader::{Reader, label_of};
 use crate::load::rules::read_rules;
@@ -34,15 +35,17 @@ impl Identified for Draft {
 
 /// Reads an experience; one that nothing can refer to is reported and dropped.
 pub(super) fn read_experience(reader: &Reader<'_, '_>) -> Option<Draft> {
-    let Some(id) = reader.id("id") else {
+    // The JavaScript SDK decides no experience whose id it takes for false.
+    let Some(id) = reader.true_id() else {
         if reader.field("id").is_none() {
             reader.warn("id", "missing, so the experience is left out");
         }
         return None;
     };
     let version = reader.field("version").map(Value::copied);
-    let arms = read_arms(reader);
-    let buckets = lay_out(&id, version.as_ref(), &arms.shares());
+    let layout = layout_of(version.as_ref());
+    let arms = read_arms(reader, layout);
+    let buckets = lay_out(&id, layout, &arms.shares());
     let (locations, location_ids) = read_location_gate(reader);
     let experience = Experience {
         key: reader.label("key"),
@@ -132,39 +135,31 @@ impl<'v> Arms<'v> {
     }
 }
 
-fn read_arms<'v>(experience: &Reader<'_, 'v>) -> Arms<'v> {
+fn read_arms<'v>(experience: &Reader<'_, 'v>, layout: Layout) -> Arms<'v> {
     let mut arms = Arms::default();
     experience.each("variations", |reader, place| {
         let changes = arms.read_changes(&reader, place);
-        arms.variations.push(read_variation(&reader, changes));
+        arms.variations.push(read_variation(&reader, layout, changes));
         arms.allocations.push(reader.raw("traffic_allocation"));
     });
     arms
 }
 
-fn read_variation(reader: &Reader<'_, '_>, changes: Box<[Change]>) -> Variation {
+fn read_variation(reader: &Reader<'_, '_>, layout: Layout, changes: Box<[Change]>) -> Variation {
+    // The JavaScript SDK skips an arm whose id it takes for false.
+    let id = reader.true_id();
+    if reader.field("id").is_none() {
+        reader.warn("id", "missing, so the variation takes no traffic");
+    }
     Variation {
-        id: read_variation_id(reader),
+        id,
         key: reader.label("key"),
         name: reader.name(),
         running: is_running(reader),
-        allocation: read_allocation(reader),
+        allocation: read_allocation(reader, layout),
         changes,
         features: Box::default(),
     }
-}
-
-/// The JavaScript SDK skips an arm whose id it takes for false, the number 0 among them.
-fn read_variation_id(reader: &Reader<'_, '_>) -> Option<SmolStr> {
-    let Some(value) = reader.field("id") else {
-        reader.note("id", "missing, so the variation takes no traffic");
-        return None;
-    };
-    if value.as_view().as_number() == Some(0.0) {
-        reader.warn("id", "the number 0 is no id, so the variation takes no traffic");
-        return None;
-    }
-    reader.id("id")
 }
 
 /// An absent status means running, and so does what ECMAScript takes for false.
@@ -175,10 +170,14 @@ fn is_running(reader: &Reader<'_, '_>) -> bool {
     }
 }
 
-fn read_allocation(reader: &Reader<'_, '_>) -> Option<f64> {
+fn read_allocation(reader: &Reader<'_, '_>, layout: Layout) -> Option<f64> {
     let allocation = to_number(reader.raw("traffic_allocation")?.as_view());
     if allocation.is_nan() {
-        reader.warn("traffic_allocation", "not a number, which spoils the traffic split");
+        let reason = match layout {
+            Layout::Anchored => "not a number, so it counts as 100",
+            Layout::Packed => "not a number, so neither this nor any later arm is ever chosen",
+        };
+        reader.warn("traffic_allocation", reason);
         return None;
     }
     Some(allocation)

@@ -73,6 +73,15 @@ impl<'v> Reader<'_, 'v> {
         Some(id)
     }
 
+    /// Reads the member `id` where the number 0 is none, as it is for ECMAScript.
+    pub(super) fn true_id(&self) -> Option<SmolStr> {
+        if self.field("id").and_then(|id| id.as_view().as_number()) == Some(0.0) {
+            self.warn("id", "the number 0 is no id");
+            return None;
+        }
+        self.id("id")
+    }
+
     /// Reads a text that may be empty; numbers become decimal text.
     pub(super) fn label(&self, name: &str) -> Option<SmolStr> {
         let value = self.field(name)?;
