@@ -8,7 +8,7 @@
     reason = "a test that meets the unexpected should stop at once"
 )]
 
-use convert_config::{Identified as _, ProjectConfig, Value, ValueList};
+use convert_config::{Experience, Identified, ProjectConfig, Value, ValueList};
 
 #[test]
 fn every_documented_field_can_be_read() {
@@ -64,9 +64,9 @@ fn a_later_experience_with_the_key_of_another_is_reached_by_its_id_alone() {
             {"id": 3, "key": null}, {"id": 4, "key": null}]}"#,
     )
     .unwrap();
-    assert_eq!(config.experience("hero").map(|one| one.id()), Some("1"));
-    assert!(config.experience("2").is_some_and(|one| one.is_shadowed()));
-    let all: Vec<_> = config.distinct_experiences().map(|one| one.id()).collect();
+    assert_eq!(config.experience("hero").map(Identified::id), Some("1"));
+    assert!(config.experience("2").is_some_and(Experience::is_shadowed));
+    let all: Vec<_> = config.distinct_experiences().map(Identified::id).collect();
     assert_eq!(all, ["1", "3", "4"]);
     assert_eq!(config.carriers_of(&config.features()[0]).count(), 0);
 }

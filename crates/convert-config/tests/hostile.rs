@@ -11,7 +11,7 @@
 use std::sync::Arc;
 
 use convert_config::rule::Test;
-use convert_config::{ProjectConfig, Severity, Value, ValueMap, ValueRef};
+use convert_config::{Diagnostic, ProjectConfig, Severity, Value, ValueMap, ValueRef};
 use serde::de::{Deserialize as _, IntoDeserializer as _};
 
 /// Loads a project whose root has these members besides the required ones.
@@ -153,7 +153,7 @@ fn notes_do_not_push_warnings_out_and_what_is_left_out_is_counted() {
     let count =
         |severity| config.diagnostics().iter().filter(|one| one.severity() == severity).count();
     assert_eq!((count(Severity::Warning), count(Severity::Note)), (1_001, 1_001));
-    let last: Vec<_> = config.diagnostics().iter().rev().take(2).map(|one| one.reason()).collect();
+    let last: Vec<_> = config.diagnostics().iter().rev().take(2).map(Diagnostic::reason).collect();
     let rest = LONG - 1_000;
     let expected =
         [format!("{rest} more notes are left out"), format!("{rest} more warnings are left out")];
@@ -164,7 +164,7 @@ fn notes_do_not_push_warnings_out_and_what_is_left_out_is_counted() {
 fn diagnostics_do_not_depend_on_the_order_of_the_lists() {
     let (goals, features) = (r#""goals": [0], "#, r#""features": [1]"#);
     let (one, other) =
-        (project(&[goals, features].concat()), project(&format!("{features}, {} \"x\": 0", goals)));
+        (project(&[goals, features].concat()), project(&format!("{features}, {goals} \"x\": 0")));
     assert_eq!(one.diagnostics(), other.diagnostics());
     let twice = project(r#""goals": [0], "goals": []"#);
     assert!(twice.diagnostics().is_empty(), "what was overwritten is not looked at");
@@ -211,7 +211,7 @@ fn no_value_is_deep_enough_to_exhaust_the_stack() {
         let mut map = ValueMap::default();
         for _ in 0..1_000 {
             map.edit(|members| {
-                *members = vec![("a".into(), Value::from(ValueMap::from(members.clone())))]
+                *members = vec![("a".into(), Value::from(ValueMap::from(members.clone())))];
             });
         }
         assert_eq!(map.len(), 1);
@@ -248,7 +248,7 @@ impl<'de> serde::Deserializer<'de> for Nest {
     }
 }
 
-impl<'de> serde::de::IntoDeserializer<'de, serde::de::value::Error> for Nest {
+impl serde::de::IntoDeserializer<'_, serde::de::value::Error> for Nest {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {

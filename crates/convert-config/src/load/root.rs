@@ -172,15 +172,15 @@ impl<'de> RootVisitor<'_, 'de> {
     ) -> Result<(), A::Error> {
         match name {
             "experiences" => {
-                root.experiences = self.entities(name, &root.sink, access, read_experience)?
+                root.experiences = self.entities(name, &root.sink, access, read_experience)?;
             }
             "features" => root.features = self.entities(name, &root.sink, access, read_feature)?,
             "goals" => root.goals = self.entities(name, &root.sink, access, read_goal)?,
             "audiences" => {
-                root.audiences = self.entities(name, &root.sink, access, read_audience)?
+                root.audiences = self.entities(name, &root.sink, access, read_audience)?;
             }
             "locations" => {
-                root.locations = self.entities(name, &root.sink, access, read_location)?
+                root.locations = self.entities(name, &root.sink, access, read_location)?;
             }
             "segments" => root.segments = self.entities(name, &root.sink, access, read_segment)?,
             "archived_experiences" => root.archived = self.ids(name, &root.sink, access)?,

@@ -142,7 +142,9 @@ impl<'a, V: Into<Value<'a>>> FromIterator<V> for ValueList<'a> {
 
 impl<'a> From<Vec<(Text<'a>, Value<'a>)>> for ValueMap<'a> {
     fn from(mut members: Vec<(Text<'a>, Value<'a>)>) -> Self {
-        members.iter_mut().for_each(|(_, value)| bound(value));
+        for (_, value) in &mut members {
+            bound(value);
+        }
         drop_overwritten(&mut members, 0);
         ValueMap { members: members.into() }
     }

@@ -30,7 +30,7 @@ enum Repr<'a> {
     Owned(SmolStr),
 }
 
-impl<'a> Text<'a> {
+impl Text<'_> {
     /// Copies `text`, so that nothing is borrowed.
     ///
     /// ```
