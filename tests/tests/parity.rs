@@ -318,8 +318,15 @@ fn context_record() {
     let forced = first.run_experience_with("e", &options).unwrap();
     let found = second.run_experience("e").unwrap();
     assert_eq!((forced.variation_id(), found.variation_id()), ("11", "11"));
-    let later = core.create_context("v").visitor_record();
-    assert!(later.segments().find("country").is_some());
+    // The answer to its own change brought the second context up to date.
+    assert!(second.visitor_record().segments().find("country").is_some());
+    first.set_segments(attributes! { "country" => "FR" });
+    let country = |context: &Context| {
+        let record = context.visitor_record();
+        record.segments().find("country").map(|value| value.to_text().into_owned())
+    };
+    assert_eq!(country(&second).as_deref(), Some("DE"));
+    assert_eq!(country(&core.create_context("v")).as_deref(), Some("FR"));
 }
 
 /// Returns whether an audience with this pattern takes a visitor with this text.

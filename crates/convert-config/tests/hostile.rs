@@ -121,7 +121,7 @@ fn long_lists_in_rules_load() {
         audience(&rules(&format!("[{}]", element(&operand, operator))));
     }
     let config = audience(&rules(&list(|i| element(&i.to_string(), "equals"))));
-    assert_eq!(config.audiences()[0].rules().unwrap().elements().count(), LONG);
+    assert_eq!(config.audiences()[0].rules().unwrap().elements().len(), LONG);
     audience(&format!(r#"{{"OR": {}}}"#, list(|_| r#"{"AND": []}"#.to_owned())));
 }
 
@@ -132,8 +132,8 @@ fn equal_patterns_are_compiled_once_and_shared() {
     let config = project(&format!(
         r#""audiences": [{{"id": 1, "rules": {rules}}}], "goals": [{{"id": 2, "rules": {rules}}}]"#
     ));
-    let audience = config.audiences()[0].rules().unwrap().elements();
-    let goal = config.goals()[0].rules().unwrap().elements();
+    let audience = config.audiences()[0].rules().unwrap().elements().iter();
+    let goal = config.goals()[0].rules().unwrap().elements().iter();
     let patterns: Vec<_> = audience
         .chain(goal)
         .map(|element| match element.test() {

@@ -25,12 +25,17 @@ pub use self::options::RunOptions;
 use self::preview::Previewed;
 use crate::entity::{self, Entity, EntityKind};
 use crate::handle::Shared;
-use crate::records::RecordDelta;
+use crate::records::{RecordDelta, Written, change_view};
 
 /// One visitor: what is known of them, and the config snapshot they are decided from.
 ///
-/// A context sees the config, and the visitor's record, as they were when it was made, plus what
-/// it did itself. Make one per request or session; it is `Send + Sync` and nothing it does blocks.
+/// A context sees the config as it was when it was made. The visitor's record it sees as it was
+/// then, plus what it did itself; and where the store answers a change it makes, which the one in
+/// memory always does, as the store has it after that change, with what other contexts of the
+/// visitor have recorded until then. Make one per request or session; it is `Send + Sync`.
+///
+/// Nothing it does blocks, but for [`Context::set_preview`], and what an external store is asked
+/// for: see [`StoreConfig`](crate::StoreConfig).
 ///
 /// ```
 /// use convert_core::{Core, SdkConfig};
@@ -111,8 +116,9 @@ impl Context {
         self.attributes.merge(attributes);
     }
 
-    /// Sets report segments of the visitor, replacing those of the same names. Attributes that are
-    /// no report segments are left out. While previewing, nothing is recorded.
+    /// Sets report segments of the visitor, replacing those of the same names; a list of custom
+    /// segments is added to those the visitor is in. Attributes that are no report segments are
+    /// left out. While previewing, nothing is recorded.
     pub fn set_segments(&self, segments: impl Into<Segments>) {
         let segments = segments.into();
         if self.preview.is_none() && !segments.is_empty() {
@@ -151,12 +157,7 @@ impl Context {
         let evaluation = self.evaluation(record.as_deref(), options);
         let added = evaluation.select_segments(keys, &mut Silent)?;
         if !added.is_empty() && self.keeps_traces(options.storage) {
-            let mut segments = Segments::default();
-            if let Some(record) = record.as_deref() {
-                segments = record.segments().clone();
-            }
-            segments.add_custom(added.iter().copied());
-            self.record_segments(segments);
+            self.apply(&RecordDelta::new().add_custom_segments(added.iter().copied()));
         }
         if !added.is_empty() {
             self.tell_segments(&Segments::default(), &added);
@@ -256,29 +257,16 @@ impl Context {
 
     fn record_segments(&self, segments: Segments) {
         if !segments.is_empty() {
-            self.apply(&RecordDelta { segments: Some(segments), ..RecordDelta::default() });
+            self.apply(&RecordDelta::new().segments(segments));
         }
     }
 
     /// Changes what is remembered of the visitor, for this context and for later ones.
-    fn apply(&self, delta: &RecordDelta<'_>) -> Arc<VisitorRecord> {
+    fn apply(&self, delta: &RecordDelta<'_>) -> Written {
         if self.in_hand || self.visitor_id.is_empty() {
-            return self.apply_here(delta);
+            return change_view(&self.record, None, delta);
         }
-        let record = self.shared.records.merge(&self.record_key(), delta);
-        self.record.store(Some(Arc::clone(&record)));
-        record
-    }
-
-    /// Changes the record of this context alone.
-    fn apply_here(&self, delta: &RecordDelta<'_>) -> Arc<VisitorRecord> {
-        let changed = |current: &Option<Arc<VisitorRecord>>| {
-            let mut record = current.as_deref().cloned().unwrap_or_default();
-            delta.apply(&mut record);
-            Some(Arc::new(record))
-        };
-        self.record.rcu(changed);
-        self.record.load_full().unwrap_or_default()
+        self.shared.records.write(&self.record_key(), delta, &self.record)
     }
 
     fn record_key(&self) -> String {

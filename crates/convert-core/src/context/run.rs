@@ -5,7 +5,7 @@ use convert_decision::{Decision, Evaluation, FeatureDecision, Source, VisitorRec
 
 use crate::context::effects::Effects;
 use crate::context::{Context, ExperienceResult, FeatureResult, RunOptions};
-use crate::records::RecordDelta;
+use crate::records::{RecordDelta, Written};
 
 impl Context {
     /// Decides which variation of an experience the visitor gets, and remembers it.
@@ -32,7 +32,7 @@ impl Context {
         }
         let settled = self.settle(effects.delta());
         if let Some(decision) = decision.filter(|_| options.tracking) {
-            self.expose(&[decision], effects.delta(), settled.record.as_deref());
+            self.expose(&[decision], settled.written.as_ref());
         }
         self.tell_moves(effects.moves());
         let result = decision.map(|decision| ExperienceResult::new(settled.of(decision)));
@@ -181,23 +181,20 @@ impl Context {
 
     /// Makes the changes that decisions came with, and returns what is remembered then.
     fn settle(&self, delta: &RecordDelta<'_>) -> Settled {
-        if delta.is_empty() {
-            return Settled { record: None };
-        }
-        Settled { record: Some(self.apply(delta)) }
+        Settled { written: (!delta.is_empty()).then(|| self.apply(delta)) }
     }
 }
 
 /// What is remembered once the changes of a call are made; `None` if there were none.
 struct Settled {
-    record: Option<std::sync::Arc<VisitorRecord>>,
+    written: Option<Written>,
 }
 
 impl Settled {
     /// Returns the decision as it stands: where another writer assigned the visitor first, theirs.
     fn of<'c>(&self, decision: Decision<'c>) -> Decision<'c> {
-        let record = self.record.as_deref().filter(|_| decision.is_new());
-        let winner = record.and_then(|record| record.assignment(decision.experience().id()));
+        let written = self.written.as_ref().filter(|_| decision.is_new());
+        let winner = written.and_then(|one| one.record.assignment(decision.experience().id()));
         winner.map_or(decision, |variation_id| decision.yield_to(variation_id))
     }
 }
@@ -250,10 +247,10 @@ impl<'c: 'd, 'd> Pass<'c, 'd> {
 
     fn into_decisions(self) -> Vec<Decision<'c>> {
         self.context.shared.counters.count_decisions(self.count);
-        let (context, delta) = (self.context, self.effects.delta());
-        let settled = context.settle(delta);
+        let context = self.context;
+        let settled = context.settle(self.effects.delta());
         if self.tracks {
-            context.expose(&self.decisions, delta, settled.record.as_deref());
+            context.expose(&self.decisions, settled.written.as_ref());
         }
         context.tell_moves(self.effects.moves());
         self.decisions.into_iter().map(|decision| settled.of(decision)).collect()
