@@ -60,6 +60,33 @@ fn record(json: Value) -> VisitorRecord {
 }
 
 #[test]
+fn an_environment_that_is_no_text_is_never_the_one_asked_for() {
+    for odd in [json!(5), json!(true), json!([]), json!({}), json!(["5"])] {
+        let mut limited = halves(1, "e");
+        limited["environment"] = odd.clone();
+        let core = core(json!({"experiences": [limited]}));
+        let visitor = core.create_context("v");
+        for environment in ["5", "true", "", "staging"] {
+            let options = RunOptions::new().environment(environment);
+            assert!(visitor.run_experience_with("e", &options).is_none(), "{odd} {environment}");
+        }
+        assert!(visitor.run_experience("e").is_some(), "no environment is asked for");
+        let path = core.current_config().diagnostics()[0].path().to_owned();
+        assert_eq!(path, "experiences[0].environment");
+    }
+}
+
+#[test]
+fn an_experience_whose_id_is_the_number_0_is_left_out() {
+    let mut zero = halves(1, "zero");
+    zero["id"] = json!(0);
+    let core = core(json!({"experiences": [zero, halves(2, "e")]}));
+    let visitor = core.create_context("v");
+    assert!(visitor.run_experience("zero").is_none() && visitor.run_experience("e").is_some());
+    assert_eq!(core.current_config().diagnostics()[0].path(), "experiences[0].id");
+}
+
+#[test]
 fn a_visitor_keeps_the_remembered_variation() {
     let core = core(json!({"experiences": [halves(1, "e")]}));
     let visitor = core.create_context("v").with_record(record(json!({"bucketing": {"1": "11"}})));

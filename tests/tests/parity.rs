@@ -245,6 +245,20 @@ fn repeated_entity() {
 }
 
 #[test]
+fn repeated_key() {
+    let features = json!([{"id": "7", "key": "banner"}]);
+    let core = core(json!({"features": features, "experiences": [
+        experience(1, "hero", json!({})), carrier(2, "hero", &[(json!("7"), json!({}))]),
+    ]}));
+    let visitor = core.create_context("v");
+    let answers = visitor.run_experiences();
+    let ids: Vec<&str> = answers.iter().map(convert_sdk::ExperienceResult::experience_id).collect();
+    assert_eq!(ids, ["1"]);
+    assert!(visitor.run_features().is_empty() && visitor.run_feature("banner").is_none());
+    assert_eq!(visitor.run_experience("2").unwrap().experience_id(), "2");
+}
+
+#[test]
 fn malformed_throws() {
     let broken = json!([
         {"id": "1", "rules": {"OR": [null]}},

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use convert_config::{Mark, Value, ValueRef};
+use convert_config::{Mark, Text, Value, ValueRef};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 use smol_str::SmolStr;
@@ -42,7 +42,7 @@ enum Stored {
     Bool(bool),
     Integer(i64),
     Float(f64),
-    Text(SmolStr),
+    Text(Text<'static>),
     Nested(Box<Value<'static>>),
 }
 
@@ -222,8 +222,7 @@ impl From<Value<'_>> for Stored {
             Value::Bool(value) => Stored::Bool(value),
             Value::Integer(value) => Stored::Integer(value),
             Value::Float(value) => Stored::Float(value),
-            Value::Text(Cow::Borrowed(text)) => Stored::Text(SmolStr::new(text)),
-            Value::Text(Cow::Owned(text)) => Stored::Text(SmolStr::from(text)),
+            Value::Text(text) => Stored::Text(text.into_owned()),
             nested => Stored::Nested(Box::new(nested.into_owned())),
         }
     }

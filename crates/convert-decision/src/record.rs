@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
-use convert_config::{Mark, Value, ValueRef};
+use convert_config::{Mark, Text, Value, ValueRef};
 use serde::de::{Deserialize, Deserializer};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use smol_str::SmolStr;
@@ -323,7 +323,7 @@ impl<'de> Deserialize<'de> for VisitorRecord {
                 ("bucketing", Value::Map(pairs)) => {
                     let known =
                         pairs.iter().filter(|(_, variation)| variation.as_view().is_truthy());
-                    let assignment = |(experience, variation): &(Cow<'_, str>, Value<'_>)| {
+                    let assignment = |(experience, variation): &(Text<'_>, Value<'_>)| {
                         let variation = variation.as_view().with_text(|text| SmolStr::new(text));
                         Assignment::new(experience, variation)
                     };
@@ -345,7 +345,7 @@ impl<'de> Deserialize<'de> for VisitorRecord {
                     record.goals = reached.map(|(goal, _)| SmolStr::new(goal)).collect();
                 }
                 ("bucketing" | "locations" | "segments" | "goals", _) => {}
-                _ => record.others.push((SmolStr::from(name), value.into_owned())),
+                _ => record.others.push((SmolStr::new(name), value.into_owned())),
             }
         }
         Ok(record)

@@ -227,8 +227,8 @@
 pub use convert_config::{
     Audience, Buckets, Catalog, Change, Diagnostic, EntityCounts, Experience, Feature,
     FeatureChange, Goal, Identified, InvalidConfigError, Layout, Location, LocationGate,
-    ProjectConfig, Segment, Severity, Value, ValueError, ValueRef, VariableKind, Variation,
-    repair_json,
+    ProjectConfig, ProjectSettings, Segment, Severity, Text, Value, ValueError, ValueList,
+    ValueMap, ValueRef, VariableKind, Variation, repair_json,
 };
 #[cfg(feature = "test-util")]
 pub use convert_core::ManualClock;

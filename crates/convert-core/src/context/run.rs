@@ -51,7 +51,7 @@ impl Context {
         let record = self.record.load();
         let mut pass = Pass::new(self, record.as_deref(), options);
         let foreign = pass.foreign_preview();
-        for experience in self.config.experiences().iter().chain(foreign) {
+        for experience in self.config.distinct_experiences().chain(foreign) {
             if options.includes(experience.key()) {
                 pass.decide(experience);
             }
@@ -110,7 +110,7 @@ impl Context {
         let mut pass = Pass::new(self, record.as_deref(), options);
         let evaluation = pass.evaluation;
         let foreign = pass.foreign_preview();
-        for experience in self.config.experiences().iter().chain(foreign) {
+        for experience in self.config.distinct_experiences().chain(foreign) {
             let mut arms = experience.variations().iter();
             let carries = arms.any(|arm| !arm.feature_changes().is_empty());
             if carries && options.includes(experience.key()) {
