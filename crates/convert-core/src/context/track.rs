@@ -1,5 +1,6 @@
 //! Recording what a visitor was shown and did.
 
+use std::collections::HashSet;
 use std::iter;
 
 use convert_config::{Goal, Identified as _};
@@ -131,13 +132,14 @@ impl Context {
             return;
         }
         let kept = written.map_or(&[][..], |written| &written.applied.kept);
+        let kept: HashSet<&str> = kept.iter().map(String::as_str).collect();
         let payload = |decision: &Decision<'_>| {
             let (experience_id, variation_id) = decision.assignment()?;
             let payload = || Payload::Exposure {
                 experience_id: SmolStr::new(experience_id),
                 variation_id: SmolStr::new(variation_id),
             };
-            (!kept.iter().any(|kept| kept == experience_id)).then(payload)
+            (!kept.contains(experience_id)).then(payload)
         };
         let mut payloads = decisions.iter().filter_map(payload);
         let Some(first) = payloads.next() else { return };

@@ -158,7 +158,7 @@ impl<'c> Evaluation<'c, '_> {
 
     fn is_assigned(&self, experience_id: &str) -> bool {
         self.record.assignment(experience_id).is_some()
-            || self.pending.iter().any(|(experience, _)| *experience == experience_id)
+            || self.pending.is_some_and(|pending| pending.has(experience_id))
     }
 
     fn check_segments<O: Observer<'c>>(
