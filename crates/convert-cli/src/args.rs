@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 use convert_sdk::{Attributes, Value};
 
-use crate::{assign, evaluate, explain, json, simulate, validate};
+use crate::{assign, evaluate, explain, json, records, simulate, validate};
 
 /// Looks into Convert configs and decides from them, offline.
 ///
@@ -30,6 +30,7 @@ pub(crate) enum Command {
     Explain(explain::Arguments),
     Simulate(simulate::Arguments),
     Assign(assign::Arguments),
+    Records(records::Arguments),
 }
 
 /// What is known of a visitor.

@@ -13,6 +13,7 @@ mod json;
 mod lines;
 mod output;
 mod progress;
+mod records;
 mod shares;
 mod simulate;
 mod validate;
@@ -55,6 +56,7 @@ fn run(command: &Command, out: &mut dyn Write) -> Result<ExitCode, Failure> {
         Command::Explain(args) => explain::run(args, out),
         Command::Simulate(args) => simulate::run(args, out),
         Command::Assign(args) => assign::run(args, out),
+        Command::Records(args) => records::run(args, out),
     }
 }
 
