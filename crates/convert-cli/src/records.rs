@@ -76,10 +76,10 @@ enum Action {
 /// Which Redis.
 #[derive(Args)]
 struct Store {
-    /// The address, redis://[USER][:PASSWORD@]HOST[:PORT][/DATABASE], or with rediss:// for TLS.
-    /// Defaults to the variable `CONVERT_REDIS_URL`, which keeps a password out of process lists.
-    #[arg(long, value_name = "URL")]
-    redis: Option<String>,
+    /// The address, redis://[USER][:PASSWORD@]HOST[:PORT][/DATABASE], or with rediss:// for TLS. The
+    /// variable keeps a password out of process lists.
+    #[arg(long, value_name = "URL", env = "CONVERT_REDIS_URL", hide_env_values = true)]
+    redis: String,
 
     /// What the keys in Redis begin with before the account.
     #[arg(long, value_name = "TEXT", default_value = "")]
@@ -200,14 +200,8 @@ fn print(key: &str, record: &VisitorRecord, out: &mut dyn Write) -> Result<(), F
 
 impl Store {
     fn open(&self) -> Result<RedisStore, Failure> {
-        let url = match &self.redis {
-            Some(url) => url.clone(),
-            None => std::env::var(URL_VARIABLE).map_err(|_| {
-                Failure::Usage(format!("give --redis URL, or set the variable {URL_VARIABLE}"))
-            })?,
-        };
         let timeout = Duration::from_secs(self.timeout);
-        let mut builder = RedisStore::builder(url).prefix(&*self.prefix).timeout(timeout);
+        let mut builder = RedisStore::builder(&*self.redis).prefix(&*self.prefix).timeout(timeout);
         if self.cluster {
             builder = builder.cluster::<String>([]);
         }
@@ -225,5 +219,3 @@ impl fmt::Debug for Store {
             .finish_non_exhaustive()
     }
 }
-
-const URL_VARIABLE: &str = "CONVERT_REDIS_URL";
