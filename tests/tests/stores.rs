@@ -1,8 +1,10 @@
 //! A core with an external store of visitor records, which works, fails, hangs and comes back.
 
-#![expect(clippy::indexing_slicing, reason = "a JSON member that is missing reads as null")]
-
-#![expect(clippy::unwrap_used, reason = "a test that meets the unexpected should stop at once")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that meets the unexpected should stop at once"
+)]
 
 use std::sync::Arc;
 use std::time::Duration;
