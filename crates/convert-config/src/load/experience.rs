@@ -149,7 +149,7 @@ fn read_variation(reader: &Reader<'_, '_>, layout: Layout, changes: Box<[Change]
     // The JavaScript SDK skips an arm whose id it takes for false.
     let id = reader.true_id();
     if reader.field("id").is_none() {
-        reader.warn("id", "missing, so the variation takes no traffic");
+        reader.note("id", "missing, so the variation takes no traffic");
     }
     Variation {
         id,
