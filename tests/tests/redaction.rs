@@ -102,11 +102,14 @@ fn body(version: u32) -> String {
 }
 
 fn script() -> Vec<Step> {
-    let echo = format!(r#"{{"error": "no project for {KEY} with {TOKEN}"}}"#);
+    let echo = format!(r#"{{"error": "no {KEY} with {TOKEN}, {SECRET}, {HEADER}"}}"#);
+    // As much of it is told as ends within the key.
+    let cut = format!(r#"{{"error": "{}{KEY}"}}"#, "x".repeat(195));
     vec![
         Reply::json(body(1)).etag("\"1\"").into(),
         Reply::new(401).into(),
         Reply::json(echo).into(),
+        Reply::json(cut).into(),
         Step::CutBody,
         Step::Garbage,
         Step::WrongName,
@@ -177,7 +180,7 @@ fn fail(said: &Said) {
         said.debug("settings", &settings);
         said.error("initialise", &Core::initialize(settings).unwrap_err());
     }
-    for step in script().into_iter().skip(1).take(7) {
+    for step in script().into_iter().skip(1).take(8) {
         let server = LoopbackServer::start([step]);
         let outcome = Core::initialize(settings(server.transport_config()));
         said.error("initialise", &outcome.unwrap_err());
