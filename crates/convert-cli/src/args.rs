@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 use convert_sdk::{Attributes, Value};
 
-use crate::{assign, evaluate, explain, fetch, json, simulate, validate};
+use crate::{assign, evaluate, explain, fetch, json, records, simulate, validate};
 
 /// Looks into Convert configs and decides from them.
 ///
@@ -33,6 +33,7 @@ pub(crate) enum Command {
     Simulate(simulate::Arguments),
     Assign(assign::Arguments),
     Fetch(fetch::Arguments),
+    Records(records::Arguments),
 }
 
 /// What is known of a visitor.

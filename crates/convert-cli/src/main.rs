@@ -13,6 +13,7 @@ mod json;
 mod lines;
 mod output;
 mod progress;
+mod records;
 mod replacement;
 mod shares;
 mod simulate;
@@ -58,6 +59,7 @@ fn run(command: &Command, out: &mut dyn Write) -> Result<ExitCode, Failure> {
         Command::Simulate(args) => simulate::run(args, out),
         Command::Assign(args) => assign::run(args, out),
         Command::Fetch(args) => fetch::run(args, out),
+        Command::Records(args) => records::run(args, out),
     }
 }
 

@@ -4,6 +4,7 @@ use smol_str::SmolStr;
 
 use crate::catalog::Identified;
 use crate::rule::RuleTree;
+use crate::value::Value;
 
 /// What the four kinds share.
 #[derive(Debug, Clone)]
@@ -18,13 +19,14 @@ pub(crate) struct Common {
 #[derive(Debug, Clone)]
 pub struct Audience {
     pub(crate) common: Common,
-    pub(crate) permanent: bool,
+    pub(crate) kind: Option<SmolStr>,
 }
 
 /// A place (page, screen, …) where an experience runs.
 #[derive(Debug, Clone)]
 pub struct Location {
     pub(crate) common: Common,
+    pub(crate) trigger: Value<'static>,
 }
 
 /// A named group that visitors join and then stay in.
@@ -38,16 +40,36 @@ pub struct Segment {
 pub struct Goal {
     pub(crate) common: Common,
     pub(crate) kind: Option<SmolStr>,
+    pub(crate) settings: Value<'static>,
 }
 
 impl Audience {
+    /// Returns the type as the config has it, `permanent` or `transient`.
+    pub fn kind(&self) -> Option<&str> {
+        self.kind.as_deref()
+    }
+
     /// Returns whether the audience is checked only until the visitor has been bucketed.
     pub fn is_permanent(&self) -> bool {
-        self.permanent
+        self.kind() == Some("permanent")
+    }
+}
+
+impl Location {
+    /// Returns what makes a web page look at the location, as the config has it; null where the
+    /// config has none. It has no part in decisions.
+    pub fn trigger(&self) -> &Value<'static> {
+        &self.trigger
     }
 }
 
 impl Goal {
+    /// Returns the goal's settings as the config has them; null where it has none. They have no
+    /// part in decisions.
+    pub fn settings(&self) -> &Value<'static> {
+        &self.settings
+    }
+
     /// Returns the goal's type (`revenue`, `visits_page`, …).
     pub fn kind(&self) -> Option<&str> {
         self.kind.as_deref()

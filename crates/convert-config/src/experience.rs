@@ -17,8 +17,9 @@ pub struct Experience {
     pub(crate) kind: Option<SmolStr>,
     pub(crate) status: Option<SmolStr>,
     pub(crate) version: Option<Value<'static>>,
-    pub(crate) environment: Option<SmolStr>,
+    pub(crate) environment: Environment,
     pub(crate) archived: bool,
+    pub(crate) shadowed: bool,
     pub(crate) locations: LocationGate,
     pub(crate) audiences: Box<[u32]>,
     pub(crate) all_audiences: bool,
@@ -45,6 +46,15 @@ pub enum LocationGate {
     SiteArea(RuleTree),
 }
 
+/// Which environments an experience runs in.
+#[derive(Debug, Clone)]
+pub(crate) enum Environment {
+    Any,
+    Only(SmolStr),
+    /// The config has something that is no text and so equals no environment.
+    Never,
+}
+
 impl Experience {
     /// Returns the name shown to people.
     pub fn name(&self) -> Option<&str> {
@@ -66,9 +76,32 @@ impl Experience {
         self.version.as_ref()
     }
 
-    /// Returns the environment the experience is limited to.
+    /// Returns the environment the experience is limited to, if the config names one.
     pub fn environment(&self) -> Option<&str> {
-        self.environment.as_deref()
+        match &self.environment {
+            Environment::Only(environment) => Some(environment),
+            Environment::Any | Environment::Never => None,
+        }
+    }
+
+    /// Returns whether the experience runs in `environment`: where it is limited to none, or to
+    /// exactly this one.
+    ///
+    /// A limit that is not text in the config is kept by no environment.
+    pub fn runs_in(&self, environment: &str) -> bool {
+        match &self.environment {
+            Environment::Any => true,
+            Environment::Only(only) => only == environment,
+            Environment::Never => false,
+        }
+    }
+
+    /// Returns whether an earlier experience has the same key.
+    ///
+    /// Such an experience can be asked for by its id, but it is left out where all experiences are
+    /// decided.
+    pub fn is_shadowed(&self) -> bool {
+        self.shadowed
     }
 
     /// Returns whether the project lists the experience as archived.

@@ -10,7 +10,9 @@ pub struct Feature {
     pub(crate) id: SmolStr,
     pub(crate) key: Option<SmolStr>,
     pub(crate) name: Option<SmolStr>,
-    pub(crate) variables: Box<[(SmolStr, Option<VariableKind>)]>,
+    variables: Box<[(SmolStr, Option<VariableKind>)]>,
+    /// Positions in `variables`, sorted by key; of a repeated key the first comes first.
+    by_key: Box<[u32]>,
     pub(crate) carriers: Vec<u32>,
 }
 
@@ -31,6 +33,19 @@ pub enum VariableKind {
 }
 
 impl Feature {
+    pub(crate) fn new(
+        id: SmolStr,
+        key: Option<SmolStr>,
+        name: Option<SmolStr>,
+        variables: Box<[(SmolStr, Option<VariableKind>)]>,
+    ) -> Self {
+        let mut by_key: Vec<(&str, u32)> =
+            variables.iter().map(|(key, _)| key.as_str()).zip(0..).collect();
+        by_key.sort_unstable();
+        let by_key = by_key.into_iter().map(|(_, index)| index).collect();
+        Feature { id, key, name, variables, by_key, carriers: Vec::new() }
+    }
+
     /// Returns the name shown to people.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
@@ -41,9 +56,17 @@ impl Feature {
         self.variables.iter().map(|(key, kind)| (key.as_str(), *kind))
     }
 
-    /// Returns the declared type of a variable.
+    /// Returns the declared type of a variable; where its key repeats, the first one.
     pub(crate) fn kind_of(&self, variable: &str) -> Option<VariableKind> {
-        self.variables.iter().find(|(key, _)| key == variable).and_then(|(_, kind)| *kind)
+        let at = self.by_key.partition_point(|index| {
+            self.variable_at(*index).is_some_and(|(key, _)| key.as_str() < variable)
+        });
+        let (key, kind) = self.by_key.get(at).and_then(|index| self.variable_at(*index))?;
+        if key == variable { *kind } else { None }
+    }
+
+    fn variable_at(&self, index: u32) -> Option<&(SmolStr, Option<VariableKind>)> {
+        self.variables.get(usize::try_from(index).ok()?)
     }
 }
 

@@ -25,6 +25,7 @@ pub struct CloseReport {
     handlers_ended: bool,
     workers_ended: bool,
     events: Ending,
+    records_lost: u64,
 }
 
 impl CloseReport {
@@ -63,6 +64,12 @@ impl CloseReport {
     pub fn left(&self) -> u64 {
         self.events.left
     }
+
+    /// Returns for how many visitors changes could not be written to the external store while the
+    /// core closed: they are lost.
+    pub fn records_lost(&self) -> u64 {
+        self.records_lost
+    }
 }
 
 impl Lifeline {
@@ -71,9 +78,15 @@ impl Lifeline {
         if let Some(worker) = &self.worker {
             worker.stop();
         }
+        let records = self.shared.records.shared();
+        if let Some(records) = records {
+            records.hurry();
+        }
         let before = delivery.close(Deadline::after(patience / 4 * 3).sooner(deadline));
         // What came of the last batch is told before nobody is told anything any more.
         delivery.join(Deadline::after(patience / 8).sooner(deadline));
+        let spent = Deadline::after(patience / 8).sooner(deadline);
+        let records_lost = records.map_or(0, |records| records.close(spent));
         let was_closed = bus.shut();
         let workers_ended = self.end_workers(deadline, patience);
         let events = delivery.ending(before);
@@ -88,7 +101,7 @@ impl Lifeline {
                 if workers_ended { "" } else { "; a worker ends later" }
             );
         }
-        CloseReport { was_closed, handlers_ended, workers_ended, events }
+        CloseReport { was_closed, handlers_ended, workers_ended, events, records_lost }
     }
 
     /// Waits for the workers, and breaks off what they exchange when a part of the patience has
@@ -98,7 +111,9 @@ impl Lifeline {
         let join = |deadline| {
             let refresh_ended = self.worker.as_ref().is_none_or(|worker| worker.join(deadline));
             let delivery_ended = delivery.join(deadline);
-            refresh_ended && delivery_ended
+            let records = self.shared.records.shared();
+            let records_ended = records.is_none_or(|records| records.join(deadline));
+            refresh_ended && delivery_ended && records_ended
         };
         if join(Deadline::after(patience / 8).sooner(deadline)) {
             return true;

@@ -63,6 +63,18 @@ pub struct Stats {
     pub queue_events: u64,
     /// How many bytes they take, about.
     pub queue_bytes: u64,
+    /// Calls of an external store of visitor records that failed.
+    pub store_failures: u64,
+    /// Calls of an external store that were not made, since it had failed several times in a row.
+    pub store_skipped: u64,
+    /// Changes written to an external store in the background.
+    pub store_writes: u64,
+    /// Failed attempts to write a change that is tried again.
+    pub store_retries: u64,
+    /// Visitors of whom changes are lost: refused, too many waiting, or the core being closed.
+    pub store_dropped: u64,
+    /// Visitors of whom changes wait to be written right now.
+    pub store_waiting: u64,
 }
 
 /// The counters behind [`Stats`].
@@ -127,6 +139,7 @@ impl Counters {
             dropped_spool_damaged: tally.spool_damaged,
             queue_events: queue_events as u64,
             queue_bytes: queue_bytes as u64,
+            ..Stats::default()
         }
     }
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
-use convert_config::{Mark, Value, ValueRef};
+use convert_config::{Mark, Text, Value, ValueRef};
 use serde::de::{Deserialize, Deserializer};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use smol_str::SmolStr;
@@ -128,7 +128,12 @@ impl VisitorRecord {
 
     /// Sets report segments, replacing those of the same names.
     pub fn merge_segments(&mut self, segments: Segments) {
-        self.segments.members.merge(segments.members);
+        self.segments.merge(segments);
+    }
+
+    /// Adds the visitor to custom segments.
+    pub fn add_custom_segments<'s>(&mut self, segment_ids: impl IntoIterator<Item = &'s str>) {
+        self.segments.add_custom(segment_ids);
     }
 
     /// Returns the keys of the goals the visitor has reached.
@@ -214,13 +219,24 @@ impl Segments {
 
     /// Adds custom segments to those the visitor is in.
     pub fn add_custom<'s>(&mut self, segment_ids: impl IntoIterator<Item = &'s str>) {
-        let mut ids: Vec<String> = self.custom().map(Cow::into_owned).collect();
-        for id in segment_ids {
-            if !ids.iter().any(|known| known == id) {
-                ids.push(id.to_owned());
-            }
-        }
+        let held = self.custom().map(|id| SmolStr::new(&*id));
+        let ids = without_repeats(held.chain(segment_ids.into_iter().map(SmolStr::new)));
+        let ids: Vec<String> = ids.into_iter().map(String::from).collect();
         self.members.insert(CUSTOM, ids);
+    }
+
+    /// Takes the custom segments out, where they are a list, and returns their ids.
+    pub fn take_custom(&mut self) -> Vec<String> {
+        let ids: Vec<String> = self.custom().map(Cow::into_owned).collect();
+        if matches!(self.members.get(CUSTOM), Some(ValueRef::List(_))) {
+            self.members.remove(CUSTOM);
+        }
+        ids
+    }
+
+    /// Sets segments, replacing those of the same names.
+    pub fn merge(&mut self, other: Segments) {
+        self.members.merge(other.members);
     }
 
     /// Returns whether there are none.
@@ -307,7 +323,7 @@ impl<'de> Deserialize<'de> for VisitorRecord {
                 ("bucketing", Value::Map(pairs)) => {
                     let known =
                         pairs.iter().filter(|(_, variation)| variation.as_view().is_truthy());
-                    let assignment = |(experience, variation): &(Cow<'_, str>, Value<'_>)| {
+                    let assignment = |(experience, variation): &(Text<'_>, Value<'_>)| {
                         let variation = variation.as_view().with_text(|text| SmolStr::new(text));
                         Assignment::new(experience, variation)
                     };
@@ -329,7 +345,7 @@ impl<'de> Deserialize<'de> for VisitorRecord {
                     record.goals = reached.map(|(goal, _)| SmolStr::new(goal)).collect();
                 }
                 ("bucketing" | "locations" | "segments" | "goals", _) => {}
-                _ => record.others.push((SmolStr::from(name), value.into_owned())),
+                _ => record.others.push((SmolStr::new(name), value.into_owned())),
             }
         }
         Ok(record)

@@ -129,7 +129,7 @@ impl Operand {
             }
             ValueRef::Map(members) if !members.is_empty() => {
                 let wanted = self.value.as_view().to_text();
-                members.iter().any(|(name, _)| *name == wanted)
+                members.iter().any(|(name, _)| **name == *wanted)
             }
             other => other.with_text(|text| self.lowered.equals(text)),
         }

@@ -10,6 +10,11 @@ pub struct Options {
 }
 
 impl Options {
+    /// Returns every option, in no particular order.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.texts.iter().map(|(_, text)| &**text)
+    }
+
     /// Returns whether a part of `text` between bars is one of the options, letter for letter.
     pub(crate) fn meet(&self, text: &str) -> bool {
         if text.bytes().any(|byte| byte == b'|') {

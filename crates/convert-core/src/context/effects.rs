@@ -1,13 +1,11 @@
 //! What a decision leaves behind, gathered while it is made.
 
-use std::cell::Cell;
-
 use convert_config::rule::Element;
 use convert_config::{Identified as _, Location};
 use convert_decision::{Decision, Observer, Source, Transition, VisitorRecord};
 
 use crate::handle::Shared;
-use crate::records::{Assignment, RecordDelta, Replaces};
+use crate::records::{RecordDelta, Replaces};
 
 /// Gathers the record changes of decisions, if they are to be remembered, and what subscribers are
 /// to be told of.
@@ -40,12 +38,10 @@ impl<'d> Effects<'d> {
         let earlier = self.record.and_then(|record| record.assignment(experience_id));
         let replaces = match (decision.source(), earlier) {
             (Source::Forced, _) => Replaces::Anything,
-            (_, Some(stale)) => Replaces::Stale(stale),
+            (_, Some(stale)) => Replaces::Stale(stale.into()),
             (_, None) => Replaces::Nothing,
         };
-        let is_made = Cell::new(false);
-        let assignment = Assignment { experience_id, variation_id, replaces, is_made };
-        self.delta.assignments.push(assignment);
+        self.delta.push_assignment(experience_id, variation_id, replaces);
         true
     }
 
@@ -69,10 +65,7 @@ impl<'c: 'd, 'd> Observer<'c> for Effects<'d> {
             return;
         }
         let key = location.key().unwrap_or(location.id());
-        match transition {
-            Transition::Activated => self.delta.entered.push(key),
-            Transition::Deactivated => self.delta.left.push(key),
-        }
+        self.delta.push_location(key, matches!(transition, Transition::Activated));
     }
 
     #[cold]

@@ -1,6 +1,6 @@
 //! Recording what a visitor was shown and did.
 
-use std::cell::Cell;
+use std::collections::HashSet;
 use std::iter;
 
 use convert_config::{Goal, Identified as _};
@@ -11,7 +11,7 @@ use smol_str::SmolStr;
 
 use crate::context::Context;
 use crate::event::{ConversionEvent, LifecycleEvent};
-use crate::records::{ReachedGoal, RecordDelta};
+use crate::records::{RecordDelta, Written};
 use crate::tracking::{Conversion, ConversionResult, Payload, Reached};
 
 impl Context {
@@ -68,14 +68,12 @@ impl Context {
             return ConversionResult::RuleNotMatched;
         }
         let key = goal.key().unwrap_or(goal.id());
-        let reached = ReachedGoal { key, id: goal.id(), is_new: Cell::new(false) };
-        let delta = RecordDelta { goal: Some(reached), ..RecordDelta::default() };
-        let record = self.apply(&delta);
-        let is_new = delta.goal.is_some_and(|goal| goal.is_new.get());
+        let written = self.apply(&RecordDelta::new().reach_known_as(key, goal.id()));
+        let is_new = !written.applied.new_goals.is_empty();
         if !is_new && !conversion.repeats() {
             return ConversionResult::Deduplicated;
         }
-        self.report(goal, conversion, is_new, &record)
+        self.report(goal, conversion, is_new, &written.record)
     }
 
     /// Queues the events of a goal: one for the first time, and one with the data if there are any.
@@ -129,32 +127,26 @@ impl Context {
 
     /// Queues an exposure for each new assignment. Where assignments are stored, those that another
     /// writer was faster to make are the other's to report.
-    pub(super) fn expose(
-        &self,
-        decisions: &[Decision<'_>],
-        delta: &RecordDelta<'_>,
-        record: Option<&VisitorRecord>,
-    ) {
+    pub(super) fn expose(&self, decisions: &[Decision<'_>], written: Option<&Written>) {
         let is_traced = self.preview.is_none() && !self.visitor_id.is_empty();
         if !is_traced || !self.shared.delivery.is_on() {
             return;
         }
-        let is_lost = |experience_id: &str| {
-            let mut noted = delta.assignments.iter();
-            noted.any(|noted| noted.experience_id == experience_id && !noted.is_made.get())
-        };
+        let kept = written.map_or(&[][..], |written| &written.applied.kept);
+        let kept: HashSet<&str> = kept.iter().map(String::as_str).collect();
         let payload = |decision: &Decision<'_>| {
             let (experience_id, variation_id) = decision.assignment()?;
             let payload = || Payload::Exposure {
                 experience_id: SmolStr::new(experience_id),
                 variation_id: SmolStr::new(variation_id),
             };
-            (!is_lost(experience_id)).then(payload)
+            (!kept.contains(experience_id)).then(payload)
         };
         let mut payloads = decisions.iter().filter_map(payload);
         let Some(first) = payloads.next() else { return };
         let held = self.record.load();
         let none = Segments::default();
+        let record = written.map(|written| &*written.record);
         let segments = record.or(held.as_deref()).map_or(&none, VisitorRecord::segments);
         let rest: Vec<Payload> = payloads.collect();
         let (delivery, count) = (&self.shared.delivery, 1 + rest.len());

@@ -64,7 +64,9 @@ impl Delivery {
         let key = if is_on { Some(key?) } else { key.ok() };
         let spool = open_spool(config, key.as_ref())?;
         let (timer, bus) = (config.timer.clone(), Arc::clone(bus));
-        let outbox = Outbox::new(key, data, settings, timer, bus, is_on);
+        // With a store of its own the application knows its visitors better than the service does.
+        let enriches = config.data_store.is_none();
+        let outbox = Outbox::new(key, data, settings, timer, bus, is_on, enriches);
         restore(&outbox, spool.as_ref());
         let late = transport.is_none().then(|| Box::new(config.clone()));
         if let Some(transport) = transport {
@@ -146,7 +148,7 @@ impl Delivery {
         if left == 0 {
             return Ok(());
         }
-        Err(FlushError { left, spooled: self.outbox.queue().spooled() })
+        Err(FlushError { left, spooled: self.outbox.queue().spooled(), records: 0 })
     }
 
     /// Takes nothing more, and waits until everything queued is delivered or dropped; then nothing

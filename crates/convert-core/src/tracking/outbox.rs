@@ -37,8 +37,9 @@ impl Outbox {
         timer: Timer,
         bus: Arc<EventBus>,
         is_enabled: bool,
+        enrich_data: bool,
     ) -> Self {
-        let envelope = Envelope { source: settings.source().to_owned(), enrich_data: true };
+        let envelope = Envelope { source: settings.source().to_owned(), enrich_data };
         let limits = Limits {
             batch_size: settings.batch_size(),
             age: settings.flush_interval(),

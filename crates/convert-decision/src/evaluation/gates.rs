@@ -36,10 +36,7 @@ impl<'c> Evaluation<'c, '_> {
         let (wanted, given) = (experience.environment(), self.environment);
         observer
             .open(|| Step::new("environment").detail("experience", wanted).detail("given", given));
-        let passes = match (wanted, given) {
-            (Some(wanted), Some(given)) => wanted == given,
-            _ => true,
-        };
+        let passes = given.is_none_or(|given| experience.runs_in(given));
         observer.close(|| passed(passes));
         if passes { Ok(()) } else { Err(Reason::EnvironmentMismatch) }
     }
@@ -161,7 +158,7 @@ impl<'c> Evaluation<'c, '_> {
 
     fn is_assigned(&self, experience_id: &str) -> bool {
         self.record.assignment(experience_id).is_some()
-            || self.pending.iter().any(|(experience, _)| *experience == experience_id)
+            || self.pending.is_some_and(|pending| pending.has(experience_id))
     }
 
     fn check_segments<O: Observer<'c>>(

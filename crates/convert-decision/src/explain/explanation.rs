@@ -86,14 +86,14 @@ impl Explanation {
             return Explanation::new(evaluation, Subject::Feature, key, reason, None, recorder);
         };
         let mut enabled = None;
-        let mut pending = evaluation.pending.to_vec();
+        let mut pending = evaluation.pending.cloned().unwrap_or_default();
         for carrier in evaluation.carriers_of(feature) {
             recorder.open(|| Step::new("experience").about(carrier));
             let outcome = evaluation.pending(&pending).decide(carrier, &mut recorder);
             recorder.close(|| outcome.as_ref().map_or_else(|reason| reason.code(), |_| "decided"));
             let decision = outcome.ok();
-            if evaluation.remembers {
-                pending.extend(decision.and_then(|decision| decision.assignment()));
+            if let Some(decision) = decision.filter(|_| evaluation.remembers) {
+                pending.note(decision);
             }
             enabled = decision.filter(|one| evaluation.feature_in(feature, *one).is_some());
             if enabled.is_some() {

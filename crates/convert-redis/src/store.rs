@@ -1,0 +1,216 @@
+//! The store.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use convert_sdk::{DataStore, Merged, RecordDelta, StoreError, StoreErrorKind, VisitorRecord};
+use redis::{Cmd, Value, cmd};
+
+use crate::builder::RedisStoreBuilder;
+use crate::clock::Deadline;
+use crate::error::{Trouble, unavailable, unreadable};
+use crate::recent::Recent;
+use crate::server::Server;
+
+/// Visitor records in Redis or Valkey. Clones share connections.
+///
+/// Every call blocks for at most [`RedisStoreBuilder::timeout`].
+///
+/// ```no_run
+/// use convert_redis::RedisStore;
+/// use convert_sdk::DataStore;
+///
+/// let store = RedisStore::builder("redis://localhost").build()?;
+/// if let Some(record) = store.load("10012345-10067890-visitor-1")? {
+///     println!("{:?}", record.assignment("100334665"));
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct RedisStore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    server: Server,
+    prefix: String,
+    timeout: Duration,
+    /// In milliseconds.
+    ttl: Option<u64>,
+    recent: Recent,
+}
+
+impl RedisStore {
+    /// Begins to make a store from an address: `redis://[user][:password@]host[:port][/database]`,
+    /// or with `valkey://`, or with `rediss://` for TLS, or `unix:///path` for a local socket.
+    pub fn builder(url: impl Into<String>) -> RedisStoreBuilder {
+        RedisStoreBuilder::new(url.into())
+    }
+
+    pub(crate) fn new(server: Server, prefix: String, timeout: Duration, ttl: Option<u64>) -> Self {
+        let recent = Recent::default();
+        RedisStore { inner: Arc::new(Inner { server, prefix, timeout, ttl, recent }) }
+    }
+
+    pub(crate) fn server(&self) -> &Server {
+        &self.inner.server
+    }
+
+    pub(crate) fn prefix(&self) -> &str {
+        &self.inner.prefix
+    }
+
+    pub(crate) fn deadline(&self) -> Deadline {
+        Deadline::after(self.inner.timeout)
+    }
+
+    /// Returns the key under which Redis has a record.
+    pub(crate) fn full(&self, key: &str) -> String {
+        [&*self.inner.prefix, key].concat()
+    }
+
+    /// Reads the text of a record; empty if there is none.
+    pub(crate) fn read(&self, key: &str, deadline: Deadline) -> Result<Arc<[u8]>, StoreError> {
+        let full = self.full(key);
+        let text = text_of(self.ask(&full, cmd("GET").arg(&full), deadline)?)?;
+        self.inner.recent.note(key, Arc::clone(&text));
+        Ok(text)
+    }
+
+    /// Makes the command that stores a text.
+    pub(crate) fn set(&self, full: &str, text: &[u8]) -> Cmd {
+        let mut command = cmd("SET");
+        command.arg(full).arg(text);
+        if let Some(ttl) = self.inner.ttl {
+            command.arg("PX").arg(ttl);
+        }
+        command
+    }
+
+    /// Carries out a command that may be carried out twice.
+    pub(crate) fn ask(
+        &self,
+        full: &str,
+        command: &Cmd,
+        deadline: Deadline,
+    ) -> Result<Value, StoreError> {
+        let answer = match self.inner.server.run(full, command, deadline) {
+            Err(Trouble::Dropped) => self.inner.server.run(full, command, deadline),
+            answer => answer,
+        };
+        answer.map_err(StoreError::from)
+    }
+
+    /// Stores `text` if what is there is still `held`; otherwise returns what is there.
+    fn swap(
+        &self,
+        full: &str,
+        held: &[u8],
+        text: &[u8],
+        deadline: Deadline,
+    ) -> Result<Swap, Trouble> {
+        let mut command = cmd("EVAL");
+        command.arg(SWAP).arg(1).arg(full).arg(held).arg(text);
+        command.arg(self.inner.ttl.unwrap_or_default());
+        match self.inner.server.run(full, &command, deadline)? {
+            Value::Int(1) => Ok(Swap::Made),
+            value => text_of(value).map(Swap::Other).map_err(Trouble::Failed),
+        }
+    }
+}
+
+impl DataStore for RedisStore {
+    fn load(&self, key: &str) -> Result<Option<VisitorRecord>, StoreError> {
+        let text = self.read(key, self.deadline())?;
+        parse(&text)
+    }
+
+    fn merge(&self, key: &str, delta: &RecordDelta<'_>) -> Result<Merged, StoreError> {
+        let (deadline, full) = (self.deadline(), self.full(key));
+        let recent = &self.inner.recent;
+        let mut held = recent.find(key);
+        // What was sent when a connection broke: whether it arrived is not known.
+        let mut unanswered: Option<(Arc<[u8]>, Merged)> = None;
+        for _ in 0..MOST_TRIES {
+            let merged = delta.merge_into(parse(&held)?.unwrap_or_default());
+            let text = write(merged.record())?;
+            match self.swap(&full, &held, &text, deadline) {
+                Ok(Swap::Made) => {
+                    recent.note(key, text);
+                    return Ok(merged);
+                }
+                Ok(Swap::Other(other)) => {
+                    if let Some((_, merged)) = unanswered.take().filter(|(sent, _)| *sent == other)
+                    {
+                        recent.note(key, other);
+                        return Ok(merged);
+                    }
+                    held = other;
+                }
+                Err(Trouble::Dropped) => unanswered = Some((text, merged)),
+                Err(trouble) => return Err(trouble.into()),
+            }
+        }
+        recent.note(key, held);
+        Err(StoreError::new(StoreErrorKind::Contended, "it changed again and again"))
+    }
+}
+
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisStore")
+            .field("prefix", &self.inner.prefix)
+            .field("timeout", &self.inner.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What came of storing a text.
+enum Swap {
+    Made,
+    /// Another text was there.
+    Other(Arc<[u8]>),
+}
+
+/// Reads a record; an empty text is none.
+pub(crate) fn parse(text: &[u8]) -> Result<Option<VisitorRecord>, StoreError> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    if text.len() > MOST_BYTES {
+        return Err(unreadable("it is longer than 1 MiB"));
+    }
+    let record = serde_json::from_slice(text);
+    record.map(Some).map_err(|_| unreadable("it is no JSON object"))
+}
+
+pub(crate) fn write(record: &VisitorRecord) -> Result<Arc<[u8]>, StoreError> {
+    let refused = |message| StoreError::new(StoreErrorKind::Refused, message);
+    let text = serde_json::to_vec(record).map_err(|_| refused("it cannot be written as JSON"))?;
+    if text.len() > MOST_BYTES {
+        return Err(refused("the record would be longer than 1 MiB"));
+    }
+    Ok(text.into())
+}
+
+fn text_of(value: Value) -> Result<Arc<[u8]>, StoreError> {
+    match value {
+        Value::Nil => Ok(Arc::default()),
+        Value::BulkString(text) => Ok(text.into()),
+        Value::SimpleString(text) => Ok(text.into_bytes().into()),
+        _ => Err(unavailable("it answered with something else")),
+    }
+}
+
+/// Stores a text unless another one has come in between; returns 1 or the other one.
+const SWAP: &str = "\
+local held = redis.call('GET', KEYS[1]) or ''
+if held ~= ARGV[1] then return held end
+if ARGV[3] == '0' then redis.call('SET', KEYS[1], ARGV[2])
+else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
+return 1";
+/// How often a merge starts again.
+const MOST_TRIES: usize = 32;
+/// The longest record that is read or written.
+const MOST_BYTES: usize = 1 << 20;
