@@ -10,9 +10,11 @@ use std::fmt::Debug;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use convert_redis::RedisStore;
 use convert_sdk::{
-    Core, Error, HttpsUrl, LifecycleEvent, ManualClock, Preview, ProxyUrl, RefreshConfig,
-    RunOptions, SdkConfig, Secret, TransportConfig, attributes,
+    Core, Error, HttpsUrl, LifecycleEvent, ManualClock, Preview, ProxyUrl, RecordDelta,
+    RefreshConfig, RunOptions, SdkConfig, Secret, StoreConfig, TransportConfig, VisitorRecord,
+    WriteMode, attributes,
 };
 use test_support::{LoopbackServer, RefusedPort, Reply, Step};
 
@@ -149,12 +151,38 @@ fn fail(said: &Said) {
     said.debug("url", &HttpsUrl::parse(format!("http://user:{PROXY}@host")).unwrap_err());
 }
 
+/// Decides with a store that cannot be reached.
+fn lose_the_store(said: &'static Said) {
+    let refused = RefusedPort::reserve();
+    let builder = RedisStore::builder(format!("redis://user:{PROXY}@127.0.0.1:{}", refused.port()));
+    said.debug("store settings", &builder);
+    let store = builder.build().unwrap();
+    said.debug("store", &store);
+    let settings = SdkConfig::from_json(&body(1))
+        .unwrap()
+        .data_store(store)
+        .store_config(StoreConfig::default().assignments(WriteMode::Wait))
+        .on_event(|event: &LifecycleEvent| said.debug(event.name(), event));
+    said.debug("settings", &settings);
+    let core = Core::initialize(settings).unwrap();
+    decide(&core, said);
+    let delta = RecordDelta::new().segments(attributes! { "country" => SEGMENT });
+    said.debug("delta", &delta);
+    said.debug("merged", &delta.merge_into(VisitorRecord::new()));
+    said.debug("flush", &core.flush(Duration::ZERO));
+    said.debug("stats", &core.stats());
+    said.debug("close", &core.close(Duration::from_secs(30)));
+    let broken = RedisStore::builder(format!("http://user:{PROXY}@127.0.0.1")).build();
+    said.debug("store error", &broken);
+}
+
 #[test]
 fn what_the_sdk_says_holds_nothing_that_was_to_stay_secret() {
     log::set_logger(&COLLECTOR).unwrap();
     log::set_max_level(log::LevelFilter::Trace);
     let said: &'static Said = Box::leak(Box::default());
     fail(said);
+    lose_the_store(said);
 
     let cache = std::env::temp_dir().join(format!("convert-redaction-{}", std::process::id()));
     let server = LoopbackServer::start(script());
@@ -189,12 +217,16 @@ fn what_the_sdk_says_holds_nothing_that_was_to_stay_secret() {
     std::fs::remove_file(cache).unwrap();
 
     let logged = COLLECTOR.0.lock().unwrap().clone();
-    for target in ["core", "config", "decisions", "events", "preview", "refresh", "transport"] {
+    for target in
+        ["core", "config", "decisions", "events", "preview", "records", "refresh", "transport"]
+    {
         let target = format!("convert_sdk::{target}");
         assert!(logged.iter().any(|(other, _)| *other == target), "{target} logged nothing");
     }
     let told = said.0.lock().unwrap();
-    for place in ["ready", "bucketing", "segments", "refresh.failed", "config.updated"] {
+    for place in
+        ["ready", "bucketing", "segments", "refresh.failed", "config.updated", "store.failed"]
+    {
         assert!(told.iter().any(|(other, _)| other == place), "{place} was not told");
     }
     for (place, text) in logged.iter().chain(told.iter()) {
