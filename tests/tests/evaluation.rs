@@ -9,8 +9,9 @@
 )]
 
 use convert_sdk::{
-    Answer, AttributeProvider, Context, Core, Entity, EntityKind, Identified as _, Moment, Preview,
-    Reason, RunOptions, SdkConfig, Source, VisitorRecord, WallClock, attributes,
+    Answer, AttributeProvider, Context, Core, Entity, EntityKind, ExperienceResult, FeatureResult,
+    Identified as _, Moment, Preview, Reason, RunOptions, SdkConfig, Source, VisitorRecord,
+    WallClock, attributes,
 };
 use serde_json::{Value, json};
 
@@ -427,7 +428,7 @@ fn countries() -> Core {
 }
 
 fn keys_of(visitor: &Context) -> Vec<&str> {
-    visitor.run_experiences().iter().map(|result| result.experience_key()).collect()
+    visitor.run_experiences().iter().map(ExperienceResult::experience_key).collect()
 }
 
 #[test]
@@ -543,7 +544,7 @@ fn experience_keys_limit_every_carrier_and_every_pass() {
     let keys = ["c", "b", "none"];
     let limited = RunOptions::new().experience_keys(&keys);
     let carriers = visitor.run_feature_all_with("banner", &limited);
-    let carriers: Vec<&str> = carriers.iter().map(|banner| banner.experience_key()).collect();
+    let carriers: Vec<&str> = carriers.iter().map(FeatureResult::experience_key).collect();
     assert_eq!(carriers, ["b", "c"]);
     assert_eq!(visitor.visitor_record().assignment("1"), None, "the others are not decided");
     let first = visitor.run_feature_with("banner", &limited).unwrap();
@@ -643,7 +644,7 @@ fn mutual_exclusion_sees_what_a_pass_stores_and_nothing_else() {
     let unstored = RunOptions::new().storage(false);
     let visitor = core.create_context("v");
     let found = visitor.run_experiences_with(&unstored);
-    let found: Vec<&str> = found.iter().map(|result| result.experience_key()).collect();
+    let found: Vec<&str> = found.iter().map(ExperienceResult::experience_key).collect();
     assert_eq!(found, alone, "nothing is stored that exclusion could see");
     let mut previewing = core.create_context("v");
     previewing.set_preview(Preview::new("3", "30")).unwrap();

@@ -70,10 +70,8 @@ fn round_trip(server: &RedisServer) -> Result<Work<'static>, String> {
     let record = record.merge_into(VisitorRecord::new()).into_record();
     let text = serde_json::to_string(&record).map_err(|error| error.to_string())?;
     let parts = ["SET", "raw", &text, "GET", "PX", "15552000000"];
-    let mut command = format!("*{}\r\n", parts.len());
-    for part in parts {
-        command.push_str(&format!("${}\r\n{part}\r\n", part.len()));
-    }
+    let arguments = parts.map(|part| format!("${}\r\n{part}\r\n", part.len()));
+    let command = format!("*{}\r\n{}", parts.len(), arguments.concat());
     let mut answer = vec![0; 64 * 1024];
     Ok(Work::new("redis_round_trip", FEW, move || {
         for _ in 0..FEW {
