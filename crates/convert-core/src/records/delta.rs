@@ -266,8 +266,24 @@ impl<'d> RecordDelta<'d> {
         self.add_assignment(Assignment { experience_id, variation_id, replaces });
     }
 
+    /// Adds an assignment in an experience that the delta has none in. Takes constant time.
+    pub(crate) fn append_assignment(
+        &mut self,
+        experience_id: &'d str,
+        variation_id: &'d str,
+        replaces: Replaces<'d>,
+    ) {
+        let (experience_id, variation_id) = (experience_id.into(), variation_id.into());
+        self.assignments.push(Assignment { experience_id, variation_id, replaces });
+    }
+
     pub(crate) fn push_location(&mut self, location_key: &'d str, is_there: bool) {
         self.add_location(Cow::Borrowed(location_key), is_there);
+    }
+
+    /// Adds a location that the delta does not have. Takes constant time.
+    pub(crate) fn append_location(&mut self, location_key: &'d str, is_there: bool) {
+        self.locations.push((Cow::Borrowed(location_key), is_there));
     }
 
     fn add_assignment(&mut self, later: Assignment<'d>) {
