@@ -8,6 +8,17 @@ use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
 
 /// What has an id and perhaps a key.
+///
+/// ```
+/// use convert_config::{Identified, ProjectConfig};
+///
+/// let config = ProjectConfig::from_json(
+///     r#"{"account_id": "1", "project": {"id": "2"}, "goals": [{"id": 7, "key": null}]}"#,
+/// )?;
+/// let goal: &dyn Identified = &config.goals()[0];
+/// assert_eq!((goal.id(), goal.key()), ("7", None));
+/// # Ok::<(), convert_config::InvalidConfigError>(())
+/// ```
 pub trait Identified {
     /// Returns the id, as decimal text where the config had a number.
     fn id(&self) -> &str;

@@ -16,6 +16,18 @@ pub(crate) struct Common {
 }
 
 /// A group of visitors that an experience is for.
+///
+/// ```
+/// use convert_config::{Identified as _, ProjectConfig};
+///
+/// let config = ProjectConfig::from_json(
+///     r#"{"account_id": "1", "project": {"id": "2"}, "audiences": [{"id": 7, "key": "loyal", "type": "permanent"}]}"#,
+/// )?;
+/// let audience = &config.audiences()[0];
+/// assert_eq!((audience.id(), audience.key()), ("7", Some("loyal")));
+/// assert!(audience.is_permanent() && audience.rules().is_none());
+/// # Ok::<(), convert_config::InvalidConfigError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Audience {
     pub(crate) common: Common,
@@ -23,6 +35,18 @@ pub struct Audience {
 }
 
 /// A place (page, screen, …) where an experience runs.
+///
+/// ```
+/// use convert_config::ProjectConfig;
+///
+/// let config = ProjectConfig::from_json(
+///     r#"{"account_id": "1", "project": {"id": "2"}, "locations": [{"id": 7, "name": "Checkout", "trigger": {"type": "upon_run"}}]}"#,
+/// )?;
+/// let location = &config.locations()[0];
+/// assert_eq!(location.name(), Some("Checkout"));
+/// assert!(location.trigger().member("type").is_some());
+/// # Ok::<(), convert_config::InvalidConfigError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Location {
     pub(crate) common: Common,
@@ -30,12 +54,33 @@ pub struct Location {
 }
 
 /// A named group that visitors join and then stay in.
+///
+/// ```
+/// use convert_config::ProjectConfig;
+///
+/// let config = ProjectConfig::from_json(
+///     r#"{"account_id": "1", "project": {"id": "2"}, "segments": [{"id": 7, "key": "regulars"}]}"#,
+/// )?;
+/// let segment = config.segments().by_key("regulars");
+/// assert!(segment.is_some_and(|segment| segment.rules().is_none()));
+/// # Ok::<(), convert_config::InvalidConfigError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Segment {
     pub(crate) common: Common,
 }
 
 /// What a visitor can be reported to have done.
+///
+/// ```
+/// use convert_config::ProjectConfig;
+///
+/// let config = ProjectConfig::from_json(
+///     r#"{"account_id": "1", "project": {"id": "2"}, "goals": [{"id": 7, "type": "revenue"}]}"#,
+/// )?;
+/// assert_eq!(config.goals()[0].kind(), Some("revenue"));
+/// # Ok::<(), convert_config::InvalidConfigError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Goal {
     pub(crate) common: Common,

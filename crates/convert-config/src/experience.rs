@@ -9,6 +9,23 @@ use crate::value::Value;
 use crate::variation::Variation;
 
 /// An A/B test or feature rollout.
+///
+/// ```
+/// use convert_config::ProjectConfig;
+///
+/// let config = ProjectConfig::from_json(
+///     r#"{"account_id": "1", "project": {"id": "2"}, "experiences": [
+///         {"id": 3, "key": "hero", "environment": "live", "variations": [{"id": 31}, {"id": 32}]}]}"#,
+/// )?;
+/// let experience = config.experience("hero").ok_or_else(no_hero)?;
+/// assert!(experience.runs_in("live") && !experience.runs_in("staging"));
+/// assert_eq!(experience.variations().len(), 2);
+/// assert_eq!(experience.variation_by_id("32").and_then(|arm| arm.id()), Some("32"));
+/// # fn no_hero() -> convert_config::InvalidConfigError {
+/// #     convert_config::InvalidConfigError::new("experiences", "no hero")
+/// # }
+/// # Ok::<(), convert_config::InvalidConfigError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Experience {
     pub(crate) id: SmolStr,
@@ -30,6 +47,18 @@ pub struct Experience {
 }
 
 /// Where an experience runs.
+///
+/// ```
+/// use convert_config::{LocationGate, ProjectConfig};
+///
+/// let config = ProjectConfig::from_json(
+///     r#"{"account_id": "1", "project": {"id": "2"}, "locations": [{"id": 7}],
+///         "experiences": [{"id": 3}, {"id": 4, "locations": ["7"]}]}"#,
+/// )?;
+/// assert!(matches!(config.experiences()[0].location_gate(), LocationGate::Open));
+/// assert!(matches!(config.experiences()[1].location_gate(), LocationGate::At { all: false, .. }));
+/// # Ok::<(), convert_config::InvalidConfigError>(())
+/// ```
 #[derive(Debug, Clone)]
 #[expect(clippy::exhaustive_enums, reason = "evaluation must treat every gate")]
 pub enum LocationGate {

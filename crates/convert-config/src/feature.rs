@@ -5,6 +5,18 @@ use smol_str::SmolStr;
 use crate::catalog::Identified;
 
 /// A feature that variations can turn on.
+///
+/// ```
+/// use convert_config::{ProjectConfig, VariableKind};
+///
+/// let config = ProjectConfig::from_json(
+///     r#"{"account_id": "1", "project": {"id": "2"}, "features": [
+///         {"id": 7, "key": "banner", "variables": [{"key": "size", "type": "integer"}]}]}"#,
+/// )?;
+/// let variables: Vec<_> = config.features()[0].variables().collect();
+/// assert_eq!(variables, [("size", Some(VariableKind::Integer))]);
+/// # Ok::<(), convert_config::InvalidConfigError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Feature {
     pub(crate) id: SmolStr,
@@ -17,6 +29,18 @@ pub struct Feature {
 }
 
 /// The declared type of a feature variable.
+///
+/// ```
+/// use convert_config::{ProjectConfig, VariableKind};
+///
+/// let config = ProjectConfig::from_json(
+///     r#"{"account_id": "1", "project": {"id": "2"}, "features": [
+///         {"id": 7, "variables": [{"key": "a", "type": "json"}, {"key": "b", "type": "date"}]}]}"#,
+/// )?;
+/// let kinds: Vec<_> = config.features()[0].variables().map(|(_, kind)| kind).collect();
+/// assert_eq!(kinds, [Some(VariableKind::Json), None]);
+/// # Ok::<(), convert_config::InvalidConfigError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum VariableKind {

@@ -65,6 +65,17 @@ pub struct ProjectSettings {
 }
 
 /// How many entities of each kind a config has.
+///
+/// ```
+/// use convert_config::ProjectConfig;
+///
+/// let config = ProjectConfig::from_json(
+///     r#"{"account_id": "1", "project": {"id": "2"}, "goals": [{"id": 7}, {"id": 8}]}"#,
+/// )?;
+/// let counts = config.entity_counts();
+/// assert_eq!((counts.goals, counts.experiences), (2, 0));
+/// # Ok::<(), convert_config::InvalidConfigError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EntityCounts {

@@ -239,6 +239,24 @@ fn location_gates_follow_ids_before_areas() {
 }
 
 #[test]
+fn what_is_no_list_is_reported_once() {
+    let config = project(
+        r#""experiences": [{"id": "1", "locations": "5", "audiences": 5, "goals": {}, "variations": 5},
+            {"id": "2", "locations": [{}], "variations": [{"id": "3", "changes": "x"}]}]"#,
+    );
+    let paths: Vec<_> = config.diagnostics().iter().map(|one| one.path()).collect();
+    let expected = [
+        "experiences[0].variations",
+        "experiences[0].locations",
+        "experiences[0].goals",
+        "experiences[0].audiences",
+        "experiences[1].variations[0].changes",
+        "experiences[1].locations",
+    ];
+    assert_eq!(paths, expected);
+}
+
+#[test]
 fn the_change_token_and_the_offset_are_read() {
     let config = load(
         r#"{"account_id": "1", "project": {"id": "2", "utc_offset": "-18000",

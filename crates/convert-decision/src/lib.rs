@@ -28,6 +28,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod assignments;
 mod attributes;
 mod decision;
 mod evaluation;

@@ -9,6 +9,7 @@ use serde::de::{Deserialize, Deserializer};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use smol_str::SmolStr;
 
+use crate::assignments::Assignments;
 use crate::attributes::Attributes;
 
 /// What is remembered of a visitor: assignments, active locations, report segments, goals.
@@ -27,21 +28,11 @@ use crate::attributes::Attributes;
 /// ```
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct VisitorRecord {
-    // Sorted by experience id.
-    bucketing: Vec<Assignment>,
+    bucketing: Assignments,
     locations: Vec<SmolStr>,
     segments: Segments,
     goals: Vec<SmolStr>,
     others: Vec<(SmolStr, Value<'static>)>,
-}
-
-/// One assignment, with the head of the experience id as a number: ids of many experiences are
-/// compared for every decision, and numbers compare faster than texts.
-#[derive(Debug, Clone, PartialEq)]
-struct Assignment {
-    head: u128,
-    experience: SmolStr,
-    variation: SmolStr,
 }
 
 /// The report segments of a visitor: the attributes that reach the service.
@@ -65,7 +56,7 @@ impl VisitorRecord {
     /// Makes an empty record.
     pub const fn new() -> Self {
         VisitorRecord {
-            bucketing: Vec::new(),
+            bucketing: Assignments::new(),
             locations: Vec::new(),
             segments: Segments { members: Attributes::new() },
             goals: Vec::new(),
@@ -75,28 +66,17 @@ impl VisitorRecord {
 
     /// Returns the id of the variation the visitor is assigned to in this experience.
     pub fn assignment(&self, experience_id: &str) -> Option<&str> {
-        let at = self.place_of(experience_id).ok()?;
-        self.bucketing.get(at).map(|entry| entry.variation.as_str())
+        self.bucketing.find(experience_id)
     }
 
     /// Returns every assignment as experience id and variation id.
     pub fn assignments(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.bucketing.iter().map(|entry| (entry.experience.as_str(), entry.variation.as_str()))
+        self.bucketing.iter()
     }
 
     /// Assigns the visitor to a variation, replacing an earlier assignment.
     pub fn assign(&mut self, experience_id: &str, variation_id: &str) {
-        match self.place_of(experience_id) {
-            Ok(at) => {
-                if let Some(entry) = self.bucketing.get_mut(at) {
-                    entry.variation = SmolStr::from(variation_id);
-                }
-            }
-            Err(at) => {
-                let entry = Assignment::new(experience_id, SmolStr::from(variation_id));
-                self.bucketing.insert(at, entry);
-            }
-        }
+        self.bucketing.set(experience_id, variation_id);
     }
 
     /// Returns the keys of the locations the visitor is at.
@@ -159,32 +139,6 @@ impl VisitorRecord {
     pub fn is_empty(&self) -> bool {
         *self == VisitorRecord::default()
     }
-
-    fn place_of(&self, experience_id: &str) -> Result<usize, usize> {
-        let head = head_of(experience_id);
-        self.bucketing.binary_search_by(|entry| {
-            entry.head.cmp(&head).then_with(|| entry.experience.as_str().cmp(experience_id))
-        })
-    }
-}
-
-impl Assignment {
-    fn new(experience_id: &str, variation: SmolStr) -> Self {
-        Assignment {
-            head: head_of(experience_id),
-            experience: SmolStr::from(experience_id),
-            variation,
-        }
-    }
-}
-
-/// The first 16 bytes as a number, ordered as the texts are.
-fn head_of(id: &str) -> u128 {
-    let mut head = [0; 16];
-    for (slot, byte) in head.iter_mut().zip(id.bytes()) {
-        *slot = byte;
-    }
-    u128::from_be_bytes(head)
 }
 
 impl Segments {
@@ -323,12 +277,11 @@ impl<'de> Deserialize<'de> for VisitorRecord {
                 ("bucketing", Value::Map(pairs)) => {
                     let known =
                         pairs.iter().filter(|(_, variation)| variation.as_view().is_truthy());
-                    let assignment = |(experience, variation): &(Text<'_>, Value<'_>)| {
+                    let pair = |(experience, variation): &(Text<'_>, Value<'_>)| {
                         let variation = variation.as_view().with_text(|text| SmolStr::new(text));
-                        Assignment::new(experience, variation)
+                        (SmolStr::new(experience), variation)
                     };
-                    record.bucketing = known.map(assignment).collect();
-                    record.bucketing.sort_by(|left, right| left.experience.cmp(&right.experience));
+                    record.bucketing = Assignments::collect(known.map(pair));
                 }
                 ("locations", Value::List(items)) => {
                     let texts = items

@@ -110,10 +110,18 @@ impl RedisStore {
         text: &[u8],
         deadline: Deadline,
     ) -> Result<Swap, Trouble> {
-        let mut command = cmd("EVAL");
-        command.arg(SWAP).arg(1).arg(full).arg(held).arg(text);
-        command.arg(self.inner.ttl.unwrap_or_default());
-        match self.inner.server.run(full, &command, deadline)? {
+        let run = |verb, script| {
+            let mut command = cmd(verb);
+            command.arg(script).arg(1).arg(full).arg(held).arg(text);
+            command.arg(self.inner.ttl.unwrap_or_default());
+            self.inner.server.run(full, &command, deadline)
+        };
+        let answer = match run("EVALSHA", SWAP_SHA) {
+            // A server that has been started since knows it from then on.
+            Err(Trouble::NoScript) => run("EVAL", SWAP),
+            answer => answer,
+        };
+        match answer? {
             Value::Int(1) => Ok(Swap::Made),
             value => text_of(value).map(Swap::Other).map_err(Trouble::Failed),
         }
@@ -210,7 +218,22 @@ if held ~= ARGV[1] then return held end
 if ARGV[3] == '0' then redis.call('SET', KEYS[1], ARGV[2])
 else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
 return 1";
+/// The SHA-1 of the script, by which servers know it.
+const SWAP_SHA: &str = "76963f96848d1c964fe5a54d0567133a3b650846";
 /// How often a merge starts again.
 const MOST_TRIES: usize = 32;
 /// The longest record that is read or written.
 const MOST_BYTES: usize = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use test_support::RedisServer;
+
+    use super::*;
+
+    #[test]
+    fn servers_know_the_script_by_its_sum() {
+        let Some(server) = RedisServer::start(&[]) else { return };
+        assert_eq!(server.command(&["SCRIPT", "LOAD", SWAP]), SWAP_SHA);
+    }
+}

@@ -82,11 +82,11 @@ fn read_environment(reader: &Reader<'_, '_>) -> Environment {
 }
 
 fn read_location_gate(reader: &Reader<'_, '_>) -> (LocationGate, Vec<SmolStr>) {
+    let ids = reader.ids("locations");
     // Ids that are broken restrict as well: the experience then runs nowhere, not everywhere.
-    if !reader.list("locations").is_empty() {
-        let gate =
-            LocationGate::At { locations: Box::default(), all: matches_all(reader, "locations") };
-        return (gate, reader.ids("locations"));
+    if reader.len_of("locations") > 0 {
+        let all = matches_all(reader, "locations");
+        return (LocationGate::At { locations: Box::default(), all }, ids);
     }
     let gate = read_rules(reader, "site_area").map_or(LocationGate::Open, LocationGate::SiteArea);
     (gate, Vec::new())
@@ -99,7 +99,7 @@ fn matches_all(reader: &Reader<'_, '_>, name: &str) -> bool {
 }
 
 /// The variations of an experience, and what laying them out and linking them needs.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Arms<'v> {
     variations: Vec<Variation>,
     allocations: Vec<Option<&'v Value<'v>>>,
@@ -118,7 +118,7 @@ impl<'v> Arms<'v> {
     }
 
     fn read_changes(&mut self, reader: &Reader<'_, 'v>, arm_place: usize) -> Box<[Change]> {
-        let mut changes = Vec::with_capacity(reader.list("changes").len());
+        let mut changes = Vec::with_capacity(reader.len_of("changes"));
         let arm = self.variations.len();
         reader.each("changes", |change, change_place| {
             if change.field("type").and_then(Value::as_str) == Some(FEATURE_CHANGE) {
@@ -136,7 +136,12 @@ impl<'v> Arms<'v> {
 }
 
 fn read_arms<'v>(experience: &Reader<'_, 'v>, layout: Layout) -> Arms<'v> {
-    let mut arms = Arms::default();
+    let count = experience.len_of("variations");
+    let mut arms = Arms {
+        variations: Vec::with_capacity(count),
+        allocations: Vec::with_capacity(count),
+        turned_on: Vec::with_capacity(count),
+    };
     experience.each("variations", |reader, place| {
         let changes = arms.read_changes(&reader, place);
         arms.variations.push(read_variation(&reader, layout, changes));
@@ -149,7 +154,7 @@ fn read_variation(reader: &Reader<'_, '_>, layout: Layout, changes: Box<[Change]
     // The JavaScript SDK skips an arm whose id it takes for false.
     let id = reader.true_id();
     if reader.field("id").is_none() {
-        reader.warn("id", "missing, so the variation takes no traffic");
+        reader.note("id", "missing, so the variation takes no traffic");
     }
     Variation {
         id,

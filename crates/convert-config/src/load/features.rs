@@ -87,7 +87,8 @@ fn read_variables(data: &Reader<'_, '_>, feature: &Feature) -> Value<'static> {
         let reader = Reader { value, path: &Path::Field(&path, name), sink: data.sink };
         (Text::copied(name), read_variable(&reader, feature.kind_of(name)))
     });
-    variables.collect::<ValueMap<'_>>().into()
+    // A document has distinct names and lies within the limit of nesting, and so do JSON texts.
+    ValueMap::of_shallow(variables.collect()).into()
 }
 
 /// Casts one variable; without a type, or where the cast fails, it keeps its raw value.

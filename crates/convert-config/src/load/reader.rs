@@ -114,6 +114,14 @@ impl<'v> Reader<'_, 'v> {
         }
     }
 
+    /// Returns how many items a list has; anything else has none.
+    pub(super) fn len_of(&self, name: &str) -> usize {
+        match self.field(name) {
+            Some(Value::List(items)) => items.len(),
+            _ => 0,
+        }
+    }
+
     /// Reads a list of ids.
     pub(super) fn ids(&self, name: &str) -> Vec<SmolStr> {
         let items = self.list(name);

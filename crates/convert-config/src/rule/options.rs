@@ -3,6 +3,14 @@
 use crate::mark::Mark;
 
 /// A set of texts, to find out whether a text is one of them.
+///
+/// ```
+/// use convert_config::ValueRef;
+/// use convert_config::rule::{Options, Test, Verdict};
+///
+/// let countries: Options = ["us", "de"].into_iter().map(Box::from).collect();
+/// assert_eq!(Test::IsIn(countries).verdict(Some(ValueRef::Text("fr|de"))), Verdict::Holds);
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     // Sorted by mark, so that many are searched by halving.

@@ -73,7 +73,7 @@ impl<'a> ValueList<'a> {
 
 impl<'a> ValueMap<'a> {
     /// Takes members with distinct names that are known to be nested less deep than the limit.
-    pub(super) fn of_shallow(members: Box<[(Text<'a>, Value<'a>)]>) -> Self {
+    pub(crate) fn of_shallow(members: Box<[(Text<'a>, Value<'a>)]>) -> Self {
         ValueMap { members }
     }
 

@@ -7,7 +7,9 @@ use convert_config::ProjectConfig;
 use convert_decision::{ForcedArm, Preview, PreviewError, Segments, VisitorRecord};
 
 use crate::context::Context;
+use crate::error::Error;
 use crate::records::RecordDelta;
+use crate::stats::Counters;
 
 /// A preview, and the config that has its experience.
 #[derive(Debug)]
@@ -36,7 +38,7 @@ impl Context {
     ///
     /// An experience that the config lacks, a draft say, is fetched where there is an SDK key. That
     /// **blocks** until the service has answered or the transport's deadline has passed, and while
-    /// another thread fetches a preview: an asynchronous program calls this where blocking is
+    /// another thread fetches the same one: an asynchronous program calls this where blocking is
     /// allowed. What was found is kept for a minute, for the 1,000 experiences asked for last; that
     /// nothing could be fetched is kept for five seconds.
     ///
@@ -97,11 +99,22 @@ impl Context {
             || shared.timer.now(),
             || {
                 shared.counters.preview_fetches.count();
-                remote.fetcher.fetch_preview(id)
+                let fetched = remote.fetcher.fetch_preview(id);
+                fetched.inspect_err(|error| report_failure(&shared.counters, error))
             },
         )?;
         preview.resolve(&found)?;
         Ok(found)
+    }
+}
+
+fn report_failure(counters: &Counters, error: &Error) {
+    let count = counters.preview_failures.count();
+    if count.is_power_of_two() {
+        log::warn!(
+            target: "convert_sdk::preview",
+            "an experience to preview could not be fetched, {count} times so far: {error}"
+        );
     }
 }
 

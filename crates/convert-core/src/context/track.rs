@@ -102,6 +102,7 @@ impl Context {
         if !delivery.record(&self.config, &self.visitor_id, record.segments(), payloads) {
             return ConversionResult::Dropped;
         }
+        self.shared.counters.count_conversion();
         if self.is_watched() {
             self.shared.bus.emit(&LifecycleEvent::Conversion(ConversionEvent {
                 visitor: visitor_fingerprint(&self.visitor_id),
@@ -148,12 +149,15 @@ impl Context {
         let record = written.map(|written| &*written.record);
         let segments = record.or(held.as_deref()).map_or(&none, VisitorRecord::segments);
         let rest: Vec<Payload> = payloads.collect();
-        let delivery = &self.shared.delivery;
-        if rest.is_empty() {
-            delivery.record(&self.config, &self.visitor_id, segments, iter::once(first));
+        let (delivery, count) = (&self.shared.delivery, 1 + rest.len());
+        let is_queued = if rest.is_empty() {
+            delivery.record(&self.config, &self.visitor_id, segments, iter::once(first))
         } else {
             let payloads: Vec<Payload> = iter::once(first).chain(rest).collect();
-            delivery.record(&self.config, &self.visitor_id, segments, payloads.into_iter());
+            delivery.record(&self.config, &self.visitor_id, segments, payloads.into_iter())
+        };
+        if is_queued {
+            self.shared.counters.count_exposures(count);
         }
     }
 }
