@@ -1,39 +1,76 @@
 //! Timing and counting.
 
-use std::time::Instant;
-
-use super::figure::{Cost, Figure, Reading, Rounds};
+use super::clock::Clock;
+use super::figure::{Cost, Figure, Rate, Reading, Rounds};
 
 /// A piece of work to measure: `run` does `operations` operations.
 pub(super) struct Work<'w> {
     name: &'static str,
     operations: usize,
+    clock: Clock,
     is_rate: bool,
     run: Box<dyn FnMut() + 'w>,
 }
 
 impl<'w> Work<'w> {
-    /// Work whose cost per operation is asked for.
+    /// Work on the calling thread whose cost per operation is asked for, in the processor's time.
     pub(super) fn new(name: &'static str, operations: usize, run: impl FnMut() + 'w) -> Self {
-        Work { name, operations, is_rate: false, run: Box::new(run) }
+        Work { name, operations, clock: Clock::Thread, is_rate: false, run: Box::new(run) }
     }
 
     /// Work of which is asked how much is done in a second.
     pub(super) fn rate(name: &'static str, operations: usize, run: impl FnMut() + 'w) -> Self {
-        Work { is_rate: true, ..Work::new(name, operations, run) }
+        Work { is_rate: true, ..Work::new(name, operations, run).by(Clock::Wall) }
     }
 
-    fn figure(mut self, seconds: &[f64]) -> Figure {
-        let operations = count(self.operations.max(1));
+    /// Has another clock measure: the process's for work that its other threads have a part in, the
+    /// wall's for work that waits.
+    pub(super) fn by(self, clock: Clock) -> Self {
+        Work { clock, ..self }
+    }
+
+    /// The figure's name.
+    pub(super) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// How many operations one run does.
+    pub(super) fn operations(&self) -> f64 {
+        count(self.operations.max(1))
+    }
+
+    /// Does all the operations once.
+    pub(super) fn run(&mut self) {
+        (self.run)();
+    }
+
+    /// Does all the operations once, and returns the seconds by its own clock and the processor's.
+    fn round(&mut self) -> (f64, f64) {
+        let (began, used) = (self.clock.now(), Clock::Process.now());
+        (self.run)();
+        let elapsed = self.clock.now().saturating_sub(began);
+        let spent = Clock::Process.now().saturating_sub(used);
+        (elapsed.as_secs_f64(), spent.as_secs_f64())
+    }
+
+    /// Returns whether it is asked how much is done, rather than what it costs.
+    pub(super) fn is_rate(&self) -> bool {
+        self.is_rate
+    }
+
+    fn figure(self, rounds: &[(f64, f64)]) -> Figure {
+        let operations = self.operations();
+        let each = |reading: fn(f64, f64, f64) -> f64| {
+            Rounds::new(rounds.iter().map(|(own, cpu)| reading(operations, *own, *cpu)).collect())
+        };
         let reading = if self.is_rate {
-            Reading::Rate(Rounds::new(seconds.iter().map(|one| operations / one).collect()))
-        } else {
-            let counted = allocation_counter::measure(&mut self.run);
-            Reading::Cost(Cost {
-                ns: Rounds::new(seconds.iter().map(|one| one * 1e9 / operations).collect()),
-                allocs: total(counted.count_total) / operations,
-                bytes: total(counted.bytes_total) / operations,
+            Reading::Rate(Rate {
+                per_s: each(|operations, elapsed, _| operations / elapsed),
+                cpu_ns: each(|operations, _, spent| spent * 1e9 / operations),
             })
+        } else {
+            let ns = each(|operations, elapsed, _| elapsed * 1e9 / operations);
+            Reading::Cost(Cost { ns, memory: None })
         };
         Figure { name: self.name, reading }
     }
@@ -45,21 +82,14 @@ pub(super) fn measure(mut works: Vec<Work<'_>>, rounds: usize) -> Vec<Figure> {
     let mut times = vec![Vec::with_capacity(rounds); works.len()];
     for round in 0..=rounds {
         for (work, times) in works.iter_mut().zip(&mut times) {
-            let begin = Instant::now();
-            (work.run)();
-            let elapsed = begin.elapsed();
+            let time = work.round();
             // The first round warms caches up.
             if round > 0 {
-                times.push(elapsed.as_secs_f64());
+                times.push(time);
             }
         }
     }
     works.into_iter().zip(times).map(|(work, times)| work.figure(&times)).collect()
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-fn total(count: u64) -> f64 {
-    count as f64
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]

@@ -1,0 +1,92 @@
+//! The options of `cargo xtask bench`.
+
+/// What to measure, and how to tell it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Options {
+    /// JSON lines instead of tables.
+    pub(super) json: bool,
+    /// Fewer rounds, fewer visitors.
+    pub(super) quick: bool,
+    /// The figures wanted, with their groups; all where there are none.
+    pub(super) only: Vec<String>,
+    /// Write the stored instruction counts anew.
+    pub(super) update: bool,
+    pub(super) task: Measurement,
+}
+
+/// The measurements that `bench` can do.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) enum Measurement {
+    /// Times and allocations.
+    #[default]
+    Figures,
+    /// Instructions, beside the stored ones.
+    Instructions,
+    /// Allocations, in the program that counts them.
+    Allocations,
+    /// The work of one figure, which the counting program watches.
+    Watched(String),
+}
+
+impl Options {
+    pub(super) fn parse(arguments: &[String]) -> Result<Self, String> {
+        let mut options = Options::default();
+        let mut words = arguments.iter();
+        while let Some(word) = words.next() {
+            let mut value = || words.next().ok_or(format!("bench: {word} wants a word after it"));
+            match word.as_str() {
+                "--json" => options.json = true,
+                "--quick" => options.quick = true,
+                "--update" => options.update = true,
+                "--only" => options.only = value()?.split(',').map(str::to_owned).collect(),
+                "--instructions" => options.task = Measurement::Instructions,
+                "--allocations" => options.task = Measurement::Allocations,
+                "--watched" => options.task = Measurement::Watched(value()?.clone()),
+                unknown => {
+                    return Err(format!("bench: unknown option `{unknown}`; known: {KNOWN}"));
+                }
+            }
+        }
+        if options.update && options.task != Measurement::Instructions {
+            return Err("bench: --update goes with --instructions".to_owned());
+        }
+        Ok(options)
+    }
+
+    /// Returns how many visitors the workload has.
+    pub(super) fn visitors(&self) -> usize {
+        if self.quick { 2_000 } else { 10_000 }
+    }
+
+    /// Tells whether a figure is asked for.
+    pub(super) fn wants(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|wanted| wanted == name)
+    }
+}
+
+const KNOWN: &str = "--json, --quick, --only FIGURE,FIGURE, --instructions [--update]";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Options, String> {
+        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        Options::parse(&words)
+    }
+
+    #[test]
+    fn times_are_measured_unless_said() {
+        assert_eq!(parse("").unwrap(), Options::default());
+        let options = parse("--quick --json --only bucket_value,murmur3_45").unwrap();
+        assert!(options.quick && options.json && options.task == Measurement::Figures);
+        assert_eq!(options.only, ["bucket_value", "murmur3_45"]);
+    }
+
+    #[test]
+    fn words_out_of_place_are_refused() {
+        assert!(parse("--fast").unwrap_err().contains("--fast"));
+        assert!(parse("--only").unwrap_err().contains("--only"));
+        assert!(parse("--update").is_err() && parse("--instructions --update").is_ok());
+    }
+}
