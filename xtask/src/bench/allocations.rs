@@ -14,9 +14,9 @@ use crate::process::Process;
 
 /// Has the counting program complete the figures.
 pub(super) fn complete(figures: &mut Vec<Figure>, options: &Options) -> Result<(), String> {
-    let mut arguments = vec!["--only".to_owned(), options.only.join(",")];
-    if options.only.is_empty() {
-        arguments.clear();
+    let mut arguments = vec!["--allocations".to_owned()];
+    if !options.only.is_empty() {
+        arguments.extend(["--only".to_owned(), options.only.join(",")]);
     }
     for line in ask(&arguments)? {
         let number = |member: &str| line.get(member).and_then(Value::as_f64);
@@ -37,8 +37,8 @@ pub(super) fn complete(figures: &mut Vec<Figure>, options: &Options) -> Result<(
 /// Builds and runs the counting program, and returns the objects it prints.
 pub(super) fn ask(arguments: &[String]) -> Result<Vec<Value>, String> {
     let build = ["run", "--release", "--quiet", "--package", "xtask"];
-    let program = ["--features", "count-allocations", "--", "bench", "--allocations"];
-    let told = Process::cargo(&[build, program].concat()).args(arguments).output()?;
+    let program = ["--features", "count-allocations", "--", "bench"];
+    let told = Process::cargo(&[&build[..], &program].concat()).args(arguments).output()?;
     told.lines()
         .map(|line| serde_json::from_str(line).map_err(|error| format!("{line:?}: {error}")))
         .collect()
@@ -47,17 +47,23 @@ pub(super) fn ask(arguments: &[String]) -> Result<Vec<Value>, String> {
 /// Counts, and prints, where this is the counting program.
 pub(super) fn print(options: &Options) -> Result<(), String> {
     let fixture = Fixture::new(VISITORS)?;
-    for mut work in groups::works(&fixture, &options.only)?.into_iter().filter(|it| !it.is_rate()) {
+    print_counts(groups::works(&fixture, &options.only)?)?;
+    for figure in groups::memory(&options.only) {
+        if let Reading::Value(value) = figure.reading {
+            println!("{}", json!({"name": figure.name, "value": value}));
+        }
+    }
+    Ok(())
+}
+
+/// Runs the works, and prints what they allocate.
+pub(super) fn print_counts(works: Vec<Work<'_>>) -> Result<(), String> {
+    for mut work in works.into_iter().filter(|work| !work.is_rate()) {
         // The first run is not like the others: caches are filled, and visitors become known.
         work.run();
         let counted = count(&mut work).ok_or("this program was not built to count allocations")?;
         let Memory { allocs, bytes } = counted;
         println!("{}", json!({"name": work.name(), "allocs": allocs, "bytes": bytes}));
-    }
-    for figure in groups::memory(&options.only) {
-        if let Reading::Value(value) = figure.reading {
-            println!("{}", json!({"name": figure.name, "value": value}));
-        }
     }
     Ok(())
 }

@@ -76,10 +76,7 @@ impl Figure {
     /// were measured, so that what the machine did meanwhile touches both.
     pub(super) fn ratio_to(&self, base: &Figure) -> f64 {
         match (self.rounds(), base.rounds()) {
-            (Some(mine), Some(theirs)) if mine.0.len() == theirs.0.len() => {
-                let ratios = mine.0.iter().zip(&theirs.0).map(|(mine, theirs)| mine / theirs);
-                Rounds::new(ratios.collect()).median()
-            }
+            (Some(mine), Some(theirs)) => mine.ratio_to(theirs),
             _ => self.number() / base.number(),
         }
     }
@@ -109,7 +106,7 @@ impl Figure {
     }
 
     /// Returns the number with its unit, the allocations and their bytes, as far as there are any.
-    fn cells(&self) -> [String; 3] {
+    pub(super) fn cells(&self) -> [String; 3] {
         match &self.reading {
             Reading::Cost(cost) => [
                 format!("{:.1} ns", cost.ns.median()),
@@ -148,7 +145,22 @@ impl Rounds {
         self.quantile(0.5)
     }
 
-    fn spread(&self) -> f64 {
+    /// Returns whether nothing was measured.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns the median of how many times `base` each round is.
+    pub(super) fn ratio_to(&self, base: &Rounds) -> f64 {
+        if self.0.len() != base.0.len() {
+            return self.median() / base.median();
+        }
+        let ratios = self.0.iter().zip(&base.0).map(|(mine, theirs)| mine / theirs);
+        Rounds::new(ratios.collect()).median()
+    }
+
+    /// How far apart the middle half lies, relative to the median.
+    pub(super) fn spread(&self) -> f64 {
         (self.quantile(0.75) - self.quantile(0.25)) / self.median().max(f64::MIN_POSITIVE)
     }
 

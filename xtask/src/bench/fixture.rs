@@ -17,11 +17,8 @@ pub(super) struct Fixture {
 impl Fixture {
     /// Makes a core with direct data that tracks nothing, and so many visitors.
     pub(super) fn new(visitors: usize) -> Result<Self, String> {
-        let json = workload::project_with_pattern(EXPERIENCES).to_string();
-        let config = SdkConfig::from_json(&json).map_err(|error| error.to_string())?;
-        let core = Core::initialize(config.environment("production"));
         Ok(Fixture {
-            core: core.map_err(|error| error.to_string())?,
+            core: core(&workload::project_with_pattern(EXPERIENCES).to_string())?,
             visitors: workload::visitors(visitors),
             fresh: OnceCell::new(),
             sticky: OnceCell::new(),
@@ -34,13 +31,13 @@ impl Fixture {
 
     /// The visitors' contexts; nothing is remembered of them.
     pub(super) fn fresh(&self) -> &[Context] {
-        self.fresh.get_or_init(|| self.contexts())
+        self.fresh.get_or_init(|| contexts(&self.core, &self.visitors))
     }
 
     /// The contexts of visitors whose every assignment is remembered.
     pub(super) fn sticky(&self) -> &[Context] {
         self.sticky.get_or_init(|| {
-            let contexts = self.contexts();
+            let contexts = contexts(&self.core, &self.visitors);
             for context in &contexts {
                 context.run_experiences();
             }
@@ -48,14 +45,26 @@ impl Fixture {
         })
     }
 
-    /// Makes a visitor's context as an application does.
+    /// Makes a visitor's context.
     pub(super) fn context(&self, visitor: &Visitor) -> Context {
-        self.core.create_context(&*visitor.id).with_attributes(visitor.attributes.clone())
+        context(&self.core, visitor)
     }
+}
 
-    fn contexts(&self) -> Vec<Context> {
-        self.visitors.iter().map(|visitor| self.context(visitor)).collect()
-    }
+/// Makes a core with direct data that tracks nothing.
+pub(super) fn core(json: &str) -> Result<Core, String> {
+    let config = SdkConfig::from_json(json).map_err(|error| error.to_string())?;
+    Core::initialize(config.environment("production")).map_err(|error| error.to_string())
+}
+
+/// Makes the contexts of visitors.
+pub(super) fn contexts(core: &Core, visitors: &[Visitor]) -> Vec<Context> {
+    visitors.iter().map(|visitor| context(core, visitor)).collect()
+}
+
+/// Makes a context as an application does.
+fn context(core: &Core, visitor: &Visitor) -> Context {
+    core.create_context(&*visitor.id).with_attributes(visitor.attributes.clone())
 }
 
 /// Every second experience of the workload has an audience; these are the keys of those.

@@ -44,6 +44,11 @@ impl<'w> Work<'w> {
         (self.run)();
     }
 
+    /// Does all the operations once, and returns the nanoseconds that one took.
+    pub(super) fn nanoseconds(&mut self) -> f64 {
+        self.round().0 * 1e9 / self.operations()
+    }
+
     /// Does all the operations once, and returns the seconds by its own clock and the processor's.
     fn round(&mut self) -> (f64, f64) {
         let (began, used) = (self.clock.now(), Clock::Process.now());

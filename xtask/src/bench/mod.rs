@@ -14,7 +14,11 @@ mod instructions;
 mod loading;
 mod measure;
 mod options;
+mod peers;
+mod plot;
+mod readme;
 mod repeat;
+mod scale;
 mod stores;
 mod workload;
 
@@ -22,13 +26,19 @@ use self::figure::Figure;
 use self::fixture::Fixture;
 pub(crate) use self::instructions::obstacle as instructions_obstacle;
 use self::options::{Measurement, Options};
+pub(crate) use self::readme::check as check_readme;
 
 /// Measures, and prints tables or, with `--json`, JSON lines.
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     let options = Options::parse(arguments)?;
     match &options.task {
+        Measurement::Peers => peers::run(&options),
+        Measurement::OwnAllocations => peers::print_allocations(),
         Measurement::Figures => run_figures(&options),
         Measurement::Allocations => allocations::print(&options),
+        Measurement::Readme => readme::run(&options),
+        Measurement::Memory => scale::print_memory(&options),
+        Measurement::Scale => scale::run(&options),
         Measurement::Instructions => instructions::run(&options),
         Measurement::Watched(name) => instructions::watch(name),
     }

@@ -22,6 +22,16 @@ pub(super) enum Measurement {
     Figures,
     /// Instructions, beside the stored ones.
     Instructions,
+    /// The decision that other libraries make, too.
+    Peers,
+    /// What this SDK allocates for it, in the program that counts allocations.
+    OwnAllocations,
+    /// The figures and the peers, for the README.
+    Readme,
+    /// What grows with what.
+    Scale,
+    /// What of that is memory, in the program that counts allocations.
+    Memory,
     /// Allocations, in the program that counts them.
     Allocations,
     /// The work of one figure, which the counting program watches.
@@ -40,6 +50,11 @@ impl Options {
                 "--update" => options.update = true,
                 "--only" => options.only = value()?.split(',').map(str::to_owned).collect(),
                 "--instructions" => options.task = Measurement::Instructions,
+                "--peers" => options.task = Measurement::Peers,
+                "--own-allocations" => options.task = Measurement::OwnAllocations,
+                "--readme" => options.task = Measurement::Readme,
+                "--scale, --peers, --readme" => options.task = Measurement::Scale,
+                "--memory" => options.task = Measurement::Memory,
                 "--allocations" => options.task = Measurement::Allocations,
                 "--watched" => options.task = Measurement::Watched(value()?.clone()),
                 unknown => {
@@ -58,13 +73,19 @@ impl Options {
         if self.quick { 2_000 } else { 10_000 }
     }
 
+    /// Returns how often the points of a curve are measured.
+    pub(super) fn rounds(&self) -> usize {
+        if self.quick { 5 } else { 15 }
+    }
+
     /// Tells whether a figure is asked for.
     pub(super) fn wants(&self, name: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|wanted| wanted == name)
     }
 }
 
-const KNOWN: &str = "--json, --quick, --only FIGURE,FIGURE, --instructions [--update]";
+const KNOWN: &str =
+    "--json, --quick, --only FIGURE,FIGURE, --instructions [--update], --scale, --peers, --readme";
 
 #[cfg(test)]
 mod tests {
