@@ -66,17 +66,21 @@ impl CloseReport {
 }
 
 impl Lifeline {
+    /// Closes in steps, each of which is bounded: deliver for three quarters of the patience; stop,
+    /// breaking off what is on its way; wait for the threads, and for the handlers.
     pub(crate) fn close(&self, deadline: Deadline, patience: Duration) -> CloseReport {
         let (bus, delivery) = (&self.shared.bus, &self.shared.delivery);
         if let Some(worker) = &self.worker {
             worker.stop();
         }
-        let before = delivery.close(Deadline::after(patience / 4 * 3).sooner(deadline));
+        let closing = delivery.close();
+        delivery.drain(&closing, Deadline::after(patience / 4 * 3).sooner(deadline));
+        delivery.stop();
         // What came of the last batch is told before nobody is told anything any more.
-        delivery.join(Deadline::after(patience / 8).sooner(deadline));
+        let delivery_ended = delivery.join(deadline);
         let was_closed = bus.shut();
-        let workers_ended = self.end_workers(deadline, patience);
-        let events = delivery.ending(before);
+        let workers_ended = self.end_refresh(deadline, patience) && delivery_ended;
+        let events = delivery.ending(&closing);
         let handlers_ended = bus.wait_until_quiet(deadline);
         if !was_closed {
             log::info!(
@@ -91,20 +95,14 @@ impl Lifeline {
         CloseReport { was_closed, handlers_ended, workers_ended, events }
     }
 
-    /// Waits for the workers, and breaks off what they exchange when a part of the patience has
-    /// gone.
-    fn end_workers(&self, deadline: Deadline, patience: Duration) -> bool {
-        let delivery = &self.shared.delivery;
-        let join = |deadline| {
-            let refresh_ended = self.worker.as_ref().is_none_or(|worker| worker.join(deadline));
-            let delivery_ended = delivery.join(deadline);
-            refresh_ended && delivery_ended
-        };
-        if join(Deadline::after(patience / 8).sooner(deadline)) {
+    /// Waits for the refresh worker, and breaks off its fetch when a part of the patience has gone.
+    fn end_refresh(&self, deadline: Deadline, patience: Duration) -> bool {
+        let Some(worker) = &self.worker else { return true };
+        if worker.join(Deadline::after(patience / 8).sooner(deadline)) {
             return true;
         }
-        delivery.abort();
-        join(deadline)
+        self.shared.delivery.abort();
+        worker.join(deadline)
     }
 }
 

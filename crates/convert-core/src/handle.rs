@@ -101,7 +101,7 @@ impl Core {
             }
         };
         let bus = Arc::new(EventBus::default());
-        let delivery = Delivery::new(&config, &start.loaded.config, &bus, transport)?;
+        let delivery = Delivery::new(&config, &start.loaded.config, &bus, transport, true)?;
         let SdkConfig { environment, provider, clock, timer, listeners, refresh, .. } = config;
         let Start { loaded, source, age, failure } = start;
         let now = timer.now();
