@@ -55,7 +55,7 @@ fn try_rules(choices: &mut Unstructured<'_>) -> Result<()> {
     let slow = goal.rules().is_some_and(|rules| matches_slowly(rules, &attributes));
     assert_eq!(plain.is_ok(), slow, "{explained}");
 
-    for element in goal.rules().into_iter().flat_map(RuleTree::elements) {
+    for element in goal.rules().map(RuleTree::elements).unwrap_or_default() {
         let _ = element.to_string();
         for (_, value) in attributes.iter() {
             check_element(element, value);
@@ -67,9 +67,9 @@ fn try_rules(choices: &mut Unstructured<'_>) -> Result<()> {
 
 /// Any branch; in it every block, and at least one; in each any element.
 fn matches_slowly(rules: &RuleTree, attributes: &Attributes) -> bool {
-    rules.branches().iter().any(|branch| {
-        !branch.blocks().is_empty()
-            && branch.blocks().iter().all(|block| {
+    rules.branches().any(|branch| {
+        !branch.is_empty()
+            && branch.blocks().all(|block| {
                 block.elements().iter().any(|element| {
                     element.matches(element.key().and_then(|key| attributes.get(key)))
                 })

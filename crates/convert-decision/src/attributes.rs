@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use convert_config::{Value, ValueRef};
+use convert_config::{Mark, Value, ValueRef};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 use smol_str::SmolStr;
@@ -24,7 +24,15 @@ use crate::record::Segments;
 /// ```
 #[derive(Clone, Default, PartialEq)]
 pub struct Attributes {
-    entries: Vec<(SmolStr, Stored)>,
+    entries: Vec<Entry>,
+}
+
+/// An attribute, with the mark of its name to find it by.
+#[derive(Clone, PartialEq)]
+struct Entry {
+    mark: Mark,
+    name: SmolStr,
+    value: Stored,
 }
 
 /// A value as it is kept: short texts inline, nesting behind a pointer.
@@ -52,20 +60,13 @@ impl Attributes {
     /// Sets one attribute, replacing an earlier one of that name.
     pub fn insert<'v>(&mut self, name: &str, value: impl Into<Value<'v>>) {
         let stored = Stored::from(value.into());
-        match self.entries.binary_search_by(|(known, _)| known.as_str().cmp(name)) {
-            Ok(at) => {
-                if let Some(entry) = self.entries.get_mut(at) {
-                    entry.1 = stored;
-                }
-            }
-            Err(at) => self.entries.insert(at, (SmolStr::from(name), stored)),
-        }
+        self.put(Entry::new(SmolStr::from(name), stored));
     }
 
     /// Removes one attribute and returns whether it was there.
     pub fn remove(&mut self, name: &str) -> bool {
         let before = self.entries.len();
-        self.entries.retain(|(known, _)| known != name);
+        self.entries.retain(|known| known.name != name);
         self.entries.len() < before
     }
 
@@ -75,32 +76,19 @@ impl Attributes {
             *self = other;
             return;
         }
-        for (name, stored) in other.entries {
-            match self.entries.binary_search_by(|(known, _)| known.cmp(&name)) {
-                Ok(at) => {
-                    if let Some(entry) = self.entries.get_mut(at) {
-                        entry.1 = stored;
-                    }
-                }
-                Err(at) => self.entries.insert(at, (name, stored)),
-            }
+        for entry in other.entries {
+            self.put(entry);
         }
     }
 
     /// Returns the value of the attribute with exactly this name.
     pub fn get(&self, name: &str) -> Option<ValueRef<'_>> {
-        let is_named = |entry: &&(SmolStr, Stored)| entry.0 == name;
-        // A scan of a few short names beats the branches of a binary search.
-        if self.entries.len() <= SCANNED {
-            return self.entries.iter().find(is_named).map(|(_, stored)| stored.as_view());
-        }
-        let at = self.entries.binary_search_by(|(known, _)| known.as_str().cmp(name)).ok()?;
-        self.entries.get(at).map(|(_, stored)| stored.as_view())
+        self.find(name, Mark::of(name))
     }
 
     /// Returns every attribute, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, ValueRef<'_>)> {
-        self.entries.iter().map(|(name, stored)| (name.as_str(), stored.as_view()))
+        self.entries.iter().map(|entry| (entry.name.as_str(), entry.value.as_view()))
     }
 
     /// Returns how many attributes there are.
@@ -112,11 +100,40 @@ impl Attributes {
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
+
+    /// Returns the value with this name, whose mark the caller has at hand.
+    #[inline]
+    pub(crate) fn find(&self, name: &str, mark: Mark) -> Option<ValueRef<'_>> {
+        // A scan of a few marks beats the branches of a binary search.
+        let found = if self.entries.len() <= SCANNED {
+            let is_it =
+                |entry: &&Entry| entry.mark == mark && (mark.is_whole() || entry.name == name);
+            self.entries.iter().find(is_it)
+        } else {
+            self.place_of(name).ok().and_then(|at| self.entries.get(at))
+        };
+        found.map(|entry| entry.value.as_view())
+    }
+
+    fn put(&mut self, entry: Entry) {
+        match self.place_of(&entry.name) {
+            Ok(at) => {
+                if let Some(known) = self.entries.get_mut(at) {
+                    *known = entry;
+                }
+            }
+            Err(at) => self.entries.insert(at, entry),
+        }
+    }
+
+    fn place_of(&self, name: &str) -> Result<usize, usize> {
+        self.entries.binary_search_by(|entry| entry.name.as_str().cmp(name))
+    }
 }
 
 impl fmt::Debug for Attributes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.entries.iter().map(|(name, _)| name)).finish()
+        f.debug_set().entries(self.entries.iter().map(|entry| &entry.name)).finish()
     }
 }
 
@@ -130,12 +147,14 @@ impl<'v, N: AsRef<str>, V: Into<Value<'v>>> FromIterator<(N, V)> for Attributes 
 
 impl<'v, N: AsRef<str>, V: Into<Value<'v>>> Extend<(N, V)> for Attributes {
     fn extend<I: IntoIterator<Item = (N, V)>>(&mut self, entries: I) {
-        let stored = |(name, value): (N, V)| (SmolStr::from(name.as_ref()), value.into().into());
+        let stored = |(name, value): (N, V)| {
+            Entry::new(SmolStr::from(name.as_ref()), Stored::from(value.into()))
+        };
         self.entries.extend(entries.into_iter().map(stored));
         // The last of a repeated name counts. Sorting once keeps hostile input from taking for ever.
         self.entries.reverse();
-        self.entries.sort_by(|(left, _), (right, _)| left.cmp(right));
-        self.entries.dedup_by(|(later, _), (kept, _)| later == kept);
+        self.entries.sort_by(|left, right| left.name.cmp(&right.name));
+        self.entries.dedup_by(|later, kept| later.name == kept.name);
     }
 }
 
@@ -177,6 +196,12 @@ impl Serialize for Attributes {
     }
 }
 
+impl Entry {
+    fn new(name: SmolStr, value: Stored) -> Self {
+        Entry { mark: Mark::of(&name), name, value }
+    }
+}
+
 impl Stored {
     fn as_view(&self) -> ValueRef<'_> {
         match self {
@@ -210,7 +235,7 @@ impl From<Value<'_>> for Stored {
 /// in the visitor's record as well; where both have one, the record is the newer.
 ///
 /// ```
-/// use convert_config::{Value, ValueRef};
+/// use convert_config::{Mark, Value, ValueRef};
 /// use convert_decision::{Facts, attributes};
 ///
 /// let own = attributes! { "plan" => "free", "age" => 42 };
@@ -246,11 +271,18 @@ impl<'v> Facts<'v> {
 
     /// Returns the value that rules see under exactly this name.
     pub fn find(&self, name: &str) -> Option<ValueRef<'v>> {
+        self.find_marked(name, Mark::of(name))
+    }
+
+    /// Finds the value of the attribute with this name, whose mark the caller has at hand.
+    #[inline]
+    pub fn find_marked(&self, name: &str, mark: Mark) -> Option<ValueRef<'v>> {
         let called = self.call.iter().rev().find(|(known, _)| *known == name);
         if let Some((_, value)) = called {
             return Some(value.as_view());
         }
-        self.segments.and_then(|segments| segments.find(name)).or_else(|| self.own.get(name))
+        let recorded = self.segments.and_then(|segments| segments.find_marked(name, mark));
+        recorded.or_else(|| self.own.find(name, mark))
     }
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
-use convert_config::{Value, ValueRef};
+use convert_config::{Mark, Value, ValueRef};
 use serde::de::{Deserialize, Deserializer};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use smol_str::SmolStr;
@@ -186,6 +186,11 @@ impl Segments {
     /// Returns the value of a segment.
     pub fn find(&self, name: &str) -> Option<ValueRef<'_>> {
         self.members.get(name)
+    }
+
+    #[inline]
+    pub(crate) fn find_marked(&self, name: &str, mark: Mark) -> Option<ValueRef<'_>> {
+        self.members.find(name, mark)
     }
 
     /// Returns every segment, sorted by name.

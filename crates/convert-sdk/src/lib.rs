@@ -2,7 +2,9 @@
 //!
 //! An application makes one [`Core`] from a project's config, makes a [`Context`] for each visitor,
 //! and asks it which variation of an experience, or which feature variables, the visitor gets.
-//! Decisions are hashes and comparisons on the caller's thread: no I/O, no lock, no surprise.
+//! Decisions are hashes and comparisons on the caller's thread, without I/O. A visitor who has been
+//! decided before is answered without a lock or an allocation; only what is new is written to the
+//! visitor's record, under a lock held for that one write.
 //!
 //! # Quick start
 //!

@@ -6,9 +6,10 @@ use smol_str::SmolStr;
 
 use crate::ecma::{self, Lowered, trim};
 use crate::load::reader::{Path, Reader, label_of};
+use crate::mark::Mark;
 use crate::pattern::Pattern;
 use crate::rule::{
-    Block, Branch, EXCLUSION_RULE_TYPE, Element, Exclusion, Flaw, Operand, RuleTree, Test,
+    EXCLUSION_RULE_TYPE, Element, ElementSource, Exclusion, Flaw, Operand, Options, RuleTree, Test,
 };
 use crate::value::Value;
 
@@ -18,35 +19,43 @@ pub(super) fn read_rules(owner: &Reader<'_, '_>, name: &str) -> Option<RuleTree>
     let path = Path::Field(owner.path, name);
     let rules = Reader { value, path: &path, sink: owner.sink };
     let mut exclusion = None;
-    let branches = read_level(&rules, "OR", |branch| Branch {
-        blocks: read_level(branch, "AND", |block| Block {
-            elements: read_level(block, "OR_WHEN", |element| {
+    let (mut elements, mut blocks, mut branches) = (Vec::new(), Vec::new(), Vec::new());
+    for_each(&rules, "OR", |branch| {
+        for_each(branch, "AND", |block| {
+            for_each(block, "OR_WHEN", |element| {
                 if exclusion.is_none() {
-                    exclusion = read_exclusion(element);
+                    exclusion = read_exclusion(element).map(Box::new);
                 }
-                read_element(element)
-            }),
-        }),
+                elements.push(read_element(element));
+            });
+            blocks.push(end_of(&elements));
+        });
+        branches.push(end_of(&blocks));
     });
-    Some(RuleTree { branches, exclusion })
+    Some(RuleTree {
+        elements: elements.into(),
+        blocks: blocks.into(),
+        branches: branches.into(),
+        exclusion,
+    })
 }
 
-/// Reads one level of a rule tree. What is no list holds for nobody, just as an empty one.
-fn read_level<'v, T>(
-    owner: &Reader<'_, 'v>,
-    name: &str,
-    mut read: impl FnMut(&Reader<'_, 'v>) -> T,
-) -> Box<[T]> {
+/// Visits one level of a rule tree. What is no list holds for nobody, just as an empty one.
+fn for_each<'v>(owner: &Reader<'_, 'v>, name: &str, mut visit: impl FnMut(&Reader<'_, 'v>)) {
     let items = owner.list(name);
     if items.is_empty() {
         owner.note(name, "missing or empty, so nobody matches");
     }
     let path = Path::Field(owner.path, name);
-    let read_item = |(index, value)| {
+    for (index, value) in items.iter().enumerate() {
         let path = Path::Item(&path, index);
-        read(&Reader { value, path: &path, sink: owner.sink })
-    };
-    items.iter().enumerate().map(read_item).collect()
+        visit(&Reader { value, path: &path, sink: owner.sink });
+    }
+}
+
+/// Where a flat level ends. A config has fewer bytes than would make this overflow.
+fn end_of<T>(level: &[T]) -> u32 {
+    u32::try_from(level.len()).unwrap_or(u32::MAX)
 }
 
 /// Reads the element as a mutual-exclusion rule, if it is one.
@@ -70,26 +79,36 @@ fn read_element(element: &Reader<'_, '_>) -> Element {
     let matching = element.field("matching");
     let operator = matching.and_then(|matching| matching.member("match_type")?.as_str());
     let negated = matching.and_then(|matching| matching.member("negated"));
+    let value = element.raw("value").cloned().map(|value| Arc::new(value.into_owned()));
     let test = match (operator, negated) {
-        (Some(operator), Some(Value::Bool(_))) => read_test(element, operator),
+        (Some(operator), Some(Value::Bool(_))) => read_test(element, operator, value.as_ref()),
         _ => {
             element.warn("matching", "needs a textual match_type and a boolean negated");
             Test::Never(Flaw::Malformed)
         }
     };
-    Element {
+    // Attributes have textual names, so a key of another type can match none of them.
+    let key = element.field("key").and_then(|key| key.as_str());
+    let source = ElementSource {
         rule_type: element.field("rule_type").and_then(label_of),
-        // Attributes have textual names, so a key of another type can match none of them.
-        key: element.field("key").and_then(|key| key.as_str()).map(SmolStr::from),
         operator: operator.map(SmolStr::from),
-        operand: element.raw("value").cloned().unwrap_or_default().into_owned(),
+        operand: value.unwrap_or_default(),
+    };
+    Element {
+        key: key.map(SmolStr::from),
+        mark: Mark::of(key.unwrap_or_default()),
         test,
         negated: matches!(negated, Some(Value::Bool(true))),
+        source: Box::new(source),
     }
 }
 
-fn read_test(element: &Reader<'_, '_>, operator: &str) -> Test {
-    let Some(value) = element.raw("value") else {
+fn read_test(
+    element: &Reader<'_, '_>,
+    operator: &str,
+    value: Option<&Arc<Value<'static>>>,
+) -> Test {
+    let Some(value) = value else {
         return match operator {
             "exists" => Test::Exists,
             "doesNotExist" => Test::DoesNotExist { absent_counts: true },
@@ -99,9 +118,10 @@ fn read_test(element: &Reader<'_, '_>, operator: &str) -> Test {
             }
         };
     };
+    let operand = || Operand::new(Arc::clone(value));
     let text = value.as_view().to_text();
     match operator {
-        "equals" | "equalsNumber" | "matches" => Test::Equals(operand(value)),
+        "equals" | "equalsNumber" | "matches" => Test::Equals(operand()),
         "contains" => {
             let part = Lowered::new(&text);
             Test::Contains((!trim(part.as_str()).is_empty()).then_some(part))
@@ -109,7 +129,7 @@ fn read_test(element: &Reader<'_, '_>, operator: &str) -> Test {
         "startsWith" => Test::StartsWith(Lowered::new(&text)),
         "endsWith" => Test::EndsWith(Lowered::new(&text)),
         "less" | "lessEqual" => {
-            Test::Less { operand: operand(value), or_equal: operator == "lessEqual" }
+            Test::Less { operand: operand(), or_equal: operator == "lessEqual" }
         }
         "isIn" => Test::IsIn(options(value)),
         "regexMatches" => match Pattern::compile(&text) {
@@ -129,16 +149,12 @@ fn read_test(element: &Reader<'_, '_>, operator: &str) -> Test {
     }
 }
 
-fn operand(value: &Value<'_>) -> Operand {
-    Operand::new(value.clone().into_owned())
-}
-
 /// The options of `isIn`: text parted by bars, or a list; anything else has none.
-fn options(value: &Value<'_>) -> Box<[Box<str>]> {
+fn options(value: &Value<'_>) -> Options {
     let option = |text: &str| Box::from(ecma::lower(text));
     match value {
         Value::Text(text) => text.split('|').map(option).collect(),
         Value::List(items) => items.iter().map(|item| item.as_view().with_text(option)).collect(),
-        _ => Box::default(),
+        _ => Options::default(),
     }
 }

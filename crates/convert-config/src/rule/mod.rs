@@ -1,13 +1,17 @@
 //! Compiled rules: what audiences, locations, segments and goals ask of a visitor.
 
 use std::fmt;
+use std::sync::Arc;
 
 use smol_str::SmolStr;
 
 mod operator;
+mod options;
 
 pub use self::operator::{Flaw, Operand, Test, Verdict};
+pub use self::options::Options;
 
+use crate::mark::Mark;
 use crate::value::{Value, ValueRef};
 
 /// A rule tree: one branch must hold; in it every block; in each block at least one element.
@@ -15,31 +19,45 @@ use crate::value::{Value, ValueRef};
 /// A level that is missing or empty in the config holds for nobody.
 #[derive(Debug, Clone)]
 pub struct RuleTree {
-    pub(crate) branches: Box<[Branch]>,
-    pub(crate) exclusion: Option<Exclusion>,
+    // The levels lie flat, so that walking them reads memory in order.
+    pub(crate) elements: Box<[Element]>,
+    /// Where in `elements` each block ends.
+    pub(crate) blocks: Box<[u32]>,
+    /// Where in `blocks` each branch ends.
+    pub(crate) branches: Box<[u32]>,
+    pub(crate) exclusion: Option<Box<Exclusion>>,
 }
 
 /// One alternative of a [`RuleTree`] (`AND` in the config): all its blocks must hold.
-#[derive(Debug, Clone)]
-pub struct Branch {
-    pub(crate) blocks: Box<[Block]>,
+#[derive(Debug, Clone, Copy)]
+pub struct Branch<'r> {
+    elements: &'r [Element],
+    from: u32,
+    ends: &'r [u32],
 }
 
 /// One requirement of a [`Branch`] (`OR_WHEN` in the config): any element suffices.
-#[derive(Debug, Clone)]
-pub struct Block {
-    pub(crate) elements: Box<[Element]>,
+#[derive(Debug, Clone, Copy)]
+pub struct Block<'r> {
+    elements: &'r [Element],
 }
 
 /// One comparison of an attribute with a constant.
 #[derive(Debug, Clone)]
 pub struct Element {
-    pub(crate) rule_type: Option<SmolStr>,
     pub(crate) key: Option<SmolStr>,
-    pub(crate) operator: Option<SmolStr>,
-    pub(crate) operand: Value<'static>,
+    pub(crate) mark: Mark,
     pub(crate) test: Test,
     pub(crate) negated: bool,
+    pub(crate) source: Box<ElementSource>,
+}
+
+/// What of an element only explanations and attribute providers read.
+#[derive(Debug, Clone)]
+pub(crate) struct ElementSource {
+    pub(crate) rule_type: Option<SmolStr>,
+    pub(crate) operator: Option<SmolStr>,
+    pub(crate) operand: Arc<Value<'static>>,
 }
 
 /// The mutual-exclusion rule of an audience: whether the visitor is bucketed elsewhere.
@@ -52,39 +70,59 @@ pub struct Exclusion {
 
 impl RuleTree {
     /// Returns the alternatives in config order.
-    pub fn branches(&self) -> &[Branch] {
-        &self.branches
+    #[inline]
+    pub fn branches(&self) -> impl Iterator<Item = Branch<'_>> {
+        let (mut from_block, mut from) = (0, 0);
+        self.branches.iter().map(move |to_block| {
+            let ends = slice(&self.blocks, from_block, *to_block);
+            let branch = Branch { elements: &self.elements, from, ends };
+            (from_block, from) = (*to_block, ends.last().copied().unwrap_or(from));
+            branch
+        })
     }
 
     /// Returns the mutual-exclusion rule, which decides the whole audience where there is one.
     pub fn exclusion(&self) -> Option<&Exclusion> {
-        self.exclusion.as_ref()
+        self.exclusion.as_deref()
     }
 
     /// Returns every element of the tree in config order.
-    pub fn elements(&self) -> impl Iterator<Item = &Element> {
-        self.branches.iter().flat_map(|branch| &branch.blocks).flat_map(|block| &block.elements)
-    }
-}
-
-impl Branch {
-    /// Returns the requirements in config order; without any, the branch holds for nobody.
-    pub fn blocks(&self) -> &[Block] {
-        &self.blocks
-    }
-}
-
-impl Block {
-    /// Returns the elements in config order; without any, the block holds for nobody.
     pub fn elements(&self) -> &[Element] {
         &self.elements
+    }
+}
+
+impl<'r> Branch<'r> {
+    /// Returns the requirements in config order; without any, the branch holds for nobody.
+    #[inline]
+    pub fn blocks(&self) -> impl Iterator<Item = Block<'r>> {
+        let (elements, mut from) = (self.elements, self.from);
+        self.ends.iter().map(move |to| {
+            let elements = slice(elements, from, *to);
+            from = *to;
+            Block { elements }
+        })
+    }
+
+    /// Returns whether there is no requirement.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+}
+
+impl<'r> Block<'r> {
+    /// Returns the elements in config order; without any, the block holds for nobody.
+    #[inline]
+    pub fn elements(&self) -> &'r [Element] {
+        self.elements
     }
 }
 
 impl Element {
     /// Returns the kind of rule (`generic_text_key_value`, `country`, …).
     pub fn rule_type(&self) -> Option<&str> {
-        self.rule_type.as_deref()
+        self.source.rule_type.as_deref()
     }
 
     /// Returns the name of the attribute to look at; elements without one are for a provider.
@@ -92,14 +130,20 @@ impl Element {
         self.key.as_deref()
     }
 
+    /// Returns the mark of the key, to look the attribute up with; that of "" where there is none.
+    #[inline]
+    pub fn mark(&self) -> Mark {
+        self.mark
+    }
+
     /// Returns the operator's name as the config has it.
     pub fn operator(&self) -> Option<&str> {
-        self.operator.as_deref()
+        self.source.operator.as_deref()
     }
 
     /// Returns the constant as the config has it.
     pub fn operand(&self) -> &Value<'static> {
-        &self.operand
+        &self.source.operand
     }
 
     /// Returns the compiled comparison.
@@ -143,7 +187,7 @@ impl fmt::Display for Element {
         let not = if self.negated { "not " } else { "" };
         let operator = self.operator().unwrap_or("?");
         write!(f, "{subject} {not}{operator}")?;
-        match &self.operand {
+        match self.operand() {
             Value::Null => Ok(()),
             operand => write!(f, " {}", serde_json::to_string(operand).unwrap_or_default()),
         }
@@ -151,4 +195,9 @@ impl fmt::Display for Element {
 }
 
 /// The rule type that marks a mutual-exclusion rule.
+#[inline]
+fn slice<T>(items: &[T], from: u32, to: u32) -> &[T] {
+    items.get(from as usize..to as usize).unwrap_or_default()
+}
+
 pub(crate) const EXCLUSION_RULE_TYPE: &str = "bucketed_into_experience_key";

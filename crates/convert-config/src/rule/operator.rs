@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::ecma::{self, Lowered, as_rule_number, compare_utf16};
 use crate::pattern::Pattern;
+use crate::rule::Options;
 use crate::value::{Value, ValueRef};
 
 /// A comparison whose constant has been prepared for it.
@@ -28,7 +29,7 @@ pub enum Test {
         or_equal: bool,
     },
     /// `isIn`: one of these lower-cased texts.
-    IsIn(Box<[Box<str>]>),
+    IsIn(Options),
     /// `regexMatches`.
     Regex(Arc<Pattern>),
     /// `exists`.
@@ -45,10 +46,9 @@ pub enum Test {
 /// A constant in every form that comparisons need.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Operand {
-    value: Value<'static>,
-    number: Option<f64>,
-    text: Box<str>,
     lowered: Lowered,
+    number: Option<f64>,
+    value: Arc<Value<'static>>,
 }
 
 /// Why an element can match nobody, or could not be compared.
@@ -83,6 +83,7 @@ pub enum Verdict {
 
 impl Test {
     /// Compares `value` with the constant; `None` stands for a missing attribute.
+    #[inline]
     pub fn verdict(&self, value: Option<ValueRef<'_>>) -> Verdict {
         let Some(value) = value else {
             return self.verdict_on_absent();
@@ -94,7 +95,7 @@ impl Test {
             Test::StartsWith(head) => value.with_text(|text| head.starts(text)).into(),
             Test::EndsWith(tail) => value.with_text(|text| tail.ends(text)).into(),
             Test::Less { operand, or_equal } => operand.orders(value, *or_equal),
-            Test::IsIn(options) => value.with_text(|text| meets(text, options)).into(),
+            Test::IsIn(options) => value.with_text(|text| options.meet(text)).into(),
             Test::Regex(pattern) => value.with_text(|text| searches(pattern, text)),
             Test::Exists => exists(value).into(),
             Test::DoesNotExist { .. } => (!exists(value)).into(),
@@ -114,14 +115,10 @@ impl Test {
 
 impl Operand {
     /// Prepares a constant.
-    pub fn new(value: Value<'static>) -> Self {
-        let text: Box<str> = value.as_view().to_text().into();
-        Operand {
-            number: as_rule_number(value.as_view()),
-            lowered: Lowered::new(&text),
-            text,
-            value,
-        }
+    pub fn new(value: impl Into<Arc<Value<'static>>>) -> Self {
+        let value = value.into();
+        let lowered = value.as_view().with_text(Lowered::new);
+        Operand { lowered, number: as_rule_number(value.as_view()), value }
     }
 
     /// Membership for lists and maps with members, text equality in any case for the rest.
@@ -131,7 +128,8 @@ impl Operand {
                 items.iter().any(|item| item.as_view().strictly_equals(self.value.as_view()))
             }
             ValueRef::Map(members) if !members.is_empty() => {
-                members.iter().any(|(name, _)| *name == *self.text)
+                let wanted = self.value.as_view().to_text();
+                members.iter().any(|(name, _)| *name == wanted)
             }
             other => other.with_text(|text| self.lowered.equals(text)),
         }
@@ -215,12 +213,6 @@ fn order_objects(left: ValueRef<'_>, right: ValueRef<'_>) -> Option<Ordering> {
 
 fn exists(value: ValueRef<'_>) -> bool {
     !matches!(value, ValueRef::Null | ValueRef::Text(""))
-}
-
-/// Whether a part of `text` between bars is one of the options. The text keeps its case.
-fn meets(text: &str, options: &[Box<str>]) -> bool {
-    let is_option = |part: &str| options.iter().any(|option| **option == *part);
-    if text.contains('|') { text.split('|').any(is_option) } else { is_option(text) }
 }
 
 fn searches(pattern: &Pattern, text: &str) -> Verdict {

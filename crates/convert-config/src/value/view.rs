@@ -88,6 +88,7 @@ impl<'a> ValueRef<'a> {
     ///
     /// assert_eq!(ValueRef::Float(1e21).with_text(str::len), "1e+21".len());
     /// ```
+    #[inline]
     pub fn with_text<R>(self, read: impl FnOnce(&str) -> R) -> R {
         match self {
             ValueRef::Null => read("null"),

@@ -68,7 +68,7 @@ impl<'c> Evaluation<'c, '_> {
 
     fn match_branch<O: Observer<'c>>(
         &self,
-        branch: &'c Branch,
+        branch: Branch<'c>,
         facts: &Facts<'_>,
         observer: &mut O,
     ) -> Match {
@@ -78,12 +78,12 @@ impl<'c> Evaluation<'c, '_> {
                 return found;
             }
         }
-        Match::from(!branch.blocks().is_empty())
+        Match::from(!branch.is_empty())
     }
 
     fn match_block<O: Observer<'c>>(
         &self,
-        block: &'c Block,
+        block: Block<'c>,
         facts: &Facts<'_>,
         observer: &mut O,
     ) -> Match {
@@ -106,7 +106,7 @@ impl<'c> Evaluation<'c, '_> {
         facts: &Facts<'_>,
         observer: &mut O,
     ) -> Match {
-        match element.key().and_then(|key| facts.find(key)) {
+        match element.key().and_then(|key| facts.find_marked(key, element.mark())) {
             Some(value) => compare(element, Some(value), observer),
             None => self.match_unknown(element, observer),
         }

@@ -1,0 +1,74 @@
+//! The options of `isIn`.
+
+use crate::mark::Mark;
+
+/// A set of texts, to find out whether a text is one of them.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    // Sorted by mark, so that many are searched by halving.
+    texts: Box<[(Mark, Box<str>)]>,
+}
+
+impl Options {
+    /// Returns whether a part of `text` between bars is one of the options, letter for letter.
+    pub(crate) fn meet(&self, text: &str) -> bool {
+        if text.bytes().any(|byte| byte == b'|') {
+            return text.split('|').any(|part| self.contain(part));
+        }
+        self.contain(text)
+    }
+
+    fn contain(&self, text: &str) -> bool {
+        let mark = Mark::of(text);
+        let is_it = |(known, option): &(Mark, Box<str>)| {
+            *known == mark && (mark.is_whole() || **option == *text)
+        };
+        if self.texts.len() <= SCANNED {
+            return self.texts.iter().any(is_it);
+        }
+        let from = self.texts.partition_point(|(known, _)| *known < mark);
+        let candidates = self.texts.get(from..).unwrap_or_default();
+        candidates.iter().take_while(|(known, _)| *known == mark).any(is_it)
+    }
+}
+
+impl FromIterator<Box<str>> for Options {
+    fn from_iter<I: IntoIterator<Item = Box<str>>>(texts: I) -> Self {
+        let mut texts: Vec<_> = texts.into_iter().map(|text| (Mark::of(&text), text)).collect();
+        texts.sort_unstable();
+        texts.dedup();
+        Options { texts: texts.into() }
+    }
+}
+
+/// How many options are searched one by one, which is faster for a few.
+const SCANNED: usize = 12;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(texts: &[&str]) -> Options {
+        texts.iter().map(|text| Box::from(*text)).collect()
+    }
+
+    #[test]
+    fn any_part_between_bars_will_do() {
+        let options = options(&["us", "", "a longer text than a mark"]);
+        for found in ["us", "", "de|us", "x|", "a longer text than a mark"] {
+            assert!(options.meet(found), "{found}");
+        }
+        for missing in ["US", "de", "u", "a longer t3xt than a mark"] {
+            assert!(!options.meet(missing), "{missing}");
+        }
+        assert!(!Options::default().meet(""));
+    }
+
+    #[test]
+    fn many_options_are_found_as_few_are() {
+        let texts: Vec<String> = (0..500).map(|i| format!("prefix {i} shared suffix")).collect();
+        let options: Options = texts.iter().map(|text| Box::from(text.as_str())).collect();
+        assert!(texts.iter().all(|text| options.meet(text)));
+        assert!(!options.meet("prefix 500 shared suffix") && !options.meet("prefix"));
+    }
+}
