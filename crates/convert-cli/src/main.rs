@@ -14,9 +14,11 @@ mod lines;
 mod output;
 mod progress;
 mod replacement;
+mod serve_sink;
 mod shares;
 mod simulate;
 mod source;
+mod track;
 mod validate;
 
 use std::io::{self, BufWriter, Write};
@@ -58,6 +60,8 @@ fn run(command: &Command, out: &mut dyn Write) -> Result<ExitCode, Failure> {
         Command::Simulate(args) => simulate::run(args, out),
         Command::Assign(args) => assign::run(args, out),
         Command::Fetch(args) => fetch::run(args, out),
+        Command::Track(args) => track::run(args, out),
+        Command::ServeSink(args) => serve_sink::run(args, out),
     }
 }
 

@@ -86,7 +86,7 @@ const ALL: &[&str] = &[
 /// Third-party crates with the only members that may depend on them.
 const CONFINED: &[(&str, &[&str])] = &[
     ("ureq", &["convert-transport"]),
-    ("rustls", &["convert-transport", "test-support", "tls-coexistence"]),
+    ("rustls", &["convert-cli", "convert-transport", "test-support", "tls-coexistence"]),
     ("tokio", &[]),
 ];
 
