@@ -8,6 +8,10 @@ use crate::tracking::Ending;
 
 /// What closing a core achieved.
 ///
+/// Every event that was queued when closing began is delivered, dropped, spooled or left: the four
+/// add up. An event that is left may still arrive where a request could not be broken off in time;
+/// then [`is_complete`](CloseReport::is_complete) is false.
+///
 /// ```
 /// use std::time::Duration;
 /// use convert_core::{Core, SdkConfig};
