@@ -14,7 +14,7 @@ use crate::rules::attributes;
 /// Checks what holds of a config alone.
 pub(crate) fn check_config(config: &ProjectConfig) {
     assert!(!config.account_id().is_empty() && !config.project_id().is_empty());
-    assert!(config.diagnostics().len() <= 1_001);
+    assert!(config.diagnostics().len() <= 2_002);
     for diagnostic in config.diagnostics() {
         assert!(!diagnostic.to_string().is_empty());
     }

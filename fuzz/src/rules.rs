@@ -106,7 +106,7 @@ fn check_element(element: &Element, value: ValueRef<'_>) {
         Test::DoesNotExist { .. } => {
             !(!text.is_empty() && value != ValueRef::Null || is_nested(value))
         }
-        Test::IsIn(options) => text.split('|').any(|part| options.iter().any(|one| **one == *part)),
+        Test::IsIn(options) => text.split('|').any(|part| options.iter().any(|one| one == part)),
         _ => return,
     };
     assert_eq!(verdict, Verdict::from(expected), "{element} against {value:?}");

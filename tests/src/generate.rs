@@ -57,7 +57,7 @@ pub fn case(shape: Shape) -> impl Strategy<Value = Case> {
 /// Makes a document of members; those without a value are left out.
 pub fn object<const COUNT: usize>(members: [(&str, Option<Json>); COUNT]) -> Json {
     let present = members.into_iter().filter_map(|(name, value)| Some((name, value?)));
-    Value::Map(present.map(|(name, value)| (name.to_owned().into(), value)).collect())
+    Value::Map(present.map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
 /// Returns the JSON text of a document.
@@ -75,22 +75,29 @@ pub fn load(document: &Json) -> ProjectConfig {
     ProjectConfig::from_json(&text_of(document)).expect("generated configs have a usable root")
 }
 
-/// Returns the member of an object, to be changed.
-pub fn member_mut<'d>(document: &'d mut Json, name: &str) -> Option<&'d mut Json> {
-    match document {
-        Value::Map(members) => {
-            members.iter_mut().find(|(known, _)| known == name).map(|(_, value)| value)
-        }
-        _ => None,
-    }
+/// Changes the member of an object, if it has it.
+pub fn edit_member<R>(
+    document: &mut Json,
+    name: &str,
+    change: impl FnOnce(&mut Json) -> R,
+) -> Option<R> {
+    let Value::Map(map) = document else { return None };
+    map.edit(|members| {
+        members.iter_mut().find(|(known, _)| known == name).map(|(_, value)| change(value))
+    })
 }
 
-/// Returns the items of a list that is a member of an object, to be changed.
-pub fn items_mut<'d>(document: &'d mut Json, name: &str) -> Option<&'d mut Vec<Json>> {
-    match member_mut(document, name) {
-        Some(Value::List(items)) => Some(items),
+/// Changes the items of a list that is a member of an object, if it has it.
+pub fn edit_items<R>(
+    document: &mut Json,
+    name: &str,
+    change: impl FnOnce(&mut Vec<Json>) -> R,
+) -> Option<R> {
+    edit_member(document, name, |member| match member {
+        Value::List(list) => Some(list.edit(change)),
         _ => None,
-    }
+    })
+    .flatten()
 }
 
 /// Text as a JSON value.

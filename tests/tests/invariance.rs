@@ -8,16 +8,17 @@
     reason = "a test that meets the unexpected should stop at once"
 )]
 
-use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use convert_sdk::{ProjectConfig, Value};
-use convert_tests::generate::{Answers, Case, Json, Shape, case, load, member_mut, text_of};
+use convert_sdk::{ProjectConfig, Text, Value, ValueList};
+use convert_tests::generate::{
+    Answers, Case, Json, Shape, case, edit_items, edit_member, load, text_of,
+};
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 
 /// A member of an object.
-type Member = (Cow<'static, str>, Json);
+type Member = (Text<'static>, Json);
 
 proptest! {
     #![proptest_config(cases(48))]
@@ -26,7 +27,7 @@ proptest! {
     fn unknown_fields_are_ignored(case in case(Shape::ANY)) {
         let changed = rewrite(&case.config, &|members| {
             members.insert(0, ("_unknown".into(), Value::from(vec![1, 2])));
-            members.push(("rule".into(), Value::Map(vec![("OR".into(), Value::from("x"))])));
+            members.push(("rule".into(), Value::Map([("OR", "x")].into_iter().collect())));
         });
         check_silently(&case, &text_of(&changed));
     }
@@ -63,11 +64,10 @@ proptest! {
         let config = load(&case.config);
         for visitor in &case.visitors {
             let mut twin = visitor.clone();
-            if let Some(Value::Map(pairs)) = member_mut(&mut twin.record, "bucketing") {
-                for (_, arm) in pairs {
-                    as_numbers(arm);
-                }
-            }
+            edit_member(&mut twin.record, "bucketing", |pairs| {
+                let Value::Map(pairs) = pairs else { return };
+                pairs.edit(|pairs| pairs.iter_mut().for_each(|(_, arm)| as_numbers(arm)));
+            });
             prop_assert_eq!(Answers::of(&twin, &config), Answers::of(visitor, &config));
         }
     }
@@ -110,7 +110,7 @@ proptest! {
         });
         let emptied = rewrite(&changed, &|members| {
             if has(members, "id") && has(members, "key") && !has(members, "changes") {
-                members.push(("changes".into(), Value::List(Vec::new())));
+                members.push(("changes".into(), Value::List(ValueList::default())));
             }
         });
         // An empty level of a rule tree is as good as a missing one: it holds for nobody.
@@ -153,15 +153,14 @@ proptest! {
     #[test]
     fn the_name_of_an_experience_is_not_part_of_the_decision(case in case(Shape::ANY)) {
         let mut changed = case.config.clone();
-        let experiences = convert_tests::generate::items_mut(&mut changed, "experiences").unwrap();
-        for experience in experiences {
-            for (name, value) in [("name", "Other"), ("status", "paused"), ("type", "deploy")] {
-                match member_mut(experience, name) {
-                    Some(member) => *member = Value::from(value),
-                    None => add(experience, name, Value::from(value)),
+        edit_items(&mut changed, "experiences", |experiences| {
+            for experience in experiences {
+                for (name, value) in [("name", "Other"), ("status", "paused"), ("type", "deploy")] {
+                    add(experience, name, Value::from(value));
                 }
             }
-        }
+        })
+        .unwrap();
         check(&case, &text_of(&changed));
     }
 }
@@ -214,7 +213,7 @@ fn rewrite(document: &Json, change: &dyn Fn(&mut Vec<Member>)) -> Json {
                 })
                 .collect();
             change(&mut members);
-            Value::Map(members)
+            Value::Map(members.into())
         }
         other => other.clone(),
     }
@@ -224,16 +223,17 @@ fn has(members: &[Member], name: &str) -> bool {
     members.iter().any(|(known, _)| known == name)
 }
 
+/// Sets a member of an object.
 fn add(document: &mut Json, name: &'static str, value: Json) {
     if let Value::Map(members) = document {
-        members.push((name.into(), value));
+        members.edit(|members| members.push((name.into(), value)));
     }
 }
 
 /// Turns ids that are numbers into JSON numbers, lists of them included.
 fn as_numbers(value: &mut Json) {
     match value {
-        Value::List(items) => items.iter_mut().for_each(as_numbers),
+        Value::List(items) => items.edit(|items| items.iter_mut().for_each(as_numbers)),
         Value::Text(text) => {
             if let Ok(number) = text.parse::<u32>() {
                 *value = Value::from(number);

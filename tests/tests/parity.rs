@@ -245,6 +245,20 @@ fn repeated_entity() {
 }
 
 #[test]
+fn repeated_key() {
+    let features = json!([{"id": "7", "key": "banner"}]);
+    let core = core(json!({"features": features, "experiences": [
+        experience(1, "hero", json!({})), carrier(2, "hero", &[(json!("7"), json!({}))]),
+    ]}));
+    let visitor = core.create_context("v");
+    let answers = visitor.run_experiences();
+    let ids: Vec<&str> = answers.iter().map(convert_sdk::ExperienceResult::experience_id).collect();
+    assert_eq!(ids, ["1"]);
+    assert!(visitor.run_features().is_empty() && visitor.run_feature("banner").is_none());
+    assert_eq!(visitor.run_experience("2").unwrap().experience_id(), "2");
+}
+
+#[test]
 fn malformed_throws() {
     let broken = json!([
         {"id": "1", "rules": {"OR": [null]}},
@@ -304,8 +318,15 @@ fn context_record() {
     let forced = first.run_experience_with("e", &options).unwrap();
     let found = second.run_experience("e").unwrap();
     assert_eq!((forced.variation_id(), found.variation_id()), ("11", "11"));
-    let later = core.create_context("v").visitor_record();
-    assert!(later.segments().find("country").is_some());
+    // The answer to its own change brought the second context up to date.
+    assert!(second.visitor_record().segments().find("country").is_some());
+    first.set_segments(attributes! { "country" => "FR" });
+    let country = |context: &Context| {
+        let record = context.visitor_record();
+        record.segments().find("country").map(|value| value.to_text().into_owned())
+    };
+    assert_eq!(country(&second).as_deref(), Some("DE"));
+    assert_eq!(country(&core.create_context("v")).as_deref(), Some("FR"));
 }
 
 /// Returns whether an audience with this pattern takes a visitor with this text.

@@ -11,11 +11,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use convert_sdk::{
-    Identified as _, Preview, ProjectConfig, RunOptions, Source, Value, VisitorRecord,
+    Identified as _, Preview, ProjectConfig, RunOptions, Source, Text, Value, VisitorRecord,
 };
 use convert_tests::generate::{
     Answers, Case, Json, Shape, Visitor, anchored_arms, case, describe, describe_feature,
-    experience_answer, items_mut, junk, load, member_mut, object, project, text_of,
+    edit_items, edit_member, experience_answer, junk, load, object, project, text_of,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -85,19 +85,21 @@ proptest! {
     ) {
         let mut changed = case.config.clone();
         let mut strangers = stranger;
-        let known = items_mut(&mut changed, "experiences").unwrap();
-        let gone = removed.index(known.len());
-        let gone = known.remove(gone);
-        let strangers = items_mut(&mut strangers, "experiences").unwrap();
-        for (stranger, place) in strangers.drain(..).zip(&places) {
-            let is_known = known.iter().chain([&gone]).any(|one| one.member("id") == stranger.member("id"));
-            if !is_known {
-                known.insert(place.index(known.len() + 1), stranger);
+        let strangers = edit_items(&mut strangers, "experiences", std::mem::take).unwrap();
+        let gone = edit_items(&mut changed, "experiences", |known| {
+            let gone = known.remove(removed.index(known.len()));
+            for (stranger, place) in strangers.into_iter().zip(&places) {
+                let is_known = known.iter().chain([&gone]).any(|one| one.member("id") == stranger.member("id"));
+                if !is_known {
+                    known.insert(place.index(known.len() + 1), stranger);
+                }
             }
-        }
-        if let Some(last) = known.len().checked_sub(1) {
-            known.swap(removed.index(last + 1), 0);
-        }
+            if let Some(last) = known.len().checked_sub(1) {
+                known.swap(removed.index(last + 1), 0);
+            }
+            gone
+        })
+        .unwrap();
         let (config, changed) = (load(&case.config), load(&changed));
         for visitor in &case.visitors {
             let expected = Answers::of(visitor, &config);
@@ -343,17 +345,19 @@ proptest! {
     ) {
         let hundred = hundredfold(&case.config);
         let mut broken = hundred.clone();
-        let experiences = items_mut(&mut broken, "experiences").unwrap();
-        prop_assert_eq!(experiences.len(), 100);
         let place = place.index(100);
         let junk = match junk {
             // A twin of another experience would rightly take its place.
             Value::Map(members) => Value::Map(
                 members.into_iter().filter(|(name, _)| name != "id" && name != "key")
-                    .chain([("key".into(), Value::from("the-broken-one"))]).collect()),
+                    .chain([(Text::from("key"), Value::from("the-broken-one"))]).collect()),
             other => other,
         };
-        experiences[place] = junk;
+        let count = edit_items(&mut broken, "experiences", |experiences| {
+            experiences[place] = junk;
+            experiences.len()
+        });
+        prop_assert_eq!(count, Some(100));
         let (hundred, broken) = (load(&hundred), load(&broken));
         let gone = hundred.experiences()[place].id();
         for visitor in &case.visitors {
@@ -445,17 +449,23 @@ fn mixes_audiences(config: &ProjectConfig, experience: &convert_sdk::Experience)
 fn with_audiences(config: &Json, keeps: impl Fn(&mut Json) -> bool) -> Json {
     let mut config = config.clone();
     let mut gone = BTreeSet::new();
-    for audience in items_mut(&mut config, "audiences").unwrap() {
-        let id = audience.member("id").cloned().unwrap();
-        if member_mut(audience, "type").is_some_and(|kind| !keeps(kind)) {
-            gone.insert(text_of(&id));
+    edit_items(&mut config, "audiences", |audiences| {
+        for audience in audiences {
+            let id = audience.member("id").cloned().unwrap();
+            if edit_member(audience, "type", |kind| !keeps(kind)).unwrap_or_default() {
+                gone.insert(text_of(&id));
+            }
         }
-    }
-    for experience in items_mut(&mut config, "experiences").unwrap() {
-        if let Some(ids) = items_mut(experience, "audiences") {
-            ids.retain(|id| !gone.contains(&text_of(id)));
+    })
+    .unwrap();
+    edit_items(&mut config, "experiences", |experiences| {
+        for experience in experiences {
+            edit_items(experience, "audiences", |ids| {
+                ids.retain(|id| !gone.contains(&text_of(id)));
+            });
         }
-    }
+    })
+    .unwrap();
     config
 }
 
@@ -486,7 +496,7 @@ fn anchored_project(
     load(&object([
         ("account_id", Some("1".into())),
         ("project", Some(object([("id", Some("2".into()))]))),
-        ("experiences", Some(Value::List(vec![experience]))),
+        ("experiences", Some(Value::from(vec![experience]))),
     ]))
 }
 
@@ -499,18 +509,19 @@ fn assignment(config: &ProjectConfig, visitor: &str) -> Option<String> {
 /// Repeats the experiences of a project, under other names, until there are a hundred.
 fn hundredfold(config: &Json) -> Json {
     let mut config = config.clone();
-    let experiences = items_mut(&mut config, "experiences").unwrap();
-    let copies = experiences.iter().cycle().take(100).cloned().enumerate();
-    *experiences = copies
-        .map(|(index, mut copy)| {
-            for name in ["id", "key"] {
-                if let Some(value) = member_mut(&mut copy, name) {
-                    *value = Value::from(format!("{name}-{index}"));
+    edit_items(&mut config, "experiences", |experiences| {
+        let copies = experiences.iter().cycle().take(100).cloned().enumerate();
+        *experiences = copies
+            .map(|(index, mut copy)| {
+                for name in ["id", "key"] {
+                    let text = Value::from(format!("{name}-{index}"));
+                    edit_member(&mut copy, name, |value| *value = text);
                 }
-            }
-            copy
-        })
-        .collect();
+                copy
+            })
+            .collect();
+    })
+    .unwrap();
     config
 }
 

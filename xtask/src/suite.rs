@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::parity::referee::install_javascript;
 use crate::process::{Process, has_subcommand};
 use crate::workspace;
 
@@ -10,6 +11,10 @@ use crate::workspace;
 /// Arguments are handed to the runner, to choose packages and tests; the documentation's examples
 /// run only without any.
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
+    // Some suites run the published JavaScript SDK beside this one.
+    if let Err(reason) = install_javascript() {
+        println!("SKIPPED: what runs the JavaScript SDK, as it cannot be installed: {reason}");
+    }
     let runner: &[&str] = if has_subcommand("nextest") {
         &["nextest", "run"]
     } else {

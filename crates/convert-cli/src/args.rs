@@ -3,7 +3,9 @@
 use clap::{Args, Parser, Subcommand};
 use convert_sdk::{Attributes, Value};
 
-use crate::{assign, evaluate, explain, fetch, json, serve_sink, simulate, track, validate};
+use crate::{
+    assign, evaluate, explain, fetch, json, records, serve_sink, simulate, track, validate,
+};
 
 /// Looks into Convert configs and decides from them.
 ///
@@ -38,6 +40,7 @@ pub(crate) enum Command {
     Fetch(fetch::Arguments),
     Track(track::Arguments),
     ServeSink(serve_sink::Arguments),
+    Records(records::Arguments),
 }
 
 /// What is known of a visitor.

@@ -13,6 +13,7 @@ mod json;
 mod lines;
 mod output;
 mod progress;
+mod records;
 mod replacement;
 mod serve_sink;
 mod shares;
@@ -62,6 +63,7 @@ fn run(command: &Command, out: &mut dyn Write) -> Result<ExitCode, Failure> {
         Command::Fetch(args) => fetch::run(args, out),
         Command::Track(args) => track::run(args, out),
         Command::ServeSink(args) => serve_sink::run(args, out),
+        Command::Records(args) => records::run(args, out),
     }
 }
 

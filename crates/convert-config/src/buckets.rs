@@ -28,6 +28,12 @@ pub struct Buckets {
 }
 
 /// How the ranges of the arms lie in the 10,000 buckets.
+///
+/// ```
+/// use convert_config::Layout;
+///
+/// assert_eq!(Layout::Anchored.to_string(), "anchored");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Layout {

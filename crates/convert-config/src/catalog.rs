@@ -1,12 +1,24 @@
 //! Lists of entities with lookup by id and by key.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ops::Deref;
 
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
 
 /// What has an id and perhaps a key.
+///
+/// ```
+/// use convert_config::{Identified, ProjectConfig};
+///
+/// let config = ProjectConfig::from_json(
+///     r#"{"account_id": "1", "project": {"id": "2"}, "goals": [{"id": 7, "key": null}]}"#,
+/// )?;
+/// let goal: &dyn Identified = &config.goals()[0];
+/// assert_eq!((goal.id(), goal.key()), ("7", None));
+/// # Ok::<(), convert_config::InvalidConfigError>(())
+/// ```
 pub trait Identified {
     /// Returns the id, as decimal text where the config had a number.
     fn id(&self) -> &str;
@@ -39,19 +51,58 @@ pub struct Catalog<T> {
     by_key: HashMap<SmolStr, u32, FxBuildHasher>,
 }
 
-impl<T: Identified> Catalog<T> {
-    pub(crate) fn new(entities: Vec<T>) -> Self {
-        let mut by_id = HashMap::with_capacity_and_hasher(entities.len(), FxBuildHasher);
-        let mut by_key = HashMap::with_capacity_and_hasher(entities.len(), FxBuildHasher);
-        for (index, entity) in (0u32..).zip(&entities) {
-            by_id.entry(SmolStr::from(entity.id())).or_insert(index);
-            if let Some(key) = entity.key() {
-                by_key.entry(SmolStr::from(key)).or_insert(index);
-            }
-        }
-        Catalog { entities: entities.into(), by_id, by_key }
+/// A catalog in the making.
+#[derive(Debug)]
+pub(crate) struct CatalogBuilder<T> {
+    entities: Vec<T>,
+    by_id: HashMap<SmolStr, u32, FxBuildHasher>,
+    by_key: HashMap<SmolStr, u32, FxBuildHasher>,
+}
+
+/// The id and the key of an entity that an earlier one has already.
+#[derive(Debug, Default)]
+pub(crate) struct Repeats {
+    pub(crate) id: Option<SmolStr>,
+    pub(crate) key: Option<SmolStr>,
+}
+
+impl<T: Identified> CatalogBuilder<T> {
+    /// Adds an entity.
+    pub(crate) fn push(&mut self, entity: T) -> Repeats {
+        // More entities than a `u32` counts cannot be had from any text this side of 4 GB.
+        let index = u32::try_from(self.entities.len()).unwrap_or(u32::MAX);
+        let repeats = Repeats {
+            id: insert(&mut self.by_id, Some(entity.id()), index),
+            key: insert(&mut self.by_key, entity.key(), index),
+        };
+        self.entities.push(entity);
+        repeats
     }
 
+    pub(crate) fn finish(mut self) -> Catalog<T> {
+        self.by_id.shrink_to_fit();
+        self.by_key.shrink_to_fit();
+        Catalog { entities: self.entities.into(), by_id: self.by_id, by_key: self.by_key }
+    }
+}
+
+/// Keeps the first index of a name; returns the name if there is one already.
+fn insert(
+    indices: &mut HashMap<SmolStr, u32, FxBuildHasher>,
+    name: Option<&str>,
+    index: u32,
+) -> Option<SmolStr> {
+    let name = SmolStr::new(name?);
+    match indices.entry(name) {
+        Entry::Occupied(known) => Some(known.key().clone()),
+        Entry::Vacant(place) => {
+            place.insert(index);
+            None
+        }
+    }
+}
+
+impl<T: Identified> Catalog<T> {
     /// Finds an entity by id.
     pub fn by_id(&self, id: &str) -> Option<&T> {
         self.position_of_id(id).and_then(|index| self.at(index))
@@ -59,7 +110,7 @@ impl<T: Identified> Catalog<T> {
 
     /// Finds an entity by key.
     pub fn by_key(&self, key: &str) -> Option<&T> {
-        self.by_key.get(key).and_then(|index| self.at(*index))
+        self.position_of_key(key).and_then(|index| self.at(index))
     }
 
     /// Finds an entity by key, or by id where no entity has that key.
@@ -71,12 +122,40 @@ impl<T: Identified> Catalog<T> {
         self.by_id.get(id).copied()
     }
 
+    pub(crate) fn position_of_key(&self, key: &str) -> Option<u32> {
+        self.by_key.get(key).copied()
+    }
+
     pub(crate) fn at(&self, index: u32) -> Option<&T> {
         self.entities.get(usize::try_from(index).ok()?)
     }
 
     pub(crate) fn at_mut(&mut self, index: u32) -> Option<&mut T> {
         self.entities.get_mut(usize::try_from(index).ok()?)
+    }
+}
+
+impl<T> Catalog<T> {
+    /// Replaces every entity by what `change` makes of it, which must have the same id and key.
+    pub(crate) fn map<U>(self, change: impl FnMut(T) -> U) -> Catalog<U> {
+        let entities = self.entities.into_iter().map(change).collect();
+        Catalog { entities, by_id: self.by_id, by_key: self.by_key }
+    }
+}
+
+impl<T> Default for CatalogBuilder<T> {
+    fn default() -> Self {
+        CatalogBuilder {
+            entities: Vec::new(),
+            by_id: HashMap::default(),
+            by_key: HashMap::default(),
+        }
+    }
+}
+
+impl<T> Default for Catalog<T> {
+    fn default() -> Self {
+        Catalog { entities: Box::default(), by_id: HashMap::default(), by_key: HashMap::default() }
     }
 }
 

@@ -25,6 +25,13 @@ pub struct Diagnostic {
 }
 
 /// How much a [`Diagnostic`] matters.
+///
+/// ```
+/// use convert_config::Severity;
+///
+/// assert!(Severity::Note < Severity::Warning);
+/// assert_eq!(Severity::Warning.to_string(), "warning");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Severity {

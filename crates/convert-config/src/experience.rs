@@ -9,6 +9,23 @@ use crate::value::Value;
 use crate::variation::Variation;
 
 /// An A/B test or feature rollout.
+///
+/// ```
+/// use convert_config::ProjectConfig;
+///
+/// let config = ProjectConfig::from_json(
+///     r#"{"account_id": "1", "project": {"id": "2"}, "experiences": [
+///         {"id": 3, "key": "hero", "environment": "live", "variations": [{"id": 31}, {"id": 32}]}]}"#,
+/// )?;
+/// let experience = config.experience("hero").ok_or_else(no_hero)?;
+/// assert!(experience.runs_in("live") && !experience.runs_in("staging"));
+/// assert_eq!(experience.variations().len(), 2);
+/// assert_eq!(experience.variation_by_id("32").and_then(|arm| arm.id()), Some("32"));
+/// # fn no_hero() -> convert_config::InvalidConfigError {
+/// #     convert_config::InvalidConfigError::new("experiences", "no hero")
+/// # }
+/// # Ok::<(), convert_config::InvalidConfigError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Experience {
     pub(crate) id: SmolStr,
@@ -17,10 +34,13 @@ pub struct Experience {
     pub(crate) kind: Option<SmolStr>,
     pub(crate) status: Option<SmolStr>,
     pub(crate) version: Option<Value<'static>>,
-    pub(crate) environment: Option<SmolStr>,
+    pub(crate) environment: Environment,
     pub(crate) archived: bool,
+    pub(crate) shadowed: bool,
     pub(crate) locations: LocationGate,
     pub(crate) audiences: Box<[u32]>,
+    pub(crate) unresolved_audiences: Box<[SmolStr]>,
+    pub(crate) unresolved_locations: Box<[SmolStr]>,
     pub(crate) all_audiences: bool,
     pub(crate) segments: Box<[u32]>,
     pub(crate) goals: Box<[SmolStr]>,
@@ -29,6 +49,18 @@ pub struct Experience {
 }
 
 /// Where an experience runs.
+///
+/// ```
+/// use convert_config::{LocationGate, ProjectConfig};
+///
+/// let config = ProjectConfig::from_json(
+///     r#"{"account_id": "1", "project": {"id": "2"}, "locations": [{"id": 7}],
+///         "experiences": [{"id": 3}, {"id": 4, "locations": ["7"]}]}"#,
+/// )?;
+/// assert!(matches!(config.experiences()[0].location_gate(), LocationGate::Open));
+/// assert!(matches!(config.experiences()[1].location_gate(), LocationGate::At { all: false, .. }));
+/// # Ok::<(), convert_config::InvalidConfigError>(())
+/// ```
 #[derive(Debug, Clone)]
 #[expect(clippy::exhaustive_enums, reason = "evaluation must treat every gate")]
 pub enum LocationGate {
@@ -43,6 +75,15 @@ pub enum LocationGate {
     },
     /// Where the experience's own rules match.
     SiteArea(RuleTree),
+}
+
+/// Which environments an experience runs in.
+#[derive(Debug, Clone)]
+pub(crate) enum Environment {
+    Any,
+    Only(SmolStr),
+    /// The config has something that is no text and so equals no environment.
+    Never,
 }
 
 impl Experience {
@@ -66,9 +107,32 @@ impl Experience {
         self.version.as_ref()
     }
 
-    /// Returns the environment the experience is limited to.
+    /// Returns the environment the experience is limited to, if the config names one.
     pub fn environment(&self) -> Option<&str> {
-        self.environment.as_deref()
+        match &self.environment {
+            Environment::Only(environment) => Some(environment),
+            Environment::Any | Environment::Never => None,
+        }
+    }
+
+    /// Returns whether the experience runs in `environment`: where it is limited to none, or to
+    /// exactly this one.
+    ///
+    /// A limit that is not text in the config is kept by no environment.
+    pub fn runs_in(&self, environment: &str) -> bool {
+        match &self.environment {
+            Environment::Any => true,
+            Environment::Only(only) => only == environment,
+            Environment::Never => false,
+        }
+    }
+
+    /// Returns whether an earlier experience has the same key.
+    ///
+    /// Such an experience can be asked for by its id, but it is left out where all experiences are
+    /// decided.
+    pub fn is_shadowed(&self) -> bool {
+        self.shadowed
     }
 
     /// Returns whether the project lists the experience as archived.
@@ -79,6 +143,17 @@ impl Experience {
     /// Returns where the experience runs.
     pub fn location_gate(&self) -> &LocationGate {
         &self.locations
+    }
+
+    /// Returns the ids given as audiences that neither an audience nor a segment has. They do not
+    /// count.
+    pub fn unresolved_audience_ids(&self) -> impl Iterator<Item = &str> {
+        self.unresolved_audiences.iter().map(SmolStr::as_str)
+    }
+
+    /// Returns the ids given as locations that no location has. They match nobody.
+    pub fn unresolved_location_ids(&self) -> impl Iterator<Item = &str> {
+        self.unresolved_locations.iter().map(SmolStr::as_str)
     }
 
     /// Returns whether every audience must match, not just one.

@@ -45,6 +45,6 @@ pub use experience::{Experience, LocationGate};
 pub use feature::{Feature, VariableKind};
 pub use load::json::repair_json;
 pub use mark::Mark;
-pub use project::{EntityCounts, ProjectConfig};
-pub use value::{Value, ValueError, ValueRef};
+pub use project::{EntityCounts, ProjectConfig, ProjectSettings};
+pub use value::{Text, Value, ValueError, ValueList, ValueMap, ValueRef};
 pub use variation::{Change, FeatureChange, Variation};

@@ -1,16 +1,16 @@
 //! A loaded project: the immutable snapshot that decisions are made from.
 
-use serde::de::{Deserialize, Deserializer, Error as _};
+use serde::de::{Deserialize, Deserializer};
 use smol_str::SmolStr;
 
-use crate::catalog::{Catalog, Identified as _};
+use crate::catalog::Catalog;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::entity::{Audience, Goal, Location, Segment};
 use crate::error::InvalidConfigError;
 use crate::experience::{Experience, LocationGate};
 use crate::feature::Feature;
 use crate::load;
-use crate::value::Value;
+use crate::value::{Value, ValueRef};
 use crate::variation::FeatureChange;
 
 /// A project's serving config, compiled for evaluation.
@@ -30,8 +30,11 @@ pub struct ProjectConfig {
     pub(crate) account_id: SmolStr,
     pub(crate) project_id: SmolStr,
     pub(crate) name: Option<SmolStr>,
-    pub(crate) version: Option<SmolStr>,
+    pub(crate) kind: Option<SmolStr>,
     pub(crate) utc_offset: i32,
+    pub(crate) settings: ProjectSettings,
+    pub(crate) is_debug: bool,
+    pub(crate) served_at: Option<SmolStr>,
     pub(crate) experiences: Catalog<Experience>,
     pub(crate) features: Catalog<Feature>,
     pub(crate) goals: Catalog<Goal>,
@@ -41,7 +44,38 @@ pub struct ProjectConfig {
     pub(crate) diagnostics: Box<[Diagnostic]>,
 }
 
+/// The project's settings, as the config has them.
+///
+/// They have no part in decisions: what to do about privacy, whoever embeds the SDK decides.
+///
+/// ```
+/// use convert_config::ProjectConfig;
+///
+/// let config = ProjectConfig::from_json(r#"{"account_id": "1", "project": {"id": "2",
+///     "settings": {"do_not_track": "OFF", "data_anonymization": true, "min_order_value": 5}}}"#)?;
+/// let settings = config.settings();
+/// assert_eq!((settings.do_not_track(), settings.data_anonymization()), (Some("OFF"), true));
+/// assert_eq!(settings.as_value().member("min_order_value"), Some(&5.into()));
+/// # Ok::<(), convert_config::InvalidConfigError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct ProjectSettings {
+    members: Value<'static>,
+    version: Option<SmolStr>,
+}
+
 /// How many entities of each kind a config has.
+///
+/// ```
+/// use convert_config::ProjectConfig;
+///
+/// let config = ProjectConfig::from_json(
+///     r#"{"account_id": "1", "project": {"id": "2"}, "goals": [{"id": 7}, {"id": 8}]}"#,
+/// )?;
+/// let counts = config.entity_counts();
+/// assert_eq!((counts.goals, counts.experiences), (2, 0));
+/// # Ok::<(), convert_config::InvalidConfigError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EntityCounts {
@@ -62,7 +96,9 @@ pub struct EntityCounts {
 impl ProjectConfig {
     /// Loads a config from JSON text or bytes, with or without a byte order mark.
     ///
-    /// The flat object the service serves is accepted, and so is one wrapped in `{"data": …}`.
+    /// The flat object the service serves is accepted, and so is one wrapped in `{"data": …}`. As in
+    /// ECMAScript, a lone surrogate escape is no fault; it becomes U+FFFD. A number past the range of
+    /// doubles becomes the largest one. Diagnostics say where.
     ///
     /// # Errors
     ///
@@ -88,9 +124,32 @@ impl ProjectConfig {
         self.name.as_deref()
     }
 
-    /// Returns the config's change token: where it is equal, nothing has changed.
+    /// Returns the project's type, `fullstack` or `web`.
+    pub fn kind(&self) -> Option<&str> {
+        self.kind.as_deref()
+    }
+
+    /// Returns the config's change token (`settings.version`): where it is equal, nothing has
+    /// changed.
     pub fn version(&self) -> Option<&str> {
-        self.version.as_deref()
+        self.settings.version()
+    }
+
+    /// Returns the project's settings.
+    pub fn settings(&self) -> &ProjectSettings {
+        &self.settings
+    }
+
+    /// Returns whether the service marked the config as one for debugging (`is_debug`). It has no
+    /// part in decisions.
+    pub fn is_debug(&self) -> bool {
+        self.is_debug
+    }
+
+    /// Returns when the service put the config together (`_s_t`), as it writes times:
+    /// `2026-06-11 10:37:58Z`, say.
+    pub fn served_at(&self) -> Option<&str> {
+        self.served_at.as_deref()
     }
 
     /// Returns the project's distance from UTC in seconds, east positive.
@@ -201,15 +260,55 @@ impl ProjectConfig {
         self.experiences.by_key_or_id(key)
     }
 
-    /// Returns the id of the experience with this key.
-    pub(crate) fn experience_id(&self, key: &str) -> Option<SmolStr> {
-        self.experiences.by_key(key).map(|experience| SmolStr::from(experience.id()))
+    /// Returns the experiences to decide where all of them are asked for, in config order: each
+    /// but those whose key an earlier one has.
+    pub fn distinct_experiences(&self) -> impl Iterator<Item = &Experience> + Clone {
+        self.experiences.iter().filter(|experience| !experience.is_shadowed())
+    }
+}
+
+impl ProjectSettings {
+    pub(crate) fn new(members: Option<Value<'static>>) -> Self {
+        let members = members.unwrap_or_default();
+        let version = members.member("version").and_then(|version| match version.as_view() {
+            ValueRef::Text(text) => Some(SmolStr::from(text)),
+            number => number.as_number().map(|_| SmolStr::from(number.to_text())),
+        });
+        ProjectSettings { members, version }
+    }
+
+    /// Returns the change token of the config.
+    pub fn version(&self) -> Option<&str> {
+        self.version.as_deref()
+    }
+
+    /// Returns what to do for visitors whose browser asks not to be tracked (`OFF`, `EU ONLY`, …).
+    pub fn do_not_track(&self) -> Option<&str> {
+        self.members.member("do_not_track")?.as_str()
+    }
+
+    /// Returns what to do for visitors who send the Global Privacy Control signal (`OFF`, …).
+    pub fn global_privacy_control(&self) -> Option<&str> {
+        self.members.member("global_privacy_control")?.as_str()
+    }
+
+    /// Returns whether data are to be anonymised (`data_anonymization`).
+    pub fn data_anonymization(&self) -> bool {
+        self.members.member("data_anonymization").is_some_and(|value| value.as_view().is_truthy())
+    }
+
+    /// Returns all settings as a map; null where the config has none.
+    pub fn as_value(&self) -> &Value<'static> {
+        &self.members
     }
 }
 
 impl<'de> Deserialize<'de> for ProjectConfig {
+    /// Reads what [`ProjectConfig::from_json`] reads, from any format.
+    ///
+    /// Prefer `from_json` for JSON text: other parsers refuse a lone surrogate escape (`"\ud800"`)
+    /// and a number past the range of doubles before the config sees them.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let root = Value::deserialize(deserializer)?;
-        load::from_value(&root).map_err(D::Error::custom)
+        load::deserialize(deserializer)
     }
 }

@@ -1,10 +1,24 @@
 //! The arms of an experience and what they change.
 
+use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 use smol_str::SmolStr;
 
 use crate::value::Value;
 
 /// One arm of an experience.
+///
+/// ```
+/// use convert_config::ProjectConfig;
+///
+/// let config = ProjectConfig::from_json(
+///     r#"{"account_id": "1", "project": {"id": "2"}, "experiences": [{"id": 3, "variations": [
+///         {"id": 31, "key": "big", "traffic_allocation": 25, "status": "stopped"}]}]}"#,
+/// )?;
+/// let arm = &config.experiences()[0].variations()[0];
+/// assert_eq!((arm.id(), arm.key(), arm.traffic_allocation()), (Some("31"), Some("big"), Some(25.0)));
+/// assert!(!arm.is_running() && arm.changes().is_empty());
+/// # Ok::<(), convert_config::InvalidConfigError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Variation {
     pub(crate) id: Option<SmolStr>,
@@ -17,7 +31,20 @@ pub struct Variation {
 }
 
 /// One change of a variation, as the config has it.
-#[derive(Debug, Clone)]
+///
+/// ```
+/// use convert_config::ProjectConfig;
+///
+/// let config = ProjectConfig::from_json(
+///     r#"{"account_id": "1", "project": {"id": "2"}, "experiences": [{"id": 3, "variations": [{"id": 31,
+///         "changes": [{"id": 5, "type": "customCode", "data": {"js": "go()"}}]}]}]}"#,
+/// )?;
+/// let change = &config.experiences()[0].variations()[0].changes()[0];
+/// assert_eq!((change.id(), change.kind()), (Some("5"), Some("customCode")));
+/// assert_eq!(change.data().member("js").and_then(|js| js.as_str()), Some("go()"));
+/// # Ok::<(), convert_config::InvalidConfigError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
 pub struct Change {
     pub(crate) id: Option<SmolStr>,
     pub(crate) kind: Option<SmolStr>,
@@ -25,6 +52,21 @@ pub struct Change {
 }
 
 /// A feature that a variation turns on, with its variables cast to their declared types.
+///
+/// ```
+/// use convert_config::{ProjectConfig, Value};
+///
+/// let config = ProjectConfig::from_json(
+///     r#"{"account_id": "1", "project": {"id": "2"}, "features": [
+///         {"id": 7, "key": "banner", "variables": [{"key": "size", "type": "integer"}]}],
+///         "experiences": [{"id": 3, "variations": [{"id": 31, "key": "big", "changes": [{"id": 5,
+///             "type": "fullStackFeature", "data": {"feature_id": 7, "variables_data": {"size": "12"}}}]}]}]}"#,
+/// )?;
+/// let change = &config.experiences()[0].variations()[0].feature_changes()[0];
+/// assert_eq!(change.variables().member("size"), Some(&Value::Integer(12)));
+/// assert!(config.turns_on(change, &config.features()[0]));
+/// # Ok::<(), convert_config::InvalidConfigError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct FeatureChange {
     pub(crate) feature: u32,
@@ -82,6 +124,17 @@ impl Change {
     /// Returns the payload, uncast.
     pub fn data(&self) -> &Value<'static> {
         &self.data
+    }
+}
+
+impl Serialize for Change {
+    /// Writes the change as the config has it.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Change", 3)?;
+        fields.serialize_field("id", &self.id())?;
+        fields.serialize_field("type", &self.kind())?;
+        fields.serialize_field("data", &self.data)?;
+        fields.end()
     }
 }
 

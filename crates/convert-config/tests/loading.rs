@@ -8,7 +8,7 @@
     reason = "a test that meets the unexpected should stop at once"
 )]
 
-use convert_config::{Identified, Layout, LocationGate, ProjectConfig, Severity};
+use convert_config::{Identified, LocationGate, ProjectConfig, Severity, Value};
 
 fn load(json: &str) -> ProjectConfig {
     ProjectConfig::from_json(json).unwrap()
@@ -44,6 +44,12 @@ fn an_unusable_root_is_refused_with_its_path() {
     check_refused(r#"{"account_id": "1"}"#, "project.id", "missing or empty");
     check_refused(r#"{"account_id": "1", "project": 5}"#, "project.id", "missing or empty");
     check_refused(r#"{"account_id": "1", "project": {"id": ""}}"#, "project.id", "empty");
+    check_refused(r#"{"account_id": "1", "project": {"id": " "}}"#, "project.id", "empty");
+    check_refused(
+        "{\"account_id\": \"\u{feff}\\t\", \"project\": {\"id\": 2}}",
+        "account_id",
+        "empty",
+    );
     for list in [
         "experiences",
         "features",
@@ -62,6 +68,15 @@ fn an_unusable_root_is_refused_with_its_path() {
 fn an_error_body_is_refused_with_what_it_says() {
     check_refused(r#"{"error": "no such project"}"#, "error", "no such project");
     check_refused(r#"{"data": {"error": {"code": 1}}}"#, "data.error", r#"{"code":1}"#);
+    check_refused(
+        r#"{"data": {"code": 404, "message": "gone"}}"#,
+        "data.message",
+        "answered: gone",
+    );
+    check_refused(r#"{"data": {"error": "no such project"}}"#, "data.error", "no such project");
+    check_refused(r#"{"error": {"code": 1, "message": "gone"}}"#, "error", "answered: gone");
+    check_refused(r#"{"error": true, "message": "gone"}"#, "error", "answered: gone");
+    check_refused(r#"{"data": {"error": 404, "message": "gone"}}"#, "data.error", "answered: gone");
     check_refused(r#"{"code": 404, "message": "gone\n\u0007"}"#, "message", "answered: gone");
 }
 
@@ -83,6 +98,14 @@ fn a_mark_and_a_wrapper_are_accepted() {
         let config = load(&json);
         assert_eq!((config.account_id(), config.project_id()), ("1", "2"));
     }
+    check_refused(r#"{"data": {"project": {"id": 2}}}"#, "data.account_id", "missing");
+    check_refused(r#"{"data": {"account_id": 1}}"#, "data.project.id", "missing");
+    let list = r#"{"data": {"account_id": 1, "project": {"id": 2}, "goals": {}}}"#;
+    check_refused(list, "data.goals", "not a list");
+    let faulty = r#"{"data": {"account_id": 1, "project": {"id": 2}, "goals": [0]}}"#;
+    check_diagnostic(&load(faulty), "data.goals[0]", Severity::Warning);
+    let unrelated = load(r#"{"account_id": 1, "project": {"id": 2}, "data": {"goals": [0]}}"#);
+    assert!(unrelated.diagnostics().is_empty() && unrelated.goals().is_empty());
     let error = ProjectConfig::from_json(b"\xff{}".as_slice()).unwrap_err();
     assert!(error.reason().contains("not UTF-8 at byte 0"), "{error}");
 }
@@ -116,7 +139,28 @@ fn lone_surrogates_are_replaced_and_reported() {
     let config = project(r#""goals": [{"id": "1", "key": "half \ud83d", "name": "\ud83d\ude00"}]"#);
     let goal = config.goals().by_key("half \u{fffd}").unwrap();
     assert_eq!(goal.name(), Some("😀"));
-    check_diagnostic(&config, "", Severity::Warning);
+    check_diagnostic(&config, "goals[0].key", Severity::Warning);
+    assert_eq!(config.diagnostics().len(), 1, "{:#?}", config.diagnostics());
+    let config = project(r#""x": {"y": [0, 1e999]}, "\ud800": 1, "goals": [{"id": "\udc00"}]"#);
+    for path in ["x.y[1]", "\u{fffd}", "goals[0].id"] {
+        check_diagnostic(&config, path, Severity::Warning);
+    }
+    let wrapped = r#"{"data": {"account_id": "1", "project": {"id": "2", "name": "\ud800"}}}"#;
+    check_diagnostic(&load(wrapped), "data.project.name", Severity::Warning);
+}
+
+#[test]
+fn lone_surrogates_in_the_json_of_a_variable_are_replaced_and_reported() {
+    let config = project(
+        r#""features": [{"id": "7", "variables": [{"key": "layout", "type": "json"}]}],
+        "experiences": [null, {"id": "1", "variations": [{"id": "2", "changes": [5, {"type": "fullStackFeature",
+            "data": {"feature_id": 7, "variables_data": {"layout": "{\"icon\": \"\\ud83d\", \"n\": 1e999}"}}}]}]}]"#,
+    );
+    let arm = &config.experiences()[0].variations()[0];
+    let layout = arm.feature_changes()[0].variables().member("layout").unwrap();
+    assert_eq!(layout.member("icon"), Some(&Value::from("\u{fffd}")));
+    let path = "experiences[1].variations[0].changes[1].data.variables_data.layout";
+    check_diagnostic(&config, path, Severity::Warning);
 }
 
 #[test]
@@ -125,7 +169,7 @@ fn one_broken_experience_leaves_the_others() {
         r#""experiences": [null, 5, {"key": "no-id"}, {"id": {}, "key": "odd-id"}, {"id": "", "key": "blank"},
             {"id": "6", "key": "odd-environment", "environment": 5}, {"id": "7", "key": "sound"}]"#,
     );
-    assert_eq!(config.experiences().len(), 1);
+    assert_eq!(config.experiences().len(), 2);
     assert!(config.experience("sound").is_some());
     for path in [
         "experiences[0]",
@@ -169,62 +213,6 @@ fn broken_rules_are_reported_where_they_are() {
 }
 
 #[test]
-fn diagnostics_are_bounded() {
-    let config = project(&format!(r#""experiences": [{}]"#, vec!["0"; 5_000].join(",")));
-    assert_eq!(config.diagnostics().len(), 1_001);
-}
-
-#[test]
-fn layouts_follow_the_version() {
-    let layout = |version: &str| {
-        let json = format!(r#""experiences": [{{"id": "1", "version": {version}}}]"#);
-        project(&json).experiences()[0].buckets().layout()
-    };
-    for version in ["12", "11.5", "\"12\"", "\" 12 \"", "1e3"] {
-        assert_eq!(layout(version), Layout::Anchored, "{version}");
-    }
-    for version in ["11", "null", "\"11\"", "\"twelve\"", "{}", "\"\""] {
-        assert_eq!(layout(version), Layout::Packed, "{version}");
-    }
-}
-
-#[test]
-fn packed_arms_are_walked_as_ecmascript_walks_object_members() {
-    let walk = |variations: &str| {
-        let config =
-            project(&format!(r#""experiences": [{{"id": "1", "variations": [{variations}]}}]"#));
-        let buckets = config.experiences()[0].buckets();
-        let ranges = buckets.ranges().map(|(range, arm)| (arm, range.start(), range.end()));
-        ranges.collect::<Vec<_>>()
-    };
-    let arm = |id: &str, allocation: &str| {
-        format!(r#"{{"id": "{id}", "traffic_allocation": {allocation}}}"#)
-    };
-    let shuffled = [
-        arm("b", "10"),
-        arm("20", "10"),
-        arm("010", "10"),
-        arm("3", "10"),
-        arm("4294967295", "10"),
-    ];
-    let expected =
-        [(3, 0, 1000), (1, 1000, 2000), (0, 2000, 3000), (2, 3000, 4000), (4, 4000, 5000)];
-    assert_eq!(walk(&shuffled.join(",")), expected);
-    let repeated = [arm("a", "10"), arm("b", "20"), arm("a", "30")];
-    assert_eq!(walk(&repeated.join(",")), [(0, 0, 3000), (1, 3000, 5000)]);
-    let dropped =
-        [arm("a", "0"), arm("b", "null"), arm("c", "-5"), arm("d", "\"\""), arm("e", "\"5\"")];
-    assert_eq!(walk(&dropped.join(",")), [(4, 0, 500)]);
-    assert_eq!(
-        walk(r#"{"id": "a"}, {"key": "no id"}, {"id": "b", "status": "stopped"}"#),
-        [(0, 0, 10000)]
-    );
-    let spoilt = [arm("a", "30"), arm("b", "\"much\""), arm("c", "70")];
-    let reached = walk(&spoilt.join(",")).iter().filter(|(_, start, end)| start < end).count();
-    assert_eq!(reached, 1, "after an allocation that is no number, no arm is chosen");
-}
-
-#[test]
 fn location_gates_follow_ids_before_areas() {
     let gate = |members: &str| {
         let config = project(&format!(r#""experiences": [{{"id": "1", {members}}}]"#));
@@ -248,6 +236,24 @@ fn location_gates_follow_ids_before_areas() {
     ] {
         assert_eq!(gate(members), expected, "{members}");
     }
+}
+
+#[test]
+fn what_is_no_list_is_reported_once() {
+    let config = project(
+        r#""experiences": [{"id": "1", "locations": "5", "audiences": 5, "goals": {}, "variations": 5},
+            {"id": "2", "locations": [{}], "variations": [{"id": "3", "changes": "x"}]}]"#,
+    );
+    let paths: Vec<_> = config.diagnostics().iter().map(|one| one.path()).collect();
+    let expected = [
+        "experiences[0].variations",
+        "experiences[0].locations",
+        "experiences[0].goals",
+        "experiences[0].audiences",
+        "experiences[1].variations[0].changes",
+        "experiences[1].locations",
+    ];
+    assert_eq!(paths, expected);
 }
 
 #[test]

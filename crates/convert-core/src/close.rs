@@ -29,6 +29,7 @@ pub struct CloseReport {
     handlers_ended: bool,
     workers_ended: bool,
     events: Ending,
+    records_lost: u64,
 }
 
 impl CloseReport {
@@ -67,6 +68,12 @@ impl CloseReport {
     pub fn left(&self) -> u64 {
         self.events.left
     }
+
+    /// Returns for how many visitors changes could not be written to the external store while the
+    /// core closed: they are lost.
+    pub fn records_lost(&self) -> u64 {
+        self.records_lost
+    }
 }
 
 impl Lifeline {
@@ -77,13 +84,19 @@ impl Lifeline {
         if let Some(worker) = &self.worker {
             worker.stop();
         }
+        let records = self.shared.records.shared();
+        if let Some(records) = records {
+            records.hurry();
+        }
         let closing = delivery.close();
         delivery.drain(&closing, Deadline::after(patience / 4 * 3).sooner(deadline));
         delivery.stop();
         // What came of the last batch is told before nobody is told anything any more.
-        let delivery_ended = delivery.join(deadline);
+        delivery.join(Deadline::after(patience / 8).sooner(deadline));
+        let spent = Deadline::after(patience / 8).sooner(deadline);
+        let records_lost = records.map_or(0, |records| records.close(spent));
         let was_closed = bus.shut();
-        let workers_ended = self.end_refresh(deadline, patience) && delivery_ended;
+        let workers_ended = self.end_workers(deadline, patience);
         let events = delivery.ending(&closing);
         let handlers_ended = bus.wait_until_quiet(deadline);
         if !was_closed {
@@ -96,17 +109,24 @@ impl Lifeline {
                 if workers_ended { "" } else { "; a worker ends later" }
             );
         }
-        CloseReport { was_closed, handlers_ended, workers_ended, events }
+        CloseReport { was_closed, handlers_ended, workers_ended, events, records_lost }
     }
 
-    /// Waits for the refresh worker, and breaks off its fetch when a part of the patience has gone.
-    fn end_refresh(&self, deadline: Deadline, patience: Duration) -> bool {
-        let Some(worker) = &self.worker else { return true };
-        if worker.join(Deadline::after(patience / 8).sooner(deadline)) {
+    /// Waits for the workers, and breaks off a fetch when a part of the patience has gone.
+    fn end_workers(&self, deadline: Deadline, patience: Duration) -> bool {
+        let delivery = &self.shared.delivery;
+        let join = |deadline| {
+            let refresh_ended = self.worker.as_ref().is_none_or(|worker| worker.join(deadline));
+            let delivery_ended = delivery.join(deadline);
+            let records = self.shared.records.shared();
+            let records_ended = records.is_none_or(|records| records.join(deadline));
+            refresh_ended && delivery_ended && records_ended
+        };
+        if join(Deadline::after(patience / 8).sooner(deadline)) {
             return true;
         }
-        self.shared.delivery.abort();
-        worker.join(deadline)
+        delivery.abort();
+        join(deadline)
     }
 }
 

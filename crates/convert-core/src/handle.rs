@@ -18,7 +18,7 @@ use crate::event::{
 };
 use crate::health::Health;
 use crate::live::{Live, Loaded};
-use crate::records::Records;
+use crate::records::{MemoryStore, Records, SharedRecords};
 use crate::refresh::{self, Plan, RefreshConfig, Schedule};
 use crate::remote::{self, Remote, Start};
 use crate::stats::{Counters, Stats};
@@ -73,8 +73,9 @@ impl Core {
     ///
     /// With an SDK key and no bootstrap config this blocks until the service has answered or the
     /// transport's deadline has passed. With direct data it neither blocks nor starts a thread.
-    /// The application's threads wait for the network here, and in
-    /// [`Context::set_preview`], [`Core::flush`] and [`Core::close`], and nowhere else.
+    /// The application's threads wait for the network here, in [`Context::set_preview`],
+    /// [`Core::flush`] and [`Core::close`], and for an external store as
+    /// [`StoreConfig`](crate::StoreConfig) says, and nowhere else.
     ///
     /// # Errors
     ///
@@ -101,7 +102,7 @@ impl Core {
             }
         };
         let bus = Arc::new(EventBus::default());
-        let delivery = Delivery::new(&config, &start.loaded.config, &bus, transport, true)?;
+        let delivery = Delivery::new(&config, &start.loaded.config, &bus, transport)?;
         let SdkConfig { environment, provider, clock, timer, listeners, refresh, .. } = config;
         let Start { loaded, source, age, failure } = start;
         let now = timer.now();
@@ -113,14 +114,20 @@ impl Core {
             failure: failure.clone(),
         };
         report_diagnostics(&loaded.config);
-        let live = Live::new(loaded, source, age, now);
+        let live = Live::new(loaded, source, age, ready.elapsed, now);
         if let Some(error) = &failure {
             live.fail(error.clone());
         }
         for listener in listeners {
             bus.subscribe(listener).detach();
         }
-        let records = Records::new(config.record_capacity);
+        let records = match config.data_store {
+            None => Records::Memory(MemoryStore::new(config.record_capacity)),
+            Some(store) => {
+                let (timer, bus) = (timer.clone(), Arc::clone(&bus));
+                Records::Shared(SharedRecords::new(store, config.store_config, timer, bus))
+            }
+        };
         let shared = Arc::new(Shared {
             live,
             records,
@@ -151,6 +158,10 @@ impl Core {
     }
 
     /// Makes the context of one visitor. Cheap; make one per request or session.
+    ///
+    /// With [`SdkConfig::data_store`] this **blocks** until the store has answered or given up. A
+    /// visitor whose record cannot be read counts as new, but for what this process has yet to
+    /// write.
     ///
     /// An empty id is allowed, and never gets a variation.
     pub fn create_context(&self, visitor_id: impl Into<String>) -> Context {
@@ -194,16 +205,25 @@ impl Core {
         shared.live.health(shared.timer.now(), shared.stats())
     }
 
-    /// Waits until every event queued before the call is delivered or dropped, at most `patience`.
+    /// Waits until every event queued before the call is delivered or dropped, and every change of
+    /// a visitor record is in the external store or lost, at most `patience`.
     ///
-    /// Blocks the calling thread. Returns at once while tracking is off, since nothing moves then,
-    /// and in a handler that runs on the delivery worker, which cannot wait for itself.
+    /// Blocks the calling thread. Does not wait for events while tracking is off, since nothing
+    /// moves then, and not in a handler that runs on the worker in question, which cannot wait for
+    /// itself.
     ///
     /// # Errors
     ///
-    /// Fails, saying how many events are left, if the patience has run out before.
+    /// Fails, saying how many events and changes are left, if the patience has run out before.
     pub fn flush(&self, patience: Duration) -> Result<(), FlushError> {
-        self.lifeline.shared.delivery.flush(Deadline::after(patience))
+        let (shared, deadline) = (&self.lifeline.shared, Deadline::after(patience));
+        let delivered = shared.delivery.flush(deadline);
+        let records = shared.records.shared().map_or(0, |records| records.flush(deadline));
+        match delivered {
+            Ok(()) if records == 0 => Ok(()),
+            Ok(()) => Err(FlushError { left: 0, spooled: 0, records }),
+            Err(error) => Err(FlushError { records, ..error }),
+        }
     }
 
     /// Switches tracking on or off, for all contexts and at once.
@@ -232,7 +252,11 @@ impl Core {
 impl Shared {
     fn stats(&self) -> Stats {
         let (tally, depth) = self.delivery.tally();
-        self.counters.read(self.bus.panics(), &tally, depth)
+        let mut stats = self.counters.read(self.bus.panics(), &tally, depth);
+        if let Some(records) = self.records.shared() {
+            records.count(&mut stats);
+        }
+        stats
     }
 }
 

@@ -46,10 +46,13 @@ pub use error::{ConfigLoadError, Error};
 pub use event::{
     BucketingEvent, ConfigSource, ConfigUpdatedEvent, ConversionEvent, DroppedEvent,
     LifecycleEvent, LocationEvent, ReadyEvent, RefreshFailedEvent, RefreshSkippedEvent,
-    ReleasedEvent, SegmentsEvent, SkipReason, Subscription,
+    ReleasedEvent, SegmentsEvent, SkipReason, StoreFailedEvent, StoreOperation, Subscription,
 };
 pub use handle::Core;
 pub use health::Health;
+pub use records::{
+    DataStore, MemoryStore, Merged, RecordDelta, StoreConfig, StoreError, StoreErrorKind, WriteMode,
+};
 pub use refresh::{RefreshConfig, RefreshConfigBuilder};
 pub use stats::Stats;
 pub use tracking::{

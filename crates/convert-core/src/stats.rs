@@ -19,6 +19,10 @@ use crate::tracking::Tally;
 pub struct Stats {
     /// Experiences decided for a visitor, whatever the answer; explanations are not counted.
     pub decisions: u64,
+    /// Assignments, new ones, that were queued as exposures.
+    pub exposures: u64,
+    /// Conversions that were queued, whether as one event or as two.
+    pub conversions: u64,
     /// Configs fetched after the first, identical ones included.
     pub refreshes: u64,
     /// Attempts to fetch a config, after the first, that failed.
@@ -27,6 +31,8 @@ pub struct Stats {
     pub config_updates: u64,
     /// Previews that had to be fetched, whatever came of it.
     pub preview_fetches: u64,
+    /// Previews that could not be fetched.
+    pub preview_failures: u64,
     /// Times the cache file could not be read or written.
     pub cache_failures: u64,
     /// Times a handler of events panicked.
@@ -57,16 +63,31 @@ pub struct Stats {
     pub queue_events: u64,
     /// How many bytes they take, about.
     pub queue_bytes: u64,
+    /// Calls of an external store of visitor records that failed.
+    pub store_failures: u64,
+    /// Calls of an external store that were not made, since it had failed several times in a row.
+    pub store_skipped: u64,
+    /// Changes written to an external store in the background.
+    pub store_writes: u64,
+    /// Failed attempts to write a change that is tried again.
+    pub store_retries: u64,
+    /// Visitors of whom changes are lost: refused, too many waiting, or the core being closed.
+    pub store_dropped: u64,
+    /// Visitors of whom changes wait to be written right now.
+    pub store_waiting: u64,
 }
 
 /// The counters behind [`Stats`].
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     decisions: Striped,
+    exposures: Striped,
+    conversions: Striped,
     pub(crate) refreshes: Counter,
     pub(crate) refresh_failures: Counter,
     pub(crate) config_updates: Counter,
     pub(crate) preview_fetches: Counter,
+    pub(crate) preview_failures: Counter,
     pub(crate) cache_failures: Counter,
     pub(crate) patterns_given_up: Counter,
 }
@@ -80,6 +101,14 @@ impl Counters {
         self.decisions.add(count);
     }
 
+    pub(crate) fn count_exposures(&self, count: usize) {
+        self.exposures.add(count as u64);
+    }
+
+    pub(crate) fn count_conversion(&self) {
+        self.conversions.add(1);
+    }
+
     pub(crate) fn read(
         &self,
         handler_panics: u64,
@@ -88,10 +117,13 @@ impl Counters {
     ) -> Stats {
         Stats {
             decisions: self.decisions.sum(),
+            exposures: self.exposures.sum(),
+            conversions: self.conversions.sum(),
             refreshes: self.refreshes.read(),
             refresh_failures: self.refresh_failures.read(),
             config_updates: self.config_updates.read(),
             preview_fetches: self.preview_fetches.read(),
+            preview_failures: self.preview_failures.read(),
             cache_failures: self.cache_failures.read(),
             handler_panics,
             events_queued: tally.queued,
@@ -107,6 +139,7 @@ impl Counters {
             dropped_spool_damaged: tally.spool_damaged,
             queue_events: queue_events as u64,
             queue_bytes: queue_bytes as u64,
+            ..Stats::default()
         }
     }
 }

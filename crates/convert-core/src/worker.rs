@@ -86,10 +86,15 @@ impl Worker {
         }
     }
 
+    /// Returns whether the calling thread is this one.
+    pub(crate) fn is_current(&self) -> bool {
+        self.thread.is_current()
+    }
+
     /// Waits for the thread to end, and returns whether it has. The worker does not wait for
     /// itself.
     pub(crate) fn join(&self, deadline: Deadline) -> bool {
-        if self.thread.is_current() {
+        if self.is_current() {
             return false;
         }
         match self.done.recv_timeout(deadline.remaining()) {

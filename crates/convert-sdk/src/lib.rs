@@ -61,7 +61,8 @@
 //!
 //! With an SDK key [`Core::initialize`] fetches the config, and blocks until it is there or an
 //! [`Error`] says why not. From then on the application's threads wait for the network in
-//! [`Context::set_preview`] and [`Core::close`] alone.
+//! [`Context::set_preview`], [`Core::flush`] and [`Core::close`] alone, and for an external store of
+//! visitor records as [More than one process](#more-than-one-process) says.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -125,6 +126,68 @@
 //! end in a second delivery: an answer that never arrives although the service has accepted the
 //! batch, and a process that ends between the answer and the note of it in the spool.
 //!
+//! # More than one process
+//!
+//! Visitor records are kept in this process's memory unless the application says otherwise: for
+//! 10,000 visitors ([`SdkConfig::record_capacity`]), until the process ends. A visitor who then
+//! comes back, or comes to another machine, is decided anew. The hash gives them the same variation
+//! as long as the config says the same; what only a record can do is keep a visitor in a variation
+//! whose traffic has changed since, know forced variations, segments and locations, and count a goal
+//! once.
+//!
+//! | visitor records are | for | how |
+//! |---|---|---|
+//! | in memory | one process, or several where visitors keep to one | the default |
+//! | in the application's hand | stateless and edge servers, asynchronous databases | [`Context::with_record`], [`Context::visitor_record`]; the example `signed_cookie` |
+//! | in Redis | many machines, in several languages | the crate `convert-redis` |
+//! | in another store | many machines | [`SdkConfig::data_store`] with a [`DataStore`] of your own |
+//!
+//! The record's JSON is the JavaScript SDK's, under the same keys, so services in both languages
+//! share their visitors.
+//!
+//! ## What blocks, and for how long
+//!
+//! With an external store these calls wait for it, each no longer than the store's own time for a
+//! call, and not at all for the second after three failures in a row:
+//!
+//! - [`Core::create_context`], which reads the record;
+//! - [`Context::track_conversion`], so that a goal counts once, unless
+//!   [`StoreConfig::conversions`] is [`WriteMode::Background`];
+//! - `run_experience`, `run_feature` and their kin for an assignment that is new, if
+//!   [`StoreConfig::assignments`] is [`WriteMode::Wait`].
+//!
+//! [`Core::flush`] and [`Core::close`] wait for changes to be written, as long as they are told to.
+//! Everything else answers from the context's view of the record. One thread, `convert-sdk-records`,
+//! started with the first change, writes in the background: one write for all that a visitor did
+//! since the last.
+//!
+//! An asynchronous server makes the calls that wait where blocking is allowed, and decides anywhere:
+//!
+//! ```
+//! use convert_sdk::{Context, Core};
+//!
+//! # mod tokio { pub mod task {
+//! #     pub async fn spawn_blocking<T>(call: impl FnOnce() -> T) -> Result<T, std::io::Error> { Ok(call()) }
+//! # } }
+//! async fn visitor(core: Core, id: String) -> Result<Context, std::io::Error> {
+//!     tokio::task::spawn_blocking(move || core.create_context(id)).await
+//! }
+//! ```
+//!
+//! With a database that is asynchronous throughout, carry the record yourself: load it, hand it to
+//! [`Context::with_record`], decide, and save [`Context::visitor_record`] if it has changed. The SDK
+//! then does no I/O for it; keeping writers of one visitor from undoing each other is yours.
+//!
+//! ## When the store is lost
+//!
+//! Nothing stops. A visitor whose record cannot be read counts as new, and gets what the config says
+//! now. What is to be written waits, for 10,000 visitors ([`StoreConfig::queue_capacity`]), and is
+//! written when the store is back; past that, and when the process ends before, it is lost. Until
+//! then each machine knows what it did itself and has not written yet. So an outage costs: visitors
+//! who move between variations if the split has changed since, exposures reported a second time, and
+//! goals counted once for each machine instead of once. [`LifecycleEvent::StoreFailed`],
+//! [`Stats::store_failures`] and [`Stats::store_dropped`] say so while it lasts.
+//!
 //! # Logs
 //!
 //! The SDK writes to the [`log`](https://docs.rs/log) facade and installs no logger. Nothing in it
@@ -139,12 +202,14 @@
 //! | error | `convert_sdk::refresh` | no thread could be started |
 //! | error | `convert_sdk::transport` | the application's transport panicked |
 //! | error | `convert_sdk::tracking` | events are lost for good, or the spool could not be used |
+//! | error | `convert_sdk::records` | changes of visitor records are lost, or no thread could be started |
 //! | warn | `convert_sdk::config` | some part of a config does not take effect; once per config |
 //! | warn | `convert_sdk::core` | a cached config had to do |
 //! | warn | `convert_sdk::cache` | the cache file could not be read or written |
 //! | warn | `convert_sdk::refresh` | a config could not be fetched or used |
 //! | warn | `convert_sdk::preview` | an experience to preview could not be fetched |
 //! | warn | `convert_sdk::rules` | a pattern took too many steps and counted as no match |
+//! | warn | `convert_sdk::records` | the external store failed; once a minute at most |
 //! | warn | `convert_sdk::tracking` | events were dropped, with the reason; once a minute at most |
 //! | info | `convert_sdk::core` | the core is ready, or closed |
 //! | info | `convert_sdk::refresh` | another config is in use, fetching works again, or `refresh.skipped` |
@@ -162,24 +227,26 @@
 pub use convert_config::{
     Audience, Buckets, Catalog, Change, Diagnostic, EntityCounts, Experience, Feature,
     FeatureChange, Goal, Identified, InvalidConfigError, Layout, Location, LocationGate,
-    ProjectConfig, Segment, Severity, Value, ValueError, ValueRef, VariableKind, Variation,
-    repair_json,
+    ProjectConfig, ProjectSettings, Segment, Severity, Text, Value, ValueError, ValueList,
+    ValueMap, ValueRef, VariableKind, Variation, repair_json,
 };
 #[cfg(feature = "test-util")]
 pub use convert_core::ManualClock;
 pub use convert_core::{
     BucketingEvent, CacheLevel, CloseReport, ConfigLoadError, ConfigSource, ConfigUpdatedEvent,
-    Context, Conversion, ConversionEvent, ConversionResult, Core, DropReason, DroppedEvent, Entity,
-    EntityKind, Error, ExperienceResult, FeatureResult, FlushError, GoalValue, Health,
-    InvalidGoalDataError, LifecycleEvent, LocationEvent, OwnedExperienceResult, OwnedFeatureResult,
-    ReadyEvent, RefreshConfig, RefreshConfigBuilder, RefreshFailedEvent, RefreshSkippedEvent,
-    ReleaseReason, ReleasedEvent, Repeat, RunOptions, SdkConfig, SegmentsEvent, SkipReason,
-    SpoolError, Stats, Subscription, TrackingConfig, TrackingConfigBuilder, VariableError,
+    Context, Conversion, ConversionEvent, ConversionResult, Core, DataStore, DropReason,
+    DroppedEvent, Entity, EntityKind, Error, ExperienceResult, FeatureResult, FlushError,
+    GoalValue, Health, InvalidGoalDataError, LifecycleEvent, LocationEvent, MemoryStore, Merged,
+    OwnedExperienceResult, OwnedFeatureResult, ReadyEvent, RecordDelta, RefreshConfig,
+    RefreshConfigBuilder, RefreshFailedEvent, RefreshSkippedEvent, ReleaseReason, ReleasedEvent,
+    Repeat, RunOptions, SdkConfig, SegmentsEvent, SkipReason, SpoolError, Stats, StoreConfig,
+    StoreError, StoreErrorKind, StoreFailedEvent, StoreOperation, Subscription, TrackingConfig,
+    TrackingConfigBuilder, VariableError, WriteMode,
 };
 pub use convert_decision::{
-    Answer, AttributeProvider, Attributes, ClockFace, ExplainedOutcome, Explanation, Moment,
-    Preview, PreviewError, Reason, Segments, Source, Step, Subject, VisitorRecord, WallClock,
-    attributes, visitor_fingerprint,
+    Answer, AttributeProvider, Attributes, AttributesIter, ClockFace, ExplainedOutcome,
+    Explanation, Moment, Preview, PreviewError, Reason, Segments, Source, Step, Subject,
+    VisitorRecord, WallClock, attributes, visitor_fingerprint,
 };
 #[cfg(feature = "https")]
 pub use convert_transport::HttpsTransport;

@@ -4,9 +4,13 @@
 
 mod certificates;
 mod connect_proxy;
+mod drain;
 mod ledger;
 mod listener;
+mod patience;
+mod recording_store;
 mod recording_transport;
+mod redis_server;
 mod refused_port;
 mod reply;
 mod server;
@@ -15,8 +19,12 @@ mod stop;
 mod wire;
 
 pub use connect_proxy::{ConnectProxy, TunnelRequest};
+pub use drain::DrainServer;
 pub use ledger::{Ledger, RecordedRequest};
+pub use patience::{took, wait_until};
+pub use recording_store::{RecordingStore, StoreAnswer, StoreCall};
 pub use recording_transport::{BatchAnswer, ConfigAnswer, RecordingTransport};
+pub use redis_server::RedisServer;
 pub use refused_port::RefusedPort;
 pub use reply::Reply;
 pub use server::LoopbackServer;

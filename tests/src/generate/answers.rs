@@ -66,7 +66,7 @@ pub fn sorted(document: &Json) -> Json {
             let mut members: Vec<_> =
                 members.iter().map(|(name, value)| (name.clone(), sorted(value))).collect();
             members.sort_by(|(left, _), (right, _)| left.cmp(right));
-            Value::Map(members)
+            Value::Map(members.into())
         }
         other => other.clone(),
     }

@@ -57,7 +57,7 @@ pub fn project(shape: Shape) -> impl Strategy<Value = Json> {
                             ("utc_offset", Some(Value::from(7_200))),
                         ])),
                     ),
-                    ("experiences", Some(Value::List(experiences))),
+                    ("experiences", Some(Value::from(experiences))),
                     ("features", Some(features)),
                     ("goals", Some(goals)),
                     ("audiences", Some(audiences)),
@@ -103,15 +103,15 @@ pub fn junk() -> impl Strategy<Value = Json> {
         1 => value(),
         4 => (experience(7), field, value()).prop_map(|(mut experience, name, junk)| {
             if let Value::Map(members) = &mut experience {
-                members.retain(|(known, _)| known != name);
-                members.push((name.into(), junk));
+                members.edit(|members| {
+                    members.retain(|(known, _)| known != name);
+                    members.push((name.into(), junk));
+                });
             }
             experience
         }),
         1 => (experience(7), vec(value(), 0..3)).prop_map(|(mut experience, junk)| {
-            if let Some(variations) = super::items_mut(&mut experience, "variations") {
-                variations.extend(junk);
-            }
+            super::edit_items(&mut experience, "variations", |variations| variations.extend(junk));
             experience
         }),
     ]
@@ -203,7 +203,7 @@ fn arm() -> BoxedStrategy<(Option<Json>, Option<Json>, Option<Json>)> {
     let status = weighted(0.5, prop_oneof![4 => Just("running"), 1 => Just("stopped")]);
     (allocation, status, weighted(0.6, vec(change(), 0..3)))
         .prop_map(|(allocation, status, changes)| {
-            (allocation, status.map(text), changes.map(Value::List))
+            (allocation, status.map(text), changes.map(Value::from))
         })
         .boxed()
 }
@@ -282,7 +282,7 @@ fn features() -> impl Strategy<Value = Json> {
             object([
                 ("id", Some(text(format!("50{index}")))),
                 ("key", Some(text(format!("feature-{index}")))),
-                ("variables", Some(Value::List(variables))),
+                ("variables", Some(Value::from(variables))),
             ])
         });
         Value::List(features.collect())

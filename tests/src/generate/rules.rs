@@ -1,6 +1,6 @@
 //! Random rule trees, and the values they compare.
 
-use convert_sdk::Value;
+use convert_sdk::{Value, ValueMap};
 use proptest::collection::vec;
 use proptest::option::weighted;
 use proptest::prelude::*;
@@ -42,10 +42,10 @@ pub(super) fn value() -> BoxedStrategy<Json> {
     ];
     prop_oneof![
         12 => scalar.clone(),
-        2 => vec(scalar.clone(), 0..3).prop_map(Value::List),
+        2 => vec(scalar.clone(), 0..3).prop_map(Value::from),
         1 => (select(TEXTS), scalar)
-            .prop_map(|(name, value)| Value::Map(vec![(name.into(), value)])),
-        1 => Just(Value::Map(Vec::new())),
+            .prop_map(|(name, value)| Value::Map([(name, value)].into_iter().collect())),
+        1 => Just(Value::Map(ValueMap::default())),
     ]
     .boxed()
 }
@@ -126,7 +126,7 @@ fn wrap(element: Json) -> Json {
 }
 
 fn level(name: &str, items: Vec<Json>) -> Json {
-    object([(name, Some(Value::List(items)))])
+    object([(name, Some(Value::from(items)))])
 }
 
 const NAMES: &[&str] = &["plan", "Plan", "age", "country", "tags", "profile", "größe"];

@@ -164,7 +164,7 @@ fn record() -> BoxedStrategy<Json> {
         for (experience, arm) in pairs {
             record.assign(&format!("10{experience}"), &format!("10{experience}{arm}"));
         }
-        let pairs = record.assignments().map(|(id, arm)| (id.to_owned().into(), text(arm)));
+        let pairs = record.assignments().map(|(id, arm)| (id.to_owned(), text(arm)));
         Json::Map(pairs.collect())
     });
     let ids = |all: &'static [&'static str]| {

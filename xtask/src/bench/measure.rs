@@ -2,26 +2,46 @@
 
 use std::time::Instant;
 
-/// A measured figure, per operation.
-pub(super) struct Measured {
-    pub(super) name: &'static str,
-    pub(super) ns: f64,
-    /// The spread of the rounds: (slowest − fastest) / median.
-    pub(super) spread: f64,
-    pub(super) allocs: f64,
-    pub(super) bytes: f64,
-}
+use super::figure::{Cost, Figure, Reading, Rounds};
 
 /// A piece of work to measure: `run` does `operations` operations.
 pub(super) struct Work<'w> {
-    pub(super) name: &'static str,
-    pub(super) operations: usize,
-    pub(super) run: Box<dyn FnMut() + 'w>,
+    name: &'static str,
+    operations: usize,
+    is_rate: bool,
+    run: Box<dyn FnMut() + 'w>,
+}
+
+impl<'w> Work<'w> {
+    /// Work whose cost per operation is asked for.
+    pub(super) fn new(name: &'static str, operations: usize, run: impl FnMut() + 'w) -> Self {
+        Work { name, operations, is_rate: false, run: Box::new(run) }
+    }
+
+    /// Work of which is asked how much is done in a second.
+    pub(super) fn rate(name: &'static str, operations: usize, run: impl FnMut() + 'w) -> Self {
+        Work { is_rate: true, ..Work::new(name, operations, run) }
+    }
+
+    fn figure(mut self, seconds: &[f64]) -> Figure {
+        let operations = count(self.operations.max(1));
+        let reading = if self.is_rate {
+            Reading::Rate(Rounds::new(seconds.iter().map(|one| operations / one).collect()))
+        } else {
+            let counted = allocation_counter::measure(&mut self.run);
+            Reading::Cost(Cost {
+                ns: Rounds::new(seconds.iter().map(|one| one * 1e9 / operations).collect()),
+                allocs: total(counted.count_total) / operations,
+                bytes: total(counted.bytes_total) / operations,
+            })
+        };
+        Figure { name: self.name, reading }
+    }
 }
 
 /// Measures every piece of work in turn, round after round, so that all of them share whatever the
-/// machine does meanwhile; takes medians.
-pub(super) fn measure(works: &mut [Work<'_>], rounds: usize) -> Vec<Measured> {
+/// machine does meanwhile.
+pub(super) fn measure(mut works: Vec<Work<'_>>, rounds: usize) -> Vec<Figure> {
     let mut times = vec![Vec::with_capacity(rounds); works.len()];
     for round in 0..=rounds {
         for (work, times) in works.iter_mut().zip(&mut times) {
@@ -30,34 +50,19 @@ pub(super) fn measure(works: &mut [Work<'_>], rounds: usize) -> Vec<Measured> {
             let elapsed = begin.elapsed();
             // The first round warms caches up.
             if round > 0 {
-                times.push(elapsed.as_secs_f64() * 1e9 / per(work.operations));
+                times.push(elapsed.as_secs_f64());
             }
         }
     }
-    works.iter_mut().zip(times).map(|(work, times)| summarise(work, times)).collect()
-}
-
-fn summarise(work: &mut Work<'_>, mut times: Vec<f64>) -> Measured {
-    times.sort_by(f64::total_cmp);
-    let at = |index: usize| times.get(index).copied().unwrap_or_default();
-    let median = at(times.len() / 2);
-    let spread = (at(times.len().saturating_sub(1)) - at(0)) / median.max(f64::MIN_POSITIVE);
-    let counted = allocation_counter::measure(&mut work.run);
-    Measured {
-        name: work.name,
-        ns: median,
-        spread,
-        allocs: per_operation(counted.count_total, work.operations),
-        bytes: per_operation(counted.bytes_total, work.operations),
-    }
+    works.into_iter().zip(times).map(|(work, times)| work.figure(&times)).collect()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-fn per_operation(total: u64, operations: usize) -> f64 {
-    total as f64 / per(operations)
+fn total(count: u64) -> f64 {
+    count as f64
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-fn per(operations: usize) -> f64 {
-    operations.max(1) as f64
+pub(super) fn count(operations: usize) -> f64 {
+    operations as f64
 }

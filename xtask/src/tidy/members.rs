@@ -62,7 +62,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "convert-sdk",
         &[LOWEST, "convert-config", "convert-decision", "convert-transport", "convert-core"],
     ),
-    ("convert-cli", &["convert-sdk"]),
+    ("convert-cli", &["convert-sdk", "convert-redis"]),
     ("convert-redis", &["convert-sdk"]),
     ("convert-openfeature", &["convert-sdk"]),
     ("test-support", ALL),
@@ -80,13 +80,18 @@ const ALL: &[&str] = &[
     "convert-transport",
     "convert-core",
     "convert-sdk",
+    "convert-redis",
     "test-support",
 ];
 
 /// Third-party crates with the only members that may depend on them.
 const CONFINED: &[(&str, &[&str])] = &[
     ("ureq", &["convert-transport"]),
-    ("rustls", &["convert-cli", "convert-transport", "test-support", "tls-coexistence"]),
+    (
+        "rustls",
+        &["convert-cli", "convert-transport", "convert-redis", "test-support", "tls-coexistence"],
+    ),
+    ("redis", &["convert-redis"]),
     ("tokio", &[]),
 ];
 

@@ -4,6 +4,12 @@ use crate::ecma::text::{is_whitespace, trim};
 use crate::value::ValueRef;
 
 /// Returns whether two doubles are equal as `===` has it: exactly, and NaN to nothing.
+///
+/// ```
+/// use convert_config::ecma::numbers_equal;
+///
+/// assert!(numbers_equal(0.0, -0.0) && !numbers_equal(f64::NAN, f64::NAN));
+/// ```
 #[expect(clippy::float_cmp, reason = "ECMAScript compares doubles exactly")]
 pub fn numbers_equal(left: f64, right: f64) -> bool {
     left == right
@@ -51,6 +57,13 @@ pub fn as_rule_number(value: ValueRef<'_>) -> Option<f64> {
 /// Reads the longest number at the head of `text`, as the global `parseFloat` (§19.2.4).
 ///
 /// Gives NaN where there is none.
+///
+/// ```
+/// use convert_config::ecma::parse_float;
+///
+/// assert_eq!(parse_float(" 12.5 EUR"), 12.5);
+/// assert!(parse_float("EUR").is_nan());
+/// ```
 pub fn parse_float(text: &str) -> f64 {
     let text = text.trim_start_matches(is_whitespace);
     let bytes = text.as_bytes();
@@ -69,6 +82,13 @@ pub fn parse_float(text: &str) -> f64 {
 /// Reads the integer at the head of `text`, as the global `parseInt` (§19.2.5) without a radix.
 ///
 /// Gives NaN where there is none; `0x` introduces hexadecimal digits.
+///
+/// ```
+/// use convert_config::ecma::parse_int;
+///
+/// assert_eq!((parse_int("12.5"), parse_int("0x1F")), (12.0, 31.0));
+/// assert!(parse_int("EUR").is_nan());
+/// ```
 pub fn parse_int(text: &str) -> f64 {
     let text = text.trim_start_matches(is_whitespace);
     let (negative, unsigned) = match text.as_bytes().first() {
@@ -88,6 +108,14 @@ pub fn parse_int(text: &str) -> f64 {
 }
 
 /// Converts a value as the abstract operation `ToNumber` (§7.1.4), maps to NaN.
+///
+/// ```
+/// use convert_config::ValueRef;
+/// use convert_config::ecma::to_number;
+///
+/// assert_eq!((to_number(ValueRef::Text(" 0x10 ")), to_number(ValueRef::Null)), (16.0, 0.0));
+/// assert!(to_number(ValueRef::Text("12.5 EUR")).is_nan());
+/// ```
 pub fn to_number(value: ValueRef<'_>) -> f64 {
     match value {
         ValueRef::Null => 0.0,

@@ -101,6 +101,12 @@ pub fn lower(text: &str) -> Cow<'_, str> {
 }
 
 /// Returns whether `c` is white space or a line terminator (§12.2, §12.3).
+///
+/// ```
+/// use convert_config::ecma::is_whitespace;
+///
+/// assert!(is_whitespace('\u{feff}') && !is_whitespace('\u{200b}'));
+/// ```
 pub fn is_whitespace(c: char) -> bool {
     matches!(
         c,
@@ -119,11 +125,24 @@ pub fn is_whitespace(c: char) -> bool {
 }
 
 /// Returns `text` without white space at either end, as `String.prototype.trim` (§22.1.3.32).
+///
+/// ```
+/// assert_eq!(convert_config::ecma::trim("\u{feff} a b\n"), "a b");
+/// ```
 pub fn trim(text: &str) -> &str {
     text.trim_matches(is_whitespace)
 }
 
 /// Orders two texts by their UTF-16 code units, as `<` does (§7.2.13).
+///
+/// ```
+/// use std::cmp::Ordering;
+///
+/// use convert_config::ecma::compare_utf16;
+///
+/// // A surrogate comes before the end of the Basic Multilingual Plane.
+/// assert_eq!(compare_utf16("\u{10000}", "\u{ffff}"), Ordering::Less);
+/// ```
 pub fn compare_utf16(left: &str, right: &str) -> Ordering {
     if left.is_ascii() && right.is_ascii() {
         return left.cmp(right);

@@ -17,14 +17,14 @@ pub(super) struct Share<'r> {
     pub(super) allocation: Option<&'r Value<'r>>,
 }
 
-/// Lays out the shares of an experience's variations.
-pub(super) fn lay_out(
-    experience_id: &str,
-    version: Option<&Value<'_>>,
-    shares: &[Share<'_>],
-) -> Buckets {
+/// Returns the layout of experiences with this version.
+pub(super) fn layout_of(version: Option<&Value<'_>>) -> Layout {
     let version = version.map_or(f64::NAN, |version| to_number(version.as_view()));
-    let layout = if version > LAST_PACKED_VERSION { Layout::Anchored } else { Layout::Packed };
+    if version > LAST_PACKED_VERSION { Layout::Anchored } else { Layout::Packed }
+}
+
+/// Lays out the shares of an experience's variations.
+pub(super) fn lay_out(experience_id: &str, layout: Layout, shares: &[Share<'_>]) -> Buckets {
     let (arms, ranges) = match layout {
         Layout::Anchored => anchored(shares),
         Layout::Packed => packed(shares),
@@ -36,16 +36,23 @@ pub(super) fn lay_out(
 /// names: integer-like ids first, ascending, then the others as they came.
 fn packed(shares: &[Share<'_>]) -> (Box<[usize]>, Box<[BucketRange]>) {
     let mut arms: Vec<(&str, usize, f64)> = Vec::with_capacity(shares.len());
-    for (id, share) in identified(shares) {
+    // Where in `arms` the arm at a position has its place already.
+    let mut places: Vec<Option<usize>> = vec![None; shares.len()];
+    for (id, first, share) in identified(shares) {
         // An absent allocation counts as 100; one that is no number makes the running sum NaN,
         // after which no arm is ever chosen. Both are what the JavaScript SDK does.
         let allocation = share.allocation.map_or(FULL, |value| to_number(value.as_view()));
         if !share.running || allocation <= 0.0 {
             continue;
         }
-        match arms.iter_mut().find(|(known, ..)| *known == id) {
+        let Some(place) = places.get_mut(first) else { continue };
+        // Of arms with one id, the last says how much traffic all of them get.
+        match place.and_then(|place| arms.get_mut(place)) {
             Some((.., known)) => *known = allocation,
-            None => arms.push((id, first_with(shares, id), allocation)),
+            None => {
+                *place = Some(arms.len());
+                arms.push((id, first, allocation));
+            }
         }
     }
     arms.sort_by_key(|(id, ..)| array_index(id).map_or((1, 0), |index| (0, index)));
@@ -57,23 +64,35 @@ fn packed(shares: &[Share<'_>]) -> (Box<[usize]>, Box<[BucketRange]>) {
 fn anchored(shares: &[Share<'_>]) -> (Box<[usize]>, Box<[BucketRange]>) {
     let mut arms = Vec::with_capacity(shares.len());
     let mut weights = Vec::with_capacity(shares.len());
-    for (id, share) in identified(shares) {
+    for (_, first, share) in identified(shares) {
         let allocation = share.allocation.map_or(f64::NAN, |value| to_number(value.as_view()));
         let weight = if allocation.is_nan() { FULL } else { allocation };
         let active = share.running && (allocation > 0.0 || allocation.is_nan());
-        arms.push(first_with(shares, id));
+        arms.push(first);
         weights.push(Arm::new(weight, active));
     }
     (arms.into(), anchored_ranges(&weights).collect())
 }
 
-fn identified<'s, 'r>(shares: &'s [Share<'r>]) -> impl Iterator<Item = (&'r str, &'s Share<'r>)> {
-    shares.iter().filter_map(|share| share.id.map(|id| (id, share)))
-}
-
-/// The position of the first variation with this id, which is the one an id refers to.
-fn first_with(shares: &[Share<'_>], id: &str) -> usize {
-    shares.iter().position(|share| share.id == Some(id)).unwrap_or_default()
+/// The shares with an id, in order; each with its id and the position of the first share that has
+/// this id, which is the one the id refers to.
+fn identified<'s, 'r>(
+    shares: &'s [Share<'r>],
+) -> impl Iterator<Item = (&'r str, usize, &'s Share<'r>)> {
+    let mut by_id: Vec<(Option<&str>, usize)> =
+        shares.iter().map(|share| share.id).zip(0..).collect();
+    by_id.sort_unstable();
+    let mut firsts = vec![0; shares.len()];
+    let mut current = (None, 0);
+    for (id, position) in by_id {
+        if id != current.0 {
+            current = (id, position);
+        }
+        if let Some(first) = firsts.get_mut(position) {
+            *first = current.1;
+        }
+    }
+    shares.iter().zip(firsts).filter_map(|(share, first)| Some((share.id?, first, share)))
 }
 
 /// The number that a canonical array index stands for (ECMA-262 §6.1.7).

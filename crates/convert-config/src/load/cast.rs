@@ -2,11 +2,13 @@
 
 use crate::ecma::{parse_float, parse_int};
 use crate::feature::VariableKind;
+use crate::load::json::parse_variable;
+use crate::load::reader::Reader;
 use crate::value::{Value, ValueRef};
 
-/// Casts `value`; `None` where it has no value of that type.
-pub(super) fn cast(value: &Value<'_>, kind: VariableKind) -> Option<Value<'static>> {
-    let view = value.as_view();
+/// Casts a variable; `None` where it has no value of that type.
+pub(super) fn cast(variable: &Reader<'_, '_>, kind: VariableKind) -> Option<Value<'static>> {
+    let view = variable.value.as_view();
     match kind {
         VariableKind::Boolean => Some(Value::Bool(match view {
             ValueRef::Text("true") => true,
@@ -15,14 +17,19 @@ pub(super) fn cast(value: &Value<'_>, kind: VariableKind) -> Option<Value<'stati
         })),
         VariableKind::Integer => number(view, parse_int),
         VariableKind::Float => number(view, parse_float),
-        VariableKind::String => Some(Value::from(view.to_text().into_owned())),
+        VariableKind::String => Some(match variable.value {
+            Value::Text(_) => variable.value.copied(),
+            _ => Value::from(view.to_text().into_owned()),
+        }),
         VariableKind::Json => match view {
-            ValueRef::Null | ValueRef::List(_) | ValueRef::Map(_) => {
-                Some(value.clone().into_owned())
+            ValueRef::Null | ValueRef::List(_) | ValueRef::Map(_) => Some(variable.value.copied()),
+            other => {
+                let (value, is_repaired) = other.with_text(parse_variable)?;
+                if is_repaired {
+                    variable.warn("", "lone surrogates or too large numbers in it were replaced");
+                }
+                Some(value)
             }
-            other => other.with_text(|text| {
-                serde_json::from_str::<Value<'_>>(text).ok().map(Value::into_owned)
-            }),
         },
     }
 }
@@ -38,11 +45,15 @@ fn number(value: ValueRef<'_>, parse: fn(&str) -> f64) -> Option<Value<'static>>
 
 #[cfg(test)]
 mod tests {
+    use crate::load::reader::Path;
+    use crate::load::sink::Sink;
+
     use super::*;
 
     fn check(kind: VariableKind, json: &str, expected: Option<&str>) {
         let value: Value<'_> = serde_json::from_str(json).unwrap();
-        let found = cast(&value, kind).map(|value| serde_json::to_string(&value).unwrap());
+        let variable = Reader { value: &value, path: &Path::Root, sink: &Sink::default() };
+        let found = cast(&variable, kind).map(|value| serde_json::to_string(&value).unwrap());
         assert_eq!(found.as_deref(), expected, "{json} as {kind:?}");
     }
 

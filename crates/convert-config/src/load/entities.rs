@@ -1,16 +1,17 @@
 //! Reading the entities that only carry rules.
 
 use crate::entity::{Audience, Common, Goal, Location, Segment};
-use crate::load::reader::{Reader, label_of};
+use crate::load::reader::Reader;
 use crate::load::rules::read_rules;
+use crate::value::Value;
 
 pub(super) fn read_audience(reader: &Reader<'_, '_>) -> Option<Audience> {
-    let permanent = reader.field("type").and_then(|kind| kind.as_str()) == Some("permanent");
-    Some(Audience { common: read_common(reader)?, permanent })
+    Some(Audience { common: read_common(reader)?, kind: reader.kind() })
 }
 
 pub(super) fn read_location(reader: &Reader<'_, '_>) -> Option<Location> {
-    Some(Location { common: read_common(reader)? })
+    let trigger = reader.field("trigger").map(Value::copied).unwrap_or_default();
+    Some(Location { common: read_common(reader)?, trigger })
 }
 
 pub(super) fn read_segment(reader: &Reader<'_, '_>) -> Option<Segment> {
@@ -18,7 +19,8 @@ pub(super) fn read_segment(reader: &Reader<'_, '_>) -> Option<Segment> {
 }
 
 pub(super) fn read_goal(reader: &Reader<'_, '_>) -> Option<Goal> {
-    Some(Goal { common: read_common(reader)?, kind: reader.field("type").and_then(label_of) })
+    let settings = reader.field("settings").map(Value::copied).unwrap_or_default();
+    Some(Goal { common: read_common(reader)?, kind: reader.kind(), settings })
 }
 
 /// Reads what the four kinds share; an entity that nothing can refer to is reported and dropped.
@@ -32,7 +34,7 @@ fn read_common(reader: &Reader<'_, '_>) -> Option<Common> {
     Some(Common {
         id,
         key: reader.label("key"),
-        name: reader.field("name").and_then(label_of),
+        name: reader.name(),
         rules: read_rules(reader, "rules"),
     })
 }

@@ -2,88 +2,96 @@
 
 use smol_str::SmolStr;
 
-use crate::catalog::{Catalog, Identified};
+use crate::buckets::Layout;
+use crate::catalog::Identified;
 use crate::ecma::to_number;
-use crate::entity::{Audience, Location, Segment};
-use crate::experience::{Experience, LocationGate};
-use crate::feature::Feature;
-use crate::load::buckets::{Share, lay_out};
-use crate::load::features::{read_change, read_feature_change};
-use crate::load::reader::{Path, Reader, label_of};
+use crate::experience::{Environment, Experience, LocationGate};
+use crate::load::buckets::{Share, lay_out, layout_of};
+use crate::load::features::{TurnedOn, read_change};
+use crate::load::reader::{Reader, label_of};
 use crate::load::rules::read_rules;
 use crate::value::Value;
-use crate::variation::Variation;
+use crate::variation::{Change, FEATURE_CHANGE, Variation};
 
-/// What an experience refers to.
+/// An experience whose references are not resolved yet: what it refers to may come later in the
+/// document.
 #[derive(Debug)]
-pub(super) struct Referents<'c> {
-    pub(super) archived: &'c [SmolStr],
-    pub(super) audiences: &'c Catalog<Audience>,
-    pub(super) features: &'c Catalog<Feature>,
-    pub(super) locations: &'c Catalog<Location>,
-    pub(super) segments: &'c Catalog<Segment>,
+pub(super) struct Draft {
+    pub(super) experience: Experience,
+    pub(super) audience_ids: Vec<SmolStr>,
+    pub(super) location_ids: Vec<SmolStr>,
+    pub(super) turned_on: Vec<TurnedOn>,
 }
 
-/// Reads an experience; one that nothing can refer to, or whose environment cannot be compared, is
-/// reported and dropped.
-pub(super) fn read_experience(
-    reader: &Reader<'_, '_>,
-    referents: &Referents<'_>,
-) -> Option<Experience> {
-    let Some(id) = reader.id("id") else {
+impl Identified for Draft {
+    fn id(&self) -> &str {
+        self.experience.id()
+    }
+
+    fn key(&self) -> Option<&str> {
+        self.experience.key()
+    }
+}
+
+/// Reads an experience; one that nothing can refer to is reported and dropped.
+pub(super) fn read_experience(reader: &Reader<'_, '_>) -> Option<Draft> {
+    // The JavaScript SDK decides no experience whose id it takes for false.
+    let Some(id) = reader.true_id() else {
         if reader.field("id").is_none() {
             reader.warn("id", "missing, so the experience is left out");
         }
         return None;
     };
-    let environment = match reader.field("environment").filter(|value| value.as_view().is_truthy())
-    {
-        None => None,
-        Some(Value::Text(text)) => Some(SmolStr::from(&**text)),
-        Some(_) => {
-            reader.warn("environment", "not text, so the experience is left out");
-            return None;
-        }
-    };
-    let ids = reader.ids("audiences");
-    let audiences = resolve(&ids, referents.audiences);
-    let segments = resolve(&ids, referents.segments);
-    if audiences.len() + segments.len() < ids.len() {
-        reader
-            .note("audiences", "some ids are neither audiences nor segments, so they do not count");
-    }
-    let version = reader.field("version").cloned().map(Value::into_owned);
-    let (variations, buckets) = read_variations(reader, &id, version.as_ref(), referents.features);
-    Some(Experience {
-        archived: referents.archived.contains(&id),
+    let version = reader.field("version").map(Value::copied);
+    let layout = layout_of(version.as_ref());
+    let arms = read_arms(reader, layout);
+    let buckets = lay_out(&id, layout, &arms.shares());
+    let (locations, location_ids) = read_location_gate(reader);
+    let experience = Experience {
         key: reader.label("key"),
-        name: reader.field("name").and_then(label_of),
-        kind: reader.field("type").and_then(label_of),
+        name: reader.name(),
+        kind: reader.kind(),
         status: reader.field("status").and_then(label_of),
         version,
-        environment,
-        locations: read_location_gate(reader, referents.locations),
-        audiences,
+        environment: read_environment(reader),
+        archived: false,
+        shadowed: false,
+        locations,
+        audiences: Box::default(),
+        unresolved_audiences: Box::default(),
+        unresolved_locations: Box::default(),
         all_audiences: matches_all(reader, "audiences"),
-        segments,
+        segments: Box::default(),
         goals: reader.ids("goals").into(),
-        variations,
+        variations: arms.variations.into(),
         buckets,
         id,
-    })
+    };
+    let audience_ids = reader.ids("audiences");
+    Some(Draft { experience, audience_ids, location_ids, turned_on: arms.turned_on })
 }
 
-fn read_location_gate(reader: &Reader<'_, '_>, known: &Catalog<Location>) -> LocationGate {
+/// What ECMAScript takes for false limits nothing; anything else but text equals no environment.
+fn read_environment(reader: &Reader<'_, '_>) -> Environment {
+    match reader.field("environment").filter(|value| value.as_view().is_truthy()) {
+        None => Environment::Any,
+        Some(Value::Text(text)) => Environment::Only(SmolStr::from(text.as_str())),
+        Some(_) => {
+            reader.warn("environment", "not text, so it is never the environment asked for");
+            Environment::Never
+        }
+    }
+}
+
+fn read_location_gate(reader: &Reader<'_, '_>) -> (LocationGate, Vec<SmolStr>) {
     let ids = reader.ids("locations");
     // Ids that are broken restrict as well: the experience then runs nowhere, not everywhere.
-    if !reader.list("locations").is_empty() {
-        let locations = resolve(&ids, known);
-        if locations.len() < ids.len() {
-            reader.note("locations", "some ids are no locations, so they never match");
-        }
-        return LocationGate::At { locations, all: matches_all(reader, "locations") };
+    if reader.len_of("locations") > 0 {
+        let all = matches_all(reader, "locations");
+        return (LocationGate::At { locations: Box::default(), all }, ids);
     }
-    read_rules(reader, "site_area").map_or(LocationGate::Open, LocationGate::SiteArea)
+    let gate = read_rules(reader, "site_area").map_or(LocationGate::Open, LocationGate::SiteArea);
+    (gate, Vec::new())
 }
 
 /// Returns whether `settings.matching_options` asks for all of `name` to match.
@@ -92,66 +100,72 @@ fn matches_all(reader: &Reader<'_, '_>, name: &str) -> bool {
     options.and_then(|options| options.member(name)?.as_str()) == Some("all")
 }
 
-/// Returns the positions of what the ids refer to, in the project's order.
-fn resolve<T: Identified>(ids: &[SmolStr], catalog: &Catalog<T>) -> Box<[u32]> {
-    let mut positions: Vec<u32> = ids.iter().filter_map(|id| catalog.position_of_id(id)).collect();
-    positions.sort_unstable();
-    positions.dedup();
-    positions.into()
+/// The variations of an experience, and what laying them out and linking them needs.
+#[derive(Debug)]
+struct Arms<'v> {
+    variations: Vec<Variation>,
+    allocations: Vec<Option<&'v Value<'v>>>,
+    turned_on: Vec<TurnedOn>,
 }
 
-fn read_variations(
-    experience: &Reader<'_, '_>,
-    experience_id: &str,
-    version: Option<&Value<'_>>,
-    features: &Catalog<Feature>,
-) -> (Box<[Variation]>, crate::buckets::Buckets) {
-    let mut variations = Vec::new();
-    let mut allocations = Vec::new();
-    let items = experience.list("variations");
-    let path = Path::Field(experience.path, "variations");
-    for (index, value) in items.iter().enumerate() {
-        let path = Path::Item(&path, index);
-        let reader = Reader { value, path: &path, sink: experience.sink };
-        if !matches!(value, Value::Map(_)) {
-            reader.warn("", "not an object, ignored");
-            continue;
-        }
-        variations.push(read_variation(&reader, features));
-        allocations.push(reader.raw("traffic_allocation"));
-    }
-    let shares: Vec<Share<'_>> = variations
-        .iter()
-        .zip(allocations)
-        .map(|(variation, allocation)| Share {
+impl<'v> Arms<'v> {
+    fn shares(&self) -> Vec<Share<'_>> {
+        let arms = self.variations.iter().zip(&self.allocations);
+        arms.map(|(variation, allocation)| Share {
             id: variation.id(),
             running: variation.is_running(),
-            allocation,
+            allocation: *allocation,
         })
-        .collect();
-    let buckets = lay_out(experience_id, version, &shares);
-    (variations.into(), buckets)
+        .collect()
+    }
+
+    fn read_changes(&mut self, reader: &Reader<'_, 'v>, arm_place: usize) -> Box<[Change]> {
+        let mut changes = Vec::with_capacity(reader.len_of("changes"));
+        let arm = self.variations.len();
+        reader.each("changes", |change, change_place| {
+            if change.field("type").and_then(Value::as_str) == Some(FEATURE_CHANGE) {
+                self.turned_on.push(TurnedOn {
+                    arm,
+                    arm_place,
+                    change: changes.len(),
+                    change_place,
+                });
+            }
+            changes.push(read_change(&change));
+        });
+        changes.into()
+    }
 }
 
-fn read_variation(reader: &Reader<'_, '_>, features: &Catalog<Feature>) -> Variation {
-    let id = reader.id("id");
-    if id.is_none() && reader.field("id").is_none() {
+fn read_arms<'v>(experience: &Reader<'_, 'v>, layout: Layout) -> Arms<'v> {
+    let count = experience.len_of("variations");
+    let mut arms = Arms {
+        variations: Vec::with_capacity(count),
+        allocations: Vec::with_capacity(count),
+        turned_on: Vec::with_capacity(count),
+    };
+    experience.each("variations", |reader, place| {
+        let changes = arms.read_changes(&reader, place);
+        arms.variations.push(read_variation(&reader, layout, changes));
+        arms.allocations.push(reader.raw("traffic_allocation"));
+    });
+    arms
+}
+
+fn read_variation(reader: &Reader<'_, '_>, layout: Layout, changes: Box<[Change]>) -> Variation {
+    // The JavaScript SDK skips an arm whose id it takes for false.
+    let id = reader.true_id();
+    if reader.field("id").is_none() {
         reader.note("id", "missing, so the variation takes no traffic");
     }
-    let mut changes = Vec::new();
-    let mut turned_on = Vec::new();
-    reader.each("changes", |change| {
-        changes.push(read_change(&change));
-        turned_on.extend(read_feature_change(&change, features));
-    });
     Variation {
         id,
         key: reader.label("key"),
-        name: reader.field("name").and_then(label_of),
+        name: reader.name(),
         running: is_running(reader),
-        allocation: read_allocation(reader),
-        changes: changes.into(),
-        features: turned_on.into(),
+        allocation: read_allocation(reader, layout),
+        changes,
+        features: Box::default(),
     }
 }
 
@@ -163,10 +177,14 @@ fn is_running(reader: &Reader<'_, '_>) -> bool {
     }
 }
 
-fn read_allocation(reader: &Reader<'_, '_>) -> Option<f64> {
+fn read_allocation(reader: &Reader<'_, '_>, layout: Layout) -> Option<f64> {
     let allocation = to_number(reader.raw("traffic_allocation")?.as_view());
     if allocation.is_nan() {
-        reader.warn("traffic_allocation", "not a number, which spoils the traffic split");
+        let reason = match layout {
+            Layout::Anchored => "not a number, so it counts as 100",
+            Layout::Packed => "not a number, so neither this nor any later arm is ever chosen",
+        };
+        reader.warn("traffic_allocation", reason);
         return None;
     }
     Some(allocation)

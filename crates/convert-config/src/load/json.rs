@@ -2,28 +2,62 @@
 
 use std::borrow::Cow;
 
+use serde::de::DeserializeSeed as _;
+
+use crate::diagnostic::Severity;
 use crate::error::InvalidConfigError;
+use crate::load::locate::locate;
+use crate::load::root::{DocumentSeed, Root};
 use crate::value::Value;
 
-/// Parses `json` and hands the document to `read`, with whether the text had to be repaired.
+/// Parses `json`; `None` if it is no object. What had to be replaced to do so is reported.
 pub(super) fn parse<T>(
     json: &[u8],
-    read: impl FnOnce(&Value<'_>, bool) -> Result<T, InvalidConfigError>,
+    read: impl FnOnce(Option<Root<'_>>) -> Result<T, InvalidConfigError>,
 ) -> Result<T, InvalidConfigError> {
     let json = json.strip_prefix(BYTE_ORDER_MARK).unwrap_or(json);
     let text = std::str::from_utf8(json).map_err(|error| {
         InvalidConfigError::new("", format!("not UTF-8 at byte {}", error.valid_up_to()))
     })?;
-    match serde_json::from_str::<Value<'_>>(text) {
-        Ok(root) => read(&root, false),
-        Err(error) => match repair_json(text) {
-            Cow::Borrowed(_) => Err(not_json(&error)),
-            Cow::Owned(repaired) => match serde_json::from_str::<Value<'_>>(&repaired) {
-                Ok(root) => read(&root, true),
-                Err(error) => Err(not_json(&error)),
-            },
-        },
+    let error = match parse_strictly(text) {
+        Ok(root) => return read(root),
+        Err(error) => error,
+    };
+    let Some(repaired) = repair(text) else { return Err(not_json(&error)) };
+    let root = parse_strictly(&repaired.text).map_err(|error| not_json(&error))?;
+    if let Some(root) = &root {
+        report_repairs(&repaired, root);
     }
+    read(root)
+}
+
+/// Reads the JSON text of a feature variable, and says whether it had to be repaired.
+pub(super) fn parse_variable(text: &str) -> Option<(Value<'static>, bool)> {
+    if let Ok(value) = serde_json::from_str::<Value<'_>>(text) {
+        return Some((value.into_owned(), false));
+    }
+    let repaired = repair(text)?;
+    let value: Value<'_> = serde_json::from_str(&repaired.text).ok()?;
+    Some((value.into_owned(), true))
+}
+
+fn parse_strictly(text: &str) -> Result<Option<Root<'_>>, serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let root = DocumentSeed.deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(root)
+}
+
+/// Says what was replaced, and where, in the documents that were read.
+fn report_repairs(repaired: &Repaired, root: &Root<'_>) {
+    locate(&repaired.text, &repaired.places, |path, place| {
+        let is_text = repaired.text.get(place..).is_some_and(|rest| rest.starts_with('\\'));
+        let reason = if is_text { SURROGATE } else { NUMBER };
+        root.sink.push(Severity::Warning, path, reason);
+        if let Some(data) = &root.data {
+            data.sink.push(Severity::Warning, path, reason);
+        }
+    });
 }
 
 /// Replaces what ECMAScript reads in JSON but strict parsers refuse: a lone surrogate escape
@@ -38,7 +72,18 @@ pub(super) fn parse<T>(
 /// assert_eq!(repair_json(r#"["\ud83d\ude00"]"#), r#"["\ud83d\ude00"]"#);
 /// ```
 pub fn repair_json(text: &str) -> Cow<'_, str> {
-    let mut repaired = String::new();
+    repair(text).map_or(Cow::Borrowed(text), |repaired| Cow::Owned(repaired.text))
+}
+
+/// A text in which something was replaced.
+struct Repaired {
+    text: String,
+    /// Where the replacements begin, ascending.
+    places: Vec<usize>,
+}
+
+fn repair(text: &str) -> Option<Repaired> {
+    let mut repaired = Repaired { text: String::new(), places: Vec::new() };
     let mut copied = 0;
     let mut at = 0;
     let mut in_text = false;
@@ -54,17 +99,18 @@ pub fn repair_json(text: &str) -> Cow<'_, str> {
             _ => (1, None),
         };
         if let Some(replacement) = replacement {
-            repaired.push_str(text.get(copied..at).unwrap_or_default());
-            repaired.push_str(replacement);
+            repaired.text.push_str(text.get(copied..at).unwrap_or_default());
+            repaired.places.push(repaired.text.len());
+            repaired.text.push_str(replacement);
             copied = at + length;
         }
         at += length;
     }
-    if copied == 0 {
-        return Cow::Borrowed(text);
+    if repaired.places.is_empty() {
+        return None;
     }
-    repaired.push_str(text.get(copied..).unwrap_or_default());
-    Cow::Owned(repaired)
+    repaired.text.push_str(text.get(copied..).unwrap_or_default());
+    Some(repaired)
 }
 
 /// The length of the escape at `at`, and what to write instead if it is half a surrogate pair.
@@ -108,6 +154,8 @@ fn not_json(error: &serde_json::Error) -> InvalidConfigError {
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 const REPLACEMENT: &str = "\\ufffd";
 const UNIT_LENGTH: usize = REPLACEMENT.len();
+const SURROGATE: &str = "a lone surrogate was replaced";
+const NUMBER: &str = "a number past the range of doubles was replaced by the largest one";
 
 #[cfg(test)]
 mod tests {

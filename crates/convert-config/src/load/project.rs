@@ -1,190 +1,153 @@
 //! Reading the root of a config.
 
-use std::collections::HashSet;
-
+use serde::de::{DeserializeSeed as _, Deserializer, Error as _};
 use smol_str::SmolStr;
 
-use crate::catalog::{Catalog, Identified};
-use crate::ecma::parse_int;
-use crate::entity::Audience;
+use crate::catalog::Catalog;
+use crate::ecma::{parse_int, trim};
 use crate::error::InvalidConfigError;
-use crate::load::entities::{read_audience, read_goal, read_location, read_segment};
-use crate::load::experience::{Referents, read_experience};
-use crate::load::features::{link_carriers, read_feature};
 use crate::load::json::parse;
-use crate::load::reader::{Path, Reader, Sink, label_of};
-use crate::project::ProjectConfig;
+use crate::load::link::{Referents, link_carriers, link_exclusions, link_experiences};
+use crate::load::reader::{Path, label_of};
+use crate::load::root::{DocumentSeed, Entities, Listed, Root};
+use crate::load::sink::Sink;
+use crate::project::{ProjectConfig, ProjectSettings};
 use crate::value::{Value, ValueRef};
 
 /// Loads JSON text.
 pub(crate) fn from_json(json: &[u8]) -> Result<ProjectConfig, InvalidConfigError> {
-    parse(json, |root, repaired| {
-        let sink = Sink::default();
-        if repaired {
-            let reason = "lone surrogates or numbers past the range of doubles were replaced";
-            sink.push(crate::Severity::Warning, String::new(), reason.to_owned());
-        }
-        compile(root, sink)
-    })
+    parse(json, compile)
 }
 
-/// Loads a document that has been parsed already.
-pub(crate) fn from_value(root: &Value<'_>) -> Result<ProjectConfig, InvalidConfigError> {
-    compile(root, Sink::default())
+/// Loads a document from any format.
+pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<ProjectConfig, D::Error> {
+    compile(DocumentSeed.deserialize(deserializer)?).map_err(D::Error::custom)
 }
 
-fn compile(root: &Value<'_>, sink: Sink) -> Result<ProjectConfig, InvalidConfigError> {
-    let root = unwrap_data(root)?;
-    let reader = Reader { value: root, path: &Path::Root, sink: &sink };
-    let account_id = required_id(root, "account_id", "account_id")?;
-    let project = root.member("project").unwrap_or(&Value::Null);
-    let project_id = required_id(project, "id", "project.id")?;
-    for name in LISTS {
-        if reader.field(name).is_some_and(|value| !matches!(value, Value::List(_))) {
-            return Err(InvalidConfigError::new(*name, "not a list"));
+fn compile(document: Option<Root<'_>>) -> Result<ProjectConfig, InvalidConfigError> {
+    let Some(mut root) = document else {
+        return Err(InvalidConfigError::new("", "not an object"));
+    };
+    check_no_error(&root, &Path::Root)?;
+    if root.project.is_null() && root.account_id.is_null() {
+        if let Some(data) = root.data.take() {
+            let path = Path::Field(&Path::Root, "data");
+            check_no_error(&data, &path)?;
+            return link(*data, &path);
         }
     }
-    let mut features = catalog(&reader, "features", read_feature);
-    let mut audiences = catalog(&reader, "audiences", read_audience);
-    let locations = catalog(&reader, "locations", read_location);
-    let segments = catalog(&reader, "segments", read_segment);
-    let goals = catalog(&reader, "goals", read_goal);
-    let archived = reader.ids("archived_experiences");
+    link(root, &Path::Root)
+}
+
+/// Checks that the service did not answer with an error.
+fn check_no_error(root: &Root<'_>, path: &Path<'_>) -> Result<(), InvalidConfigError> {
+    let (name, message) = if root.error.as_view().is_truthy() {
+        // Where the error is only a code or a flag, the message stands beside it.
+        let inner = root.error.member("message").filter(|message| message.as_view().is_truthy());
+        let beside = Some(&root.message).filter(|message| message.as_view().is_truthy());
+        let says_nothing = !matches!(root.error, Value::Text(_) | Value::Map(_));
+        ("error", inner.or(beside.filter(|_| says_nothing)).unwrap_or(&root.error))
+    } else if root.project.is_null() && !root.code.is_null() && !root.message.is_null() {
+        ("message", &root.message)
+    } else {
+        return Ok(());
+    };
+    let reason = format!("the service answered: {}", brief(message));
+    Err(InvalidConfigError::new(Path::Field(path, name).to_string(), reason))
+}
+
+/// Checks the root and resolves the references between entities.
+fn link(root: Root<'_>, path: &Path<'_>) -> Result<ProjectConfig, InvalidConfigError> {
+    let account_id = required_id(&root.account_id, &Path::Field(path, "account_id"))?;
+    let project_path = Path::Field(path, "project");
+    let project_id = root.project.member("id").unwrap_or(&Value::Null);
+    let project_id = required_id(project_id, &Path::Field(&project_path, "id"))?;
+    check_lists(&root, path)?;
+    let project = &root.project;
+    // Diagnostics come in this order, whatever the order of the lists in the document.
+    let sink = root.sink;
+    let mut features = catalog(root.features, &sink);
+    let mut audiences = root.audiences.into_read();
+    sink.absorb(std::mem::take(&mut audiences.sink));
+    let locations = catalog(root.locations, &sink);
+    let segments = catalog(root.segments, &sink);
+    let goals = catalog(root.goals, &sink);
+    let archived = root.archived.into_read();
+    sink.absorb(archived.sink);
     let referents = Referents {
-        archived: &archived,
-        audiences: &audiences,
+        archived: archived.ids,
+        audiences: &audiences.catalog,
         features: &features,
         locations: &locations,
         segments: &segments,
     };
-    let experiences =
-        catalog(&reader, "experiences", |experience| read_experience(experience, &referents));
-    link_carriers(
-        &mut features,
-        experiences.iter().map(|experience| {
-            experience.variations.iter().flat_map(|variation| &variation.features).collect()
-        }),
-    );
-    let mut config = ProjectConfig {
+    let (drafts, list) = (root.experiences.into_read(), Path::Field(path, "experiences"));
+    let experiences = link_experiences(drafts, referents, &list, &sink);
+    link_carriers(&mut features, &experiences);
+    let list = Path::Field(path, "audiences");
+    link_exclusions(&mut audiences, &experiences, &list, &sink);
+    Ok(ProjectConfig {
         account_id,
         project_id,
         name: project.member("name").and_then(label_of),
-        version: settings_version(project),
+        kind: project.member("type").and_then(label_of),
         utc_offset: utc_offset(project),
+        settings: ProjectSettings::new(project.member("settings").map(Value::copied)),
+        is_debug: root.is_debug.as_view().is_truthy(),
+        served_at: label_of(&root.served_at),
         experiences,
         features,
         goals,
-        audiences: Catalog::new(Vec::new()),
+        audiences: audiences.catalog,
         locations,
         segments,
-        diagnostics: Box::default(),
-    };
-    resolve_exclusions(&mut audiences, &config, &sink);
-    config.audiences = audiences;
-    config.diagnostics = sink.into_diagnostics();
-    Ok(config)
+        diagnostics: sink.into_diagnostics(),
+    })
 }
 
-/// Returns the flat config, unwrapped from `{"data": …}`, unless the service sent an error.
-fn unwrap_data<'r>(root: &'r Value<'r>) -> Result<&'r Value<'r>, InvalidConfigError> {
-    if !matches!(root, Value::Map(_)) {
-        return Err(InvalidConfigError::new("", "not an object"));
-    }
-    let has_project = root.member("project").is_some_and(|project| !project.is_null());
-    if let Some(error) = root.member("error").filter(|error| error.as_view().is_truthy()) {
-        return Err(InvalidConfigError::new(
-            "error",
-            format!("the service answered: {}", brief(error)),
-        ));
-    }
-    if !has_project && root.member("code").is_some() {
-        if let Some(message) = root.member("message") {
-            let reason = format!("the service answered: {}", brief(message));
-            return Err(InvalidConfigError::new("message", reason));
-        }
-    }
-    match root.member("data") {
-        Some(data @ Value::Map(_)) if !has_project && root.member("account_id").is_none() => {
-            unwrap_data_once(data)
-        }
-        _ => Ok(root),
-    }
+fn catalog<T>(list: Listed<Entities<T>>, sink: &Sink) -> Catalog<T> {
+    let entities = list.into_read();
+    sink.absorb(entities.sink);
+    entities.catalog
 }
 
-fn unwrap_data_once<'r>(data: &'r Value<'r>) -> Result<&'r Value<'r>, InvalidConfigError> {
-    if let Some(error) = data.member("error").filter(|error| error.as_view().is_truthy()) {
-        let reason = format!("the service answered: {}", brief(error));
-        return Err(InvalidConfigError::new("data.error", reason));
+/// Checks that no list is something else.
+fn check_lists(root: &Root<'_>, path: &Path<'_>) -> Result<(), InvalidConfigError> {
+    let lists = [
+        ("experiences", matches!(root.experiences, Listed::NoList)),
+        ("features", matches!(root.features, Listed::NoList)),
+        ("goals", matches!(root.goals, Listed::NoList)),
+        ("audiences", matches!(root.audiences, Listed::NoList)),
+        ("locations", matches!(root.locations, Listed::NoList)),
+        ("segments", matches!(root.segments, Listed::NoList)),
+        ("archived_experiences", matches!(root.archived, Listed::NoList)),
+    ];
+    match lists.into_iter().find(|(_, is_wrong)| *is_wrong) {
+        None => Ok(()),
+        Some((name, _)) => {
+            Err(InvalidConfigError::new(Path::Field(path, name).to_string(), "not a list"))
+        }
     }
-    Ok(data)
 }
 
 /// The beginning of a message that came from outside.
 fn brief(value: &Value<'_>) -> String {
     let text = match value {
-        Value::Text(text) => text.clone().into_owned(),
+        Value::Text(text) => text.to_string(),
         other => serde_json::to_string(other).unwrap_or_default(),
     };
     text.chars().take(MAX_MESSAGE).filter(|c| !c.is_control()).collect()
 }
 
-fn required_id(owner: &Value<'_>, name: &str, path: &str) -> Result<SmolStr, InvalidConfigError> {
-    match owner.member(name).filter(|value| !value.is_null()) {
-        None => Err(InvalidConfigError::new(path, "missing or empty")),
-        Some(value) => match label_of(value) {
-            Some(id) if !id.is_empty() => Ok(id),
-            Some(_) => Err(InvalidConfigError::new(path, "missing or empty")),
-            None => Err(InvalidConfigError::new(path, "neither text nor a number")),
-        },
-    }
-}
-
-/// Reads one list into a catalog and reports ids and keys that repeat.
-fn catalog<T: Identified>(
-    root: &Reader<'_, '_>,
-    name: &str,
-    mut read: impl FnMut(&Reader<'_, '_>) -> Option<T>,
-) -> Catalog<T> {
-    let mut ids = HashSet::new();
-    let mut keys = HashSet::new();
-    let mut entities = Vec::with_capacity(root.list(name).len());
-    root.each(name, |item| {
-        let Some(entity) = read(&item) else { return };
-        if !ids.insert(SmolStr::from(entity.id())) {
-            item.warn("id", format!("{} repeats; the first one is found", entity.id()));
-        }
-        if let Some(key) = entity.key() {
-            if !keys.insert(SmolStr::from(key)) {
-                item.warn("key", format!("`{key}` repeats; the first one is found"));
-            }
-        }
-        entities.push(entity);
-    });
-    Catalog::new(entities)
-}
-
-/// Looks up, once, the experiences that mutual-exclusion rules name.
-fn resolve_exclusions(audiences: &mut Catalog<Audience>, config: &ProjectConfig, sink: &Sink) {
-    for index in 0..audiences.len() {
-        let Some(audience) = u32::try_from(index).ok().and_then(|index| audiences.at_mut(index))
-        else {
-            continue;
-        };
-        let exclusion = audience.common.rules.as_mut().and_then(|rules| rules.exclusion.as_mut());
-        let Some(exclusion) = exclusion else { continue };
-        exclusion.target = config.experience_id(&exclusion.experience_key);
-        if exclusion.target.is_none() {
-            let path = format!("audiences[{index}].rules");
-            let key = &exclusion.experience_key;
-            let reason = format!("excludes by `{key}`, which is no experience: nobody is in it");
-            sink.push(crate::Severity::Warning, path, reason);
-        }
-    }
-}
-
-fn settings_version(project: &Value<'_>) -> Option<SmolStr> {
-    let version = project.member("settings")?.member("version")?;
-    label_of(version)
+fn required_id(value: &Value<'_>, path: &Path<'_>) -> Result<SmolStr, InvalidConfigError> {
+    let reason = match label_of(value) {
+        Some(id) if !trim(&id).is_empty() => return Ok(id),
+        None if !value.is_null() => "neither text nor a number",
+        _ => "missing or empty",
+    };
+    Err(InvalidConfigError::new(path.to_string(), reason))
 }
 
 /// The project's distance from UTC in seconds; the service sends text or a number.
@@ -198,16 +161,6 @@ fn utc_offset(project: &Value<'_>) -> i32 {
     if offset.is_nan() { 0 } else { offset.clamp(-DAY, DAY) as i32 }
 }
 
-/// The root's lists.
-const LISTS: &[&str] = &[
-    "experiences",
-    "features",
-    "goals",
-    "audiences",
-    "locations",
-    "segments",
-    "archived_experiences",
-];
 /// Longer messages of the service are cut.
 const MAX_MESSAGE: usize = 200;
 /// Seconds in a day.

@@ -1,34 +1,12 @@
 //! Reading fields tolerantly, with the JSON path at hand for whatever is wrong.
 
-use std::cell::RefCell;
 use std::fmt;
 
 use smol_str::SmolStr;
 
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::Severity;
+use crate::load::sink::Sink;
 use crate::value::{Value, ValueRef};
-
-/// Where diagnostics of one load are gathered; bounded, since a config is not to be trusted.
-#[derive(Debug, Default)]
-pub(super) struct Sink {
-    diagnostics: RefCell<Vec<Diagnostic>>,
-}
-
-impl Sink {
-    pub(super) fn push(&self, severity: Severity, path: String, reason: String) {
-        let mut diagnostics = self.diagnostics.borrow_mut();
-        if diagnostics.len() < MAX_DIAGNOSTICS {
-            diagnostics.push(Diagnostic { path, reason, severity });
-        } else if diagnostics.len() == MAX_DIAGNOSTICS {
-            let reason = format!("more than {MAX_DIAGNOSTICS} diagnostics; the rest are left out");
-            diagnostics.push(Diagnostic { path, reason, severity: Severity::Warning });
-        }
-    }
-
-    pub(super) fn into_diagnostics(self) -> Box<[Diagnostic]> {
-        self.diagnostics.into_inner().into()
-    }
-}
 
 /// A JSON path, spelled out only when something is wrong at its end.
 #[derive(Debug, Clone, Copy)]
@@ -79,11 +57,10 @@ impl<'v> Reader<'_, 'v> {
     }
 
     fn report(&self, severity: Severity, name: &str, reason: impl Into<String>) {
-        let path = match name {
-            "" => self.path.to_string(),
-            name => Path::Field(self.path, name).to_string(),
-        };
-        self.sink.push(severity, path, reason.into());
+        match name {
+            "" => self.sink.push(severity, self.path, reason),
+            name => self.sink.push(severity, Path::Field(self.path, name), reason),
+        }
     }
 
     /// Reads an id or key: text, or a number as decimal text. Empty text is none.
@@ -96,6 +73,15 @@ impl<'v> Reader<'_, 'v> {
         Some(id)
     }
 
+    /// Reads the member `id` where the number 0 is none, as it is for ECMAScript.
+    pub(super) fn true_id(&self) -> Option<SmolStr> {
+        if self.field("id").and_then(|id| id.as_view().as_number()) == Some(0.0) {
+            self.warn("id", "the number 0 is no id");
+            return None;
+        }
+        self.id("id")
+    }
+
     /// Reads a text that may be empty; numbers become decimal text.
     pub(super) fn label(&self, name: &str) -> Option<SmolStr> {
         let value = self.field(name)?;
@@ -104,6 +90,16 @@ impl<'v> Reader<'_, 'v> {
             self.warn(name, "neither text nor a number");
         }
         label
+    }
+
+    /// Reads the name shown to people.
+    pub(super) fn name(&self) -> Option<SmolStr> {
+        self.field("name").and_then(label_of)
+    }
+
+    /// Reads the member `type`.
+    pub(super) fn kind(&self) -> Option<SmolStr> {
+        self.field("type").and_then(label_of)
     }
 
     /// Reads a list; anything else that is present is reported and taken for an empty one.
@@ -118,6 +114,14 @@ impl<'v> Reader<'_, 'v> {
         }
     }
 
+    /// Returns how many items a list has; anything else has none.
+    pub(super) fn len_of(&self, name: &str) -> usize {
+        match self.field(name) {
+            Some(Value::List(items)) => items.len(),
+            _ => 0,
+        }
+    }
+
     /// Reads a list of ids.
     pub(super) fn ids(&self, name: &str) -> Vec<SmolStr> {
         let items = self.list(name);
@@ -128,14 +132,14 @@ impl<'v> Reader<'_, 'v> {
         ids
     }
 
-    /// Calls `read` for every object of a list, with its path; other items are reported.
-    pub(super) fn each(&self, name: &str, mut read: impl FnMut(Reader<'_, 'v>)) {
+    /// Calls `read` for every object of a list, with its place; other items are reported.
+    pub(super) fn each(&self, name: &str, mut read: impl FnMut(Reader<'_, 'v>, usize)) {
         let path = Path::Field(self.path, name);
         for (index, value) in self.list(name).iter().enumerate() {
             let path = Path::Item(&path, index);
             let item = Reader { value, path: &path, sink: self.sink };
             if matches!(value, Value::Map(_)) {
-                read(item);
+                read(item, index);
             } else {
                 item.warn("", "not an object, ignored");
             }
@@ -153,6 +157,3 @@ pub(super) fn label_of(value: &Value<'_>) -> Option<SmolStr> {
         _ => None,
     }
 }
-
-/// More faults than this help nobody.
-const MAX_DIAGNOSTICS: usize = 1_000;

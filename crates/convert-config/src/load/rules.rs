@@ -7,7 +7,6 @@ use smol_str::SmolStr;
 use crate::ecma::{self, Lowered, trim};
 use crate::load::reader::{Path, Reader, label_of};
 use crate::mark::Mark;
-use crate::pattern::Pattern;
 use crate::rule::{
     EXCLUSION_RULE_TYPE, Element, ElementSource, Exclusion, Flaw, Operand, Options, RuleTree, Test,
 };
@@ -79,7 +78,7 @@ fn read_element(element: &Reader<'_, '_>) -> Element {
     let matching = element.field("matching");
     let operator = matching.and_then(|matching| matching.member("match_type")?.as_str());
     let negated = matching.and_then(|matching| matching.member("negated"));
-    let value = element.raw("value").cloned().map(|value| Arc::new(value.into_owned()));
+    let value = element.raw("value").map(|value| Arc::new(value.copied()));
     let test = match (operator, negated) {
         (Some(operator), Some(Value::Bool(_))) => read_test(element, operator, value.as_ref()),
         _ => {
@@ -132,8 +131,8 @@ fn read_test(
             Test::Less { operand: operand(), or_equal: operator == "lessEqual" }
         }
         "isIn" => Test::IsIn(options(value)),
-        "regexMatches" => match Pattern::compile(&text) {
-            Ok(pattern) => Test::Regex(Arc::new(pattern)),
+        "regexMatches" => match element.sink.pattern(&text) {
+            Ok(pattern) => Test::Regex(pattern),
             Err(error) => {
                 element.warn("value", error.to_string());
                 Test::Never(Flaw::BadPattern)

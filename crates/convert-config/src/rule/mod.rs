@@ -17,6 +17,18 @@ use crate::value::{Value, ValueRef};
 /// A rule tree: one branch must hold; in it every block; in each block at least one element.
 ///
 /// A level that is missing or empty in the config holds for nobody.
+///
+/// ```
+/// use convert_config::ProjectConfig;
+///
+/// let config = ProjectConfig::from_json(
+///     r#"{"account_id": "1", "project": {"id": "2"}, "audiences": [{"id": 7, "rules": {"OR": [{"AND": [{"OR_WHEN": [
+///         {"key": "plan", "value": "Pro", "matching": {"match_type": "equals", "negated": false}}]}]}]}}]}"#,
+/// )?;
+/// let rules = config.audiences()[0].rules();
+/// assert!(rules.is_some_and(|rules| rules.elements().len() == 1 && rules.exclusion().is_none()));
+/// # Ok::<(), convert_config::InvalidConfigError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct RuleTree {
     // The levels lie flat, so that walking them reads memory in order.
@@ -29,6 +41,18 @@ pub struct RuleTree {
 }
 
 /// One alternative of a [`RuleTree`] (`AND` in the config): all its blocks must hold.
+///
+/// ```
+/// use convert_config::ProjectConfig;
+///
+/// let config = ProjectConfig::from_json(
+///     r#"{"account_id": "1", "project": {"id": "2"}, "audiences": [{"id": 7, "rules": {"OR": [{"AND": [{"OR_WHEN": [
+///         {"key": "plan", "value": "Pro", "matching": {"match_type": "equals", "negated": false}}]}]}]}}]}"#,
+/// )?;
+/// let mut branches = config.audiences()[0].rules().into_iter().flat_map(|rules| rules.branches());
+/// assert!(branches.all(|branch| branch.blocks().count() == 1 && !branch.is_empty()));
+/// # Ok::<(), convert_config::InvalidConfigError>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Branch<'r> {
     elements: &'r [Element],
@@ -37,12 +61,39 @@ pub struct Branch<'r> {
 }
 
 /// One requirement of a [`Branch`] (`OR_WHEN` in the config): any element suffices.
+///
+/// ```
+/// use convert_config::ProjectConfig;
+///
+/// let config = ProjectConfig::from_json(
+///     r#"{"account_id": "1", "project": {"id": "2"}, "audiences": [{"id": 7, "rules": {"OR": [{"AND": [{"OR_WHEN": [
+///         {"key": "plan", "value": "Pro", "matching": {"match_type": "equals", "negated": false}}]}]}]}}]}"#,
+/// )?;
+/// let branches = config.audiences()[0].rules().into_iter().flat_map(|rules| rules.branches());
+/// let mut blocks = branches.flat_map(|branch| branch.blocks());
+/// assert!(blocks.all(|block| block.elements().len() == 1));
+/// # Ok::<(), convert_config::InvalidConfigError>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Block<'r> {
     elements: &'r [Element],
 }
 
 /// One comparison of an attribute with a constant.
+///
+/// ```
+/// use convert_config::{ProjectConfig, ValueRef};
+///
+/// let config = ProjectConfig::from_json(
+///     r#"{"account_id": "1", "project": {"id": "2"}, "audiences": [{"id": 7, "rules": {"OR": [{"AND": [{"OR_WHEN": [
+///         {"key": "plan", "value": "Pro", "matching": {"match_type": "equals", "negated": false}}]}]}]}}]}"#,
+/// )?;
+/// for element in config.audiences()[0].rules().into_iter().flat_map(|rules| rules.elements()) {
+///     assert_eq!(element.to_string(), "plan equals \"Pro\"");
+///     assert!(element.matches(Some(ValueRef::Text("PRO"))) && !element.matches(None));
+/// }
+/// # Ok::<(), convert_config::InvalidConfigError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Element {
     pub(crate) key: Option<SmolStr>,
@@ -61,6 +112,21 @@ pub(crate) struct ElementSource {
 }
 
 /// The mutual-exclusion rule of an audience: whether the visitor is bucketed elsewhere.
+///
+/// ```
+/// use convert_config::ProjectConfig;
+///
+/// let config = ProjectConfig::from_json(
+///     r#"{"account_id": "1", "project": {"id": "2"}, "experiences": [{"id": 3, "key": "hero"}],
+///         "audiences": [{"id": 7, "rules": {"OR": [{"AND": [{"OR_WHEN": [
+///             {"rule_type": "bucketed_into_experience_key", "value": "hero",
+///                 "matching": {"match_type": "equals", "negated": true}}]}]}]}}]}"#,
+/// )?;
+/// let exclusion = config.audiences()[0].rules().and_then(|rules| rules.exclusion());
+/// assert_eq!(exclusion.and_then(|exclusion| exclusion.target()), Some("3"));
+/// assert!(exclusion.is_some_and(|exclusion| exclusion.is_negated()));
+/// # Ok::<(), convert_config::InvalidConfigError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exclusion {
     pub(crate) experience_key: SmolStr,
@@ -95,7 +161,7 @@ impl RuleTree {
 impl<'r> Branch<'r> {
     /// Returns the requirements in config order; without any, the branch holds for nobody.
     #[inline]
-    pub fn blocks(&self) -> impl Iterator<Item = Block<'r>> {
+    pub fn blocks(&self) -> impl Iterator<Item = Block<'r>> + use<'r> {
         let (elements, mut from) = (self.elements, self.from);
         self.ends.iter().map(move |to| {
             let elements = slice(elements, from, *to);

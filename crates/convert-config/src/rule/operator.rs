@@ -10,6 +10,14 @@ use crate::rule::Options;
 use crate::value::{Value, ValueRef};
 
 /// A comparison whose constant has been prepared for it.
+///
+/// ```
+/// use convert_config::ValueRef;
+/// use convert_config::rule::{Test, Verdict};
+///
+/// assert_eq!(Test::Exists.verdict(Some(ValueRef::Text("any"))), Verdict::Holds);
+/// assert_eq!(Test::Exists.verdict(None), Verdict::Fails);
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Test {
@@ -44,6 +52,16 @@ pub enum Test {
 }
 
 /// A constant in every form that comparisons need.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use convert_config::rule::{Operand, Test, Verdict};
+/// use convert_config::{Value, ValueRef};
+///
+/// let test = Test::Equals(Operand::new(Arc::new(Value::from("Pro"))));
+/// assert_eq!(test.verdict(Some(ValueRef::Text("PRO"))), Verdict::Holds);
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Operand {
     lowered: Lowered,
@@ -52,6 +70,14 @@ pub struct Operand {
 }
 
 /// Why an element can match nobody, or could not be compared.
+///
+/// ```
+/// use convert_config::rule::{Flaw, Test, Verdict};
+///
+/// let test = Test::Never(Flaw::UnknownOperator);
+/// assert_eq!(test.verdict(None), Verdict::Impossible(Flaw::UnknownOperator));
+/// assert_eq!(Flaw::UnknownOperator.to_string(), "unknown operator");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Flaw {
@@ -70,6 +96,13 @@ pub enum Flaw {
 }
 
 /// The outcome of a comparison, before negation.
+///
+/// ```
+/// use convert_config::rule::{Flaw, Verdict};
+///
+/// assert!(Verdict::Fails.is_match(true));
+/// assert!(!Verdict::Impossible(Flaw::Missing).is_match(true));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a comparison holds, fails or is impossible")]
 pub enum Verdict {
@@ -129,7 +162,7 @@ impl Operand {
             }
             ValueRef::Map(members) if !members.is_empty() => {
                 let wanted = self.value.as_view().to_text();
-                members.iter().any(|(name, _)| *name == wanted)
+                members.iter().any(|(name, _)| **name == *wanted)
             }
             other => other.with_text(|text| self.lowered.equals(text)),
         }

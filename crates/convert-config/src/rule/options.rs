@@ -3,6 +3,14 @@
 use crate::mark::Mark;
 
 /// A set of texts, to find out whether a text is one of them.
+///
+/// ```
+/// use convert_config::ValueRef;
+/// use convert_config::rule::{Options, Test, Verdict};
+///
+/// let countries: Options = ["us", "de"].into_iter().map(Box::from).collect();
+/// assert_eq!(Test::IsIn(countries).verdict(Some(ValueRef::Text("fr|de"))), Verdict::Holds);
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     // Sorted by mark, so that many are searched by halving.
@@ -10,6 +18,11 @@ pub struct Options {
 }
 
 impl Options {
+    /// Returns every option, in no particular order.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.texts.iter().map(|(_, text)| &**text)
+    }
+
     /// Returns whether a part of `text` between bars is one of the options, letter for letter.
     pub(crate) fn meet(&self, text: &str) -> bool {
         if text.bytes().any(|byte| byte == b'|') {

@@ -1,13 +1,16 @@
 //! Reading values from any serde format, and reading typed data out of a value.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::value::{MapAccessDeserializer, MapDeserializer, SeqDeserializer};
-use serde::de::{self, Deserialize, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    self, Deserialize, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess,
+    Visitor,
+};
 use serde::forward_to_deserialize_any;
 
-use crate::value::{Value, exact_integer};
+use crate::value::nested::{MAX_DEPTH, ValueList, ValueMap, drop_overwritten};
+use crate::value::{Text, Value, exact_integer};
 
 /// Says why a value could not be read as the type asked for.
 ///
@@ -55,14 +58,60 @@ impl de::Error for ValueError {
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Value<'a> {
+    /// Reads any JSON-like data, nested at most 128 deep.
+    ///
+    /// Strict parsers such as `serde_json` refuse a lone surrogate escape (`"\ud800"`) and a number
+    /// past the range of doubles before they get here; where JSON may hold such, hand them the text
+    /// that [`repair_json`](crate::repair_json) returns.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ValueVisitor)
+        ValueSeed::new(&mut Scratch::default()).deserialize(deserializer)
     }
 }
 
-struct ValueVisitor;
+/// Room for the items and members of lists and maps that are not complete yet.
+///
+/// They are gathered here, so that every list and map is allocated once, with its final size.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch<'de> {
+    items: Vec<Value<'de>>,
+    members: Vec<(Text<'de>, Value<'de>)>,
+}
 
-impl<'de> Visitor<'de> for ValueVisitor {
+/// Reads one value, with room to do so and the number of lists and maps around it.
+#[derive(Debug)]
+pub(crate) struct ValueSeed<'s, 'de> {
+    scratch: &'s mut Scratch<'de>,
+    depth: usize,
+}
+
+impl<'s, 'de> ValueSeed<'s, 'de> {
+    pub(crate) fn new(scratch: &'s mut Scratch<'de>) -> Self {
+        ValueSeed::at_depth(scratch, 0)
+    }
+
+    /// Reads what lies in `depth` lists and maps.
+    pub(crate) fn at_depth(scratch: &'s mut Scratch<'de>, depth: usize) -> Self {
+        ValueSeed { scratch, depth }
+    }
+
+    /// Says how deep what is inside this value lies, unless that is too deep.
+    fn inner_depth<E: de::Error>(&self) -> Result<usize, E> {
+        if self.depth < MAX_DEPTH {
+            return Ok(self.depth + 1);
+        }
+        Err(E::custom(format_args!("nested more than {MAX_DEPTH} deep")))
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for ValueSeed<'_, 'de> {
+    type Value = Value<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value<'de>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for ValueSeed<'_, 'de> {
     type Value = Value<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -78,7 +127,15 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value<'de>, D::Error> {
-        deserializer.deserialize_any(self)
+        let depth = self.inner_depth()?;
+        deserializer.deserialize_any(ValueSeed { depth, ..self })
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(
+        self,
+        deserializer: D,
+    ) -> Result<Value<'de>, D::Error> {
+        self.visit_some(deserializer)
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<Value<'de>, E> {
@@ -100,93 +157,61 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Value<'de>, E> {
-        Ok(Value::Text(Cow::Borrowed(text)))
+        Ok(Value::Text(Text::from(text)))
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Value<'de>, E> {
-        Ok(Value::Text(Cow::Owned(text.to_owned())))
-    }
-
-    fn visit_string<E>(self, text: String) -> Result<Value<'de>, E> {
-        Ok(Value::Text(Cow::Owned(text)))
+        Ok(Value::Text(Text::copied(text)))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value<'de>, A::Error> {
-        let mut items = Vec::new();
-        while let Some(item) = access.next_element()? {
-            items.push(item);
+        let depth = self.inner_depth()?;
+        let scratch = self.scratch;
+        let start = scratch.items.len();
+        while let Some(item) = access.next_element_seed(ValueSeed::at_depth(scratch, depth))? {
+            scratch.items.push(item);
         }
-        Ok(Value::List(items))
+        Ok(Value::List(ValueList::of_shallow(scratch.items.drain(start..).collect())))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value<'de>, A::Error> {
-        let mut members = Vec::new();
-        while let Some((Name(name), value)) = access.next_entry()? {
-            members.push((name, value));
+        let depth = self.inner_depth()?;
+        let scratch = self.scratch;
+        let start = scratch.members.len();
+        while let Some(name) = access.next_key_seed(NameSeed)? {
+            let value = access.next_value_seed(ValueSeed::at_depth(scratch, depth))?;
+            scratch.members.push((name, value));
         }
-        drop_overwritten(&mut members);
-        Ok(Value::Map(members))
+        drop_overwritten(&mut scratch.members, start);
+        Ok(Value::Map(ValueMap::of_shallow(scratch.members.drain(start..).collect())))
     }
 }
 
-/// Keeps the last of every repeated name, at the place of the first, as ECMAScript does.
-fn drop_overwritten(members: &mut Vec<(Cow<'_, str>, Value<'_>)>) {
-    if !has_repeated_name(members) {
-        return;
-    }
-    let mut kept: Vec<(Cow<'_, str>, Value<'_>)> = Vec::with_capacity(members.len());
-    let mut places = std::collections::HashMap::new();
-    for (name, value) in members.drain(..) {
-        match places.get(&name).and_then(|place: &usize| kept.get_mut(*place)) {
-            Some(member) => member.1 = value,
-            None => {
-                places.insert(name.clone(), kept.len());
-                kept.push((name, value));
-            }
-        }
-    }
-    members.extend(kept);
-}
+/// Reads a member name, borrowed from the input where the input allows it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NameSeed;
 
-fn has_repeated_name(members: &[(Cow<'_, str>, Value<'_>)]) -> bool {
-    if members.len() <= SMALL_MAP {
-        let mut rest = members;
-        while let Some(((name, _), tail)) = rest.split_first() {
-            if tail.iter().any(|(other, _)| other == name) {
-                return true;
-            }
-            rest = tail;
-        }
-        return false;
-    }
-    let mut seen = std::collections::HashSet::with_capacity(members.len());
-    !members.iter().all(|(name, _)| seen.insert(name))
-}
+impl<'de> DeserializeSeed<'de> for NameSeed {
+    type Value = Text<'de>;
 
-/// A member name, borrowed from the input where the input allows it.
-struct Name<'a>(Cow<'a, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(NameVisitor)
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Text<'de>, D::Error> {
+        deserializer.deserialize_str(self)
     }
 }
 
-struct NameVisitor;
-
-impl<'de> Visitor<'de> for NameVisitor {
-    type Value = Name<'de>;
+impl<'de> Visitor<'de> for NameSeed {
+    type Value = Text<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a member name")
     }
 
-    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Name<'de>, E> {
-        Ok(Name(Cow::Borrowed(name)))
+    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Text<'de>, E> {
+        Ok(Text::from(name))
     }
 
-    fn visit_str<E>(self, name: &str) -> Result<Name<'de>, E> {
-        Ok(Name(Cow::Owned(name.to_owned())))
+    fn visit_str<E>(self, name: &str) -> Result<Text<'de>, E> {
+        Ok(Text::copied(name))
     }
 }
 
@@ -242,7 +267,7 @@ impl<'de> Deserializer<'de> for &'de Value<'_> {
         match self {
             Value::Text(text) => {
                 let variant: de::value::StrDeserializer<'de, ValueError> =
-                    text.as_ref().into_deserializer();
+                    text.as_str().into_deserializer();
                 visitor.visit_enum(variant)
             }
             Value::Map(members) if members.len() == 1 => {
@@ -259,14 +284,14 @@ impl<'de> Deserializer<'de> for &'de Value<'_> {
 }
 
 type Members<'de, 'v> =
-    std::iter::Map<std::slice::Iter<'de, (Cow<'v, str>, Value<'v>)>, NameAndValue<'de, 'v>>;
+    std::iter::Map<std::slice::Iter<'de, (Text<'v>, Value<'v>)>, NameAndValue<'de, 'v>>;
 type NameAndValue<'de, 'v> =
     fn(
-        &'de (Cow<'v, str>, Value<'v>),
+        &'de (Text<'v>, Value<'v>),
     ) -> (de::value::BorrowedStrDeserializer<'de, ValueError>, &'de Value<'v>);
 
 fn members_of<'de, 'v>(
-    members: &'de [(Cow<'v, str>, Value<'v>)],
+    members: &'de [(Text<'v>, Value<'v>)],
 ) -> MapDeserializer<'de, Members<'de, 'v>, ValueError> {
     let pair: NameAndValue<'de, 'v> =
         |(name, value)| (de::value::BorrowedStrDeserializer::new(name), value);
@@ -280,9 +305,6 @@ impl<'de> IntoDeserializer<'de, ValueError> for &'de Value<'_> {
         self
     }
 }
-
-/// Up to this many members, comparing every pair of names is cheaper than hashing them.
-const SMALL_MAP: usize = 16;
 
 #[cfg(test)]
 mod tests {

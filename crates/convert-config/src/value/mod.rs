@@ -3,17 +3,28 @@
 use std::borrow::Cow;
 
 mod de;
+mod nested;
 mod ser;
+mod text;
 mod view;
 
+pub(crate) use self::de::{NameSeed, Scratch, ValueSeed};
+
 pub use self::de::ValueError;
+pub use self::nested::{ValueList, ValueMap};
+pub use self::text::Text;
 pub use self::view::ValueRef;
 
 /// A JSON-like value: what attributes, rule operands and feature variables are made of.
 ///
 /// Text may be borrowed, so a value can be built from a request without copying. Numbers are
 /// 64-bit integers or IEEE doubles; read from JSON, an integer that ECMAScript could not hold
-/// exactly becomes the double ECMAScript would read.
+/// exactly becomes the double ECMAScript would read. Lists and maps nest at most 128 deep; see
+/// [`ValueList`].
+///
+/// Two values are equal if they are of the same kind and hold the same: `Integer(1)` and
+/// `Float(1.0)` differ, NaN differs from itself, and maps with the same members in another order
+/// differ. [`ValueRef::strictly_equals`] compares as ECMAScript does.
 ///
 /// ```
 /// use convert_config::Value;
@@ -22,6 +33,8 @@ pub use self::view::ValueRef;
 /// assert_eq!(Value::from(42), Value::Integer(42));
 /// assert_eq!(Value::from(None::<bool>), Value::Null);
 /// assert_eq!(Value::from(vec!["a", "b"]).as_view().to_text(), "a,b");
+/// assert_ne!(Value::from(1), Value::from(1.0));
+/// assert!(Value::from(1).as_view().strictly_equals(Value::from(1.0).as_view()));
 /// ```
 #[derive(Debug, Clone, PartialEq, Default)]
 #[expect(clippy::exhaustive_enums, reason = "the six JSON kinds are a closed set")]
@@ -36,11 +49,11 @@ pub enum Value<'a> {
     /// An IEEE double.
     Float(f64),
     /// Text, borrowed or owned.
-    Text(Cow<'a, str>),
+    Text(Text<'a>),
     /// A list of values.
-    List(Vec<Value<'a>>),
-    /// Named values in the order given; a repeated name keeps its last value.
-    Map(Vec<(Cow<'a, str>, Value<'a>)>),
+    List(ValueList<'a>),
+    /// Named values in the order given.
+    Map(ValueMap<'a>),
 }
 
 impl<'a> Value<'a> {
@@ -64,14 +77,23 @@ impl<'a> Value<'a> {
             Value::Bool(value) => Value::Bool(value),
             Value::Integer(value) => Value::Integer(value),
             Value::Float(value) => Value::Float(value),
-            Value::Text(text) => Value::Text(Cow::Owned(text.into_owned())),
-            Value::List(items) => Value::List(items.into_iter().map(Value::into_owned).collect()),
-            Value::Map(members) => Value::Map(
-                members
-                    .into_iter()
-                    .map(|(name, value)| (Cow::Owned(name.into_owned()), value.into_owned()))
-                    .collect(),
-            ),
+            Value::Text(text) => Value::Text(text.into_owned()),
+            Value::List(list) => Value::List(list.into_owned()),
+            Value::Map(map) => Value::Map(map.into_owned()),
+        }
+    }
+
+    /// Returns a copy that borrows nothing.
+    pub(crate) fn copied(&self) -> Value<'static> {
+        match self {
+            Value::Null => Value::Null,
+            Value::Bool(value) => Value::Bool(*value),
+            Value::Integer(value) => Value::Integer(*value),
+            Value::Float(value) => Value::Float(*value),
+            // An owned text is shared, not copied.
+            Value::Text(text) => Value::Text(text.clone().into_owned()),
+            Value::List(list) => Value::List(list.copied()),
+            Value::Map(map) => Value::Map(map.copied()),
         }
     }
 
@@ -84,9 +106,7 @@ impl<'a> Value<'a> {
     /// ```
     pub fn member(&self, name: &str) -> Option<&Value<'a>> {
         match self {
-            Value::Map(members) => {
-                members.iter().rev().find(|(member, _)| member == name).map(|(_, value)| value)
-            }
+            Value::Map(map) => map.find(name),
             _ => None,
         }
     }
@@ -121,25 +141,43 @@ pub(crate) fn exact_integer(value: f64) -> Option<i64> {
 
 impl<'a> From<&'a str> for Value<'a> {
     fn from(text: &'a str) -> Self {
-        Value::Text(Cow::Borrowed(text))
+        Value::Text(Text::from(text))
     }
 }
 
 impl<'a> From<&'a String> for Value<'a> {
     fn from(text: &'a String) -> Self {
-        Value::Text(Cow::Borrowed(text))
+        Value::Text(Text::from(text))
     }
 }
 
 impl From<String> for Value<'_> {
     fn from(text: String) -> Self {
-        Value::Text(Cow::Owned(text))
+        Value::Text(Text::from(text))
     }
 }
 
 impl<'a> From<Cow<'a, str>> for Value<'a> {
     fn from(text: Cow<'a, str>) -> Self {
+        Value::Text(Text::from(text))
+    }
+}
+
+impl<'a> From<Text<'a>> for Value<'a> {
+    fn from(text: Text<'a>) -> Self {
         Value::Text(text)
+    }
+}
+
+impl<'a> From<ValueList<'a>> for Value<'a> {
+    fn from(list: ValueList<'a>) -> Self {
+        Value::List(list)
+    }
+}
+
+impl<'a> From<ValueMap<'a>> for Value<'a> {
+    fn from(map: ValueMap<'a>) -> Self {
+        Value::Map(map)
     }
 }
 
@@ -194,15 +232,16 @@ impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
     }
 }
 
+/// An item that is nested too deeply becomes null; see [`ValueList`].
 impl<'a, T: Into<Value<'a>>> From<Vec<T>> for Value<'a> {
     fn from(items: Vec<T>) -> Self {
-        Value::List(items.into_iter().map(Into::into).collect())
+        Value::List(items.into_iter().collect())
     }
 }
 
 impl<'a, T: Into<Value<'a>>, const N: usize> From<[T; N]> for Value<'a> {
     fn from(items: [T; N]) -> Self {
-        Value::List(items.into_iter().map(Into::into).collect())
+        Value::List(items.into_iter().collect())
     }
 }
 

@@ -2,7 +2,13 @@
 
 use serde::ser::{Serialize, Serializer};
 
-use crate::value::{Value, exact_integer};
+use crate::value::{Text, Value, exact_integer};
+
+impl Serialize for Text<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self)
+    }
+}
 
 impl Serialize for Value<'_> {
     /// A whole double is written without a fraction, and one JSON cannot hold (NaN, ±∞) as `null`.
@@ -16,7 +22,7 @@ impl Serialize for Value<'_> {
                 None => serializer.serialize_f64(*value),
             },
             Value::Text(text) => serializer.serialize_str(text),
-            Value::List(items) => serializer.collect_seq(items),
+            Value::List(items) => serializer.collect_seq(items.iter()),
             Value::Map(members) => {
                 serializer.collect_map(members.iter().map(|(name, value)| (name, value)))
             }

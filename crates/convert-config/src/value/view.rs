@@ -4,9 +4,11 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use crate::ecma;
-use crate::value::Value;
+use crate::value::{Text, Value, ValueList, ValueMap};
 
 /// A borrowed value, as cheap to pass as a reference: what rule operators look at.
+///
+/// Views are equal as [`Value`]s are.
 ///
 /// ```
 /// use convert_config::ValueRef;
@@ -31,7 +33,7 @@ pub enum ValueRef<'a> {
     /// A list of values.
     List(&'a [Value<'a>]),
     /// Named values.
-    Map(&'a [(Cow<'a, str>, Value<'a>)]),
+    Map(&'a [(Text<'a>, Value<'a>)]),
 }
 
 impl<'a> ValueRef<'a> {
@@ -114,16 +116,16 @@ impl<'a> From<ValueRef<'a>> for Value<'a> {
             ValueRef::Bool(value) => Value::Bool(value),
             ValueRef::Integer(value) => Value::Integer(value),
             ValueRef::Float(value) => Value::Float(value),
-            ValueRef::Text(text) => Value::Text(Cow::Borrowed(text)),
-            ValueRef::List(items) => Value::List(items.to_vec()),
-            ValueRef::Map(members) => Value::Map(members.to_vec()),
+            ValueRef::Text(text) => Value::Text(Text::from(text)),
+            ValueRef::List(items) => Value::List(ValueList::from(items.to_vec())),
+            ValueRef::Map(members) => Value::Map(ValueMap::from(members.to_vec())),
         }
     }
 }
 
 /// Appends the items' texts, parted by commas; null items are empty, as in ECMAScript.
 ///
-/// The recursion is bounded by the nesting limit of whatever made the list.
+/// The recursion is bounded by the nesting limit of values.
 fn join(items: &[Value<'_>], joined: &mut String) {
     for (index, item) in items.iter().enumerate() {
         if index > 0 {

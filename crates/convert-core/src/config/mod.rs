@@ -15,7 +15,7 @@ use crate::clock::ManualClock;
 use crate::clock::{SystemClock, Timer};
 use crate::error::Error;
 use crate::event::{LifecycleEvent, Listener};
-use crate::records::DEFAULT_CAPACITY;
+use crate::records::{DEFAULT_CAPACITY, DataStore, StoreConfig};
 use crate::refresh::RefreshConfig;
 use crate::tracking::TrackingConfig;
 
@@ -39,6 +39,8 @@ pub struct SdkConfig {
     pub(crate) source: Source,
     pub(crate) environment: Option<String>,
     pub(crate) record_capacity: usize,
+    pub(crate) data_store: Option<Arc<dyn DataStore>>,
+    pub(crate) store_config: StoreConfig,
     pub(crate) provider: Option<Arc<dyn AttributeProvider>>,
     pub(crate) clock: Arc<dyn WallClock>,
     pub(crate) timer: Timer,
@@ -118,6 +120,8 @@ impl SdkConfig {
             source,
             environment: None,
             record_capacity: DEFAULT_CAPACITY,
+            data_store: None,
+            store_config: StoreConfig::default(),
             provider: None,
             clock: Arc::new(SystemClock),
             timer: Timer::System,
@@ -141,9 +145,23 @@ impl SdkConfig {
     }
 
     /// Sets for how many visitors the record in memory is kept, the least recently used going
-    /// first. Defaults to 10,000; 0 remembers nobody.
+    /// first. Defaults to 10,000; 0 remembers nobody. Has no effect with
+    /// [`SdkConfig::data_store`].
     pub fn record_capacity(self, visitors: usize) -> Self {
         SdkConfig { record_capacity: visitors, ..self }
+    }
+
+    /// Keeps visitor records in this store, which other processes may share, in place of this
+    /// process's memory. [`StoreConfig`] says which calls wait for it. The service is then told not
+    /// to add what it knows of the visitors to their events. Defaults to none.
+    pub fn data_store(self, store: impl DataStore + 'static) -> Self {
+        SdkConfig { data_store: Some(Arc::new(store)), ..self }
+    }
+
+    /// Sets how the store given with [`SdkConfig::data_store`] is used. Defaults to
+    /// [`StoreConfig::default`].
+    pub fn store_config(self, config: StoreConfig) -> Self {
+        SdkConfig { store_config: config, ..self }
     }
 
     /// Sets who answers rules that attributes do not. Defaults to nobody.
@@ -250,6 +268,8 @@ impl fmt::Debug for SdkConfig {
         };
         out.field("environment", &self.environment)
             .field("record_capacity", &self.record_capacity)
+            .field("data_store", &self.data_store.is_some())
+            .field("store_config", &self.store_config)
             .field("attribute_provider", &self.provider.is_some())
             .field("refresh", &self.refresh)
             .field("cache_level", &self.cache_level)

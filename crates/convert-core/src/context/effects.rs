@@ -1,13 +1,13 @@
 //! What a decision leaves behind, gathered while it is made.
 
-use std::cell::Cell;
+use std::collections::BTreeSet;
 
 use convert_config::rule::Element;
 use convert_config::{Identified as _, Location};
 use convert_decision::{Decision, Observer, Source, Transition, VisitorRecord};
 
 use crate::handle::Shared;
-use crate::records::{Assignment, RecordDelta, Replaces};
+use crate::records::{RecordDelta, Replaces};
 
 /// Gathers the record changes of decisions, if they are to be remembered, and what subscribers are
 /// to be told of.
@@ -18,6 +18,9 @@ pub(super) struct Effects<'d> {
     tells: bool,
     delta: RecordDelta<'d>,
     moves: Vec<(&'d Location, Transition)>,
+    /// Locations that have been seen to, and the keys that the delta has for them.
+    moved: BTreeSet<*const Location>,
+    keys: BTreeSet<&'d str>,
 }
 
 impl<'d> Effects<'d> {
@@ -28,11 +31,13 @@ impl<'d> Effects<'d> {
         tells: bool,
     ) -> Self {
         let (delta, moves) = (RecordDelta::default(), Vec::new());
-        Effects { shared, record, keeps, tells, delta, moves }
+        let (moved, keys) = (BTreeSet::new(), BTreeSet::new());
+        Effects { shared, record, keeps, tells, delta, moves, moved, keys }
     }
 
-    /// Notes a decision's assignment, if it is new, and returns whether it was noted.
-    pub(super) fn note(&mut self, decision: Decision<'d>) -> bool {
+    /// Notes a decision's assignment, if it is new, and returns whether it was noted. The caller
+    /// knows whether one in the same experience was noted before, which few configs come to.
+    pub(super) fn note(&mut self, decision: Decision<'d>, repeats: bool) -> bool {
         let Some((experience_id, variation_id)) = decision.assignment().filter(|_| self.keeps)
         else {
             return false;
@@ -40,12 +45,14 @@ impl<'d> Effects<'d> {
         let earlier = self.record.and_then(|record| record.assignment(experience_id));
         let replaces = match (decision.source(), earlier) {
             (Source::Forced, _) => Replaces::Anything,
-            (_, Some(stale)) => Replaces::Stale(stale),
+            (_, Some(stale)) => Replaces::Stale(stale.into()),
             (_, None) => Replaces::Nothing,
         };
-        let is_made = Cell::new(false);
-        let assignment = Assignment { experience_id, variation_id, replaces, is_made };
-        self.delta.assignments.push(assignment);
+        if repeats {
+            self.delta.push_assignment(experience_id, variation_id, replaces);
+        } else {
+            self.delta.append_assignment(experience_id, variation_id, replaces);
+        }
         true
     }
 
@@ -62,16 +69,22 @@ impl<'d> Effects<'d> {
 
 impl<'c: 'd, 'd> Observer<'c> for Effects<'d> {
     fn moved(&mut self, location: &'c Location, transition: Transition) {
-        if self.tells && !self.moves.iter().any(|(known, _)| std::ptr::eq(*known, location)) {
+        if !(self.tells || self.keeps) || !self.moved.insert(location) {
+            // Neither the record nor the location changes within a call, nor does the outcome.
+            return;
+        }
+        if self.tells {
             self.moves.push((location, transition));
         }
         if !self.keeps {
             return;
         }
         let key = location.key().unwrap_or(location.id());
-        match transition {
-            Transition::Activated => self.delta.entered.push(key),
-            Transition::Deactivated => self.delta.left.push(key),
+        let is_there = matches!(transition, Transition::Activated);
+        if self.keys.insert(key) {
+            self.delta.append_location(key, is_there);
+        } else {
+            self.delta.push_location(key, is_there);
         }
     }
 

@@ -25,12 +25,17 @@ pub use self::options::RunOptions;
 use self::preview::Previewed;
 use crate::entity::{self, Entity, EntityKind};
 use crate::handle::Shared;
-use crate::records::RecordDelta;
+use crate::records::{RecordDelta, Written, change_view};
 
 /// One visitor: what is known of them, and the config snapshot they are decided from.
 ///
-/// A context sees the config, and the visitor's record, as they were when it was made, plus what
-/// it did itself. Make one per request or session; it is `Send + Sync` and nothing it does blocks.
+/// A context sees the config as it was when it was made. The visitor's record it sees as it was
+/// then, plus what it did itself; and where the store answers a change it makes, which the one in
+/// memory always does, as the store has it after that change, with what other contexts of the
+/// visitor have recorded until then. Make one per request or session; it is `Send + Sync`.
+///
+/// Nothing it does blocks, but for [`Context::set_preview`], and what an external store is asked
+/// for: see [`StoreConfig`](crate::StoreConfig).
 ///
 /// ```
 /// use convert_core::{Core, SdkConfig};
@@ -78,7 +83,8 @@ impl Context {
     }
 
     /// Adds attributes, replacing those of the same names. Report segments among them (`country`,
-    /// `browser`, …) are recorded for the visitor as well.
+    /// `browser`, …) are recorded for the visitor as well; while previewing, they are recorded once
+    /// the preview is cleared.
     #[must_use]
     pub fn with_attributes(mut self, attributes: impl Into<Attributes>) -> Self {
         self.set_attributes(attributes);
@@ -105,17 +111,19 @@ impl Context {
     pub fn set_attributes(&mut self, attributes: impl Into<Attributes>) {
         let attributes = attributes.into();
         let names_segment = attributes.iter().any(|(name, _)| Segments::is_name(name));
-        if names_segment && self.preview.is_none() {
+        if names_segment {
             self.record_segments(Segments::from(attributes.clone()));
         }
         self.attributes.merge(attributes);
     }
 
-    /// Sets report segments of the visitor, replacing those of the same names. Attributes that are
-    /// no report segments are left out. While previewing, nothing is recorded.
+    /// Sets report segments of the visitor, replacing those of the same names; a list of custom
+    /// segments is added to those the visitor is in. Attributes that are no report segments are
+    /// left out. While previewing, rules see them, and they are recorded once the preview is
+    /// cleared.
     pub fn set_segments(&self, segments: impl Into<Segments>) {
         let segments = segments.into();
-        if self.preview.is_none() && !segments.is_empty() {
+        if !segments.is_empty() {
             self.record_segments(segments.clone());
             self.tell_segments(&segments, &[]);
         }
@@ -147,16 +155,11 @@ impl Context {
         if self.visitor_id.is_empty() {
             return Err(Reason::EmptyVisitorId);
         }
-        let record = self.record.load();
+        let record = self.seen();
         let evaluation = self.evaluation(record.as_deref(), options);
         let added = evaluation.select_segments(keys, &mut Silent)?;
         if !added.is_empty() && self.keeps_traces(options.storage) {
-            let mut segments = Segments::default();
-            if let Some(record) = record.as_deref() {
-                segments = record.segments().clone();
-            }
-            segments.add_custom(added.iter().copied());
-            self.record_segments(segments);
+            self.apply(&RecordDelta::new().add_custom_segments(added.iter().copied()));
         }
         if !added.is_empty() {
             self.tell_segments(&Segments::default(), &added);
@@ -196,7 +199,7 @@ impl Context {
 
     /// Explains what the visitor gets of an experience with these options. Records nothing.
     pub fn explain_experience_with(&self, key: &str, options: &RunOptions<'_>) -> Explanation {
-        let record = self.record.load();
+        let record = self.seen();
         Explanation::of_experience(&self.evaluation(record.as_deref(), options), key)
     }
 
@@ -207,7 +210,7 @@ impl Context {
 
     /// Explains whether a feature is on for the visitor with these options. Records nothing.
     pub fn explain_feature_with(&self, key: &str, options: &RunOptions<'_>) -> Explanation {
-        let record = self.record.load();
+        let record = self.seen();
         Explanation::of_feature(&self.evaluation(record.as_deref(), options), key)
     }
 
@@ -218,7 +221,7 @@ impl Context {
 
     /// Explains whether a goal's rules match the visitor with these options. Records nothing.
     pub fn explain_goal_with(&self, key: &str, options: &RunOptions<'_>) -> Explanation {
-        let record = self.record.load();
+        let record = self.seen();
         Explanation::of_goal(&self.evaluation(record.as_deref(), options), key)
     }
 
@@ -255,30 +258,21 @@ impl Context {
     }
 
     fn record_segments(&self, segments: Segments) {
-        if !segments.is_empty() {
-            self.apply(&RecordDelta { segments: Some(segments), ..RecordDelta::default() });
+        if segments.is_empty() {
+            return;
+        }
+        match &self.preview {
+            Some(previewed) => previewed.say(segments),
+            None => drop(self.apply(&RecordDelta::new().segments(segments))),
         }
     }
 
     /// Changes what is remembered of the visitor, for this context and for later ones.
-    fn apply(&self, delta: &RecordDelta<'_>) -> Arc<VisitorRecord> {
+    fn apply(&self, delta: &RecordDelta<'_>) -> Written {
         if self.in_hand || self.visitor_id.is_empty() {
-            return self.apply_here(delta);
+            return change_view(&self.record, None, delta);
         }
-        let record = self.shared.records.merge(&self.record_key(), delta);
-        self.record.store(Some(Arc::clone(&record)));
-        record
-    }
-
-    /// Changes the record of this context alone.
-    fn apply_here(&self, delta: &RecordDelta<'_>) -> Arc<VisitorRecord> {
-        let changed = |current: &Option<Arc<VisitorRecord>>| {
-            let mut record = current.as_deref().cloned().unwrap_or_default();
-            delta.apply(&mut record);
-            Some(Arc::new(record))
-        };
-        self.record.rcu(changed);
-        self.record.load_full().unwrap_or_default()
+        self.shared.records.write(&self.record_key(), delta, &self.record)
     }
 
     fn record_key(&self) -> String {

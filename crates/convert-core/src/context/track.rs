@@ -1,6 +1,6 @@
 //! Recording what a visitor was shown and did.
 
-use std::cell::Cell;
+use std::collections::HashSet;
 use std::iter;
 
 use convert_config::{Goal, Identified as _};
@@ -11,7 +11,7 @@ use smol_str::SmolStr;
 
 use crate::context::Context;
 use crate::event::{ConversionEvent, LifecycleEvent};
-use crate::records::{ReachedGoal, RecordDelta};
+use crate::records::{RecordDelta, Written};
 use crate::tracking::{Conversion, ConversionResult, Payload, Reached};
 
 impl Context {
@@ -19,8 +19,13 @@ impl Context {
     ///
     /// A goal counts once per visitor: the visitor's record is marked in one step, so that of any
     /// number of threads exactly one gets [`ConversionResult::Queued`]. Goal data are reported with
-    /// it, and with [`Repeat::Every`](crate::Repeat::Every) each time again. Does not block: the
-    /// event is queued, and delivered in the background.
+    /// it, and with [`Repeat::Every`](crate::Repeat::Every) each time again. The event is queued, and
+    /// delivered in the background.
+    ///
+    /// Does not block, unless there is an external store of visitor records: then it waits for the
+    /// store to mark the goal, if [`StoreConfig`](crate::StoreConfig) does not say otherwise, so that
+    /// of any number of machines exactly one gets [`ConversionResult::Queued`]. If the store fails,
+    /// the goal counts as far as this machine knows.
     ///
     /// ```
     /// use convert_core::{Conversion, ConversionResult, Core, SdkConfig};
@@ -68,14 +73,12 @@ impl Context {
             return ConversionResult::RuleNotMatched;
         }
         let key = goal.key().unwrap_or(goal.id());
-        let reached = ReachedGoal { key, id: goal.id(), is_new: Cell::new(false) };
-        let delta = RecordDelta { goal: Some(reached), ..RecordDelta::default() };
-        let record = self.apply(&delta);
-        let is_new = delta.goal.is_some_and(|goal| goal.is_new.get());
+        let written = self.apply(&RecordDelta::new().reach_known_as(key, goal.id()));
+        let is_new = !written.applied.new_goals.is_empty();
         if !is_new && !conversion.repeats() {
             return ConversionResult::Deduplicated;
         }
-        self.report(goal, conversion, is_new, &record)
+        self.report(goal, conversion, is_new, &written.record)
     }
 
     /// Queues the events of a goal: one for the first time, and one with the data if there are any.
@@ -104,6 +107,7 @@ impl Context {
         if !delivery.record(&self.config, &self.visitor_id, record.segments(), payloads) {
             return ConversionResult::Dropped;
         }
+        self.shared.counters.count_conversion();
         if self.is_watched() {
             self.shared.bus.emit(&LifecycleEvent::Conversion(ConversionEvent {
                 visitor: visitor_fingerprint(&self.visitor_id),
@@ -128,40 +132,37 @@ impl Context {
 
     /// Queues an exposure for each new assignment. Where assignments are stored, those that another
     /// writer was faster to make are the other's to report.
-    pub(super) fn expose(
-        &self,
-        decisions: &[Decision<'_>],
-        delta: &RecordDelta<'_>,
-        record: Option<&VisitorRecord>,
-    ) {
+    pub(super) fn expose(&self, decisions: &[Decision<'_>], written: Option<&Written>) {
         let is_traced = self.preview.is_none() && !self.visitor_id.is_empty();
         if !is_traced || !self.shared.delivery.is_on() {
             return;
         }
-        let is_lost = |experience_id: &str| {
-            let mut noted = delta.assignments.iter();
-            noted.any(|noted| noted.experience_id == experience_id && !noted.is_made.get())
-        };
+        let kept = written.map_or(&[][..], |written| &written.applied.kept);
+        let kept: HashSet<&str> = kept.iter().map(String::as_str).collect();
         let payload = |decision: &Decision<'_>| {
             let (experience_id, variation_id) = decision.assignment()?;
             let payload = || Payload::Exposure {
                 experience_id: SmolStr::new(experience_id),
                 variation_id: SmolStr::new(variation_id),
             };
-            (!is_lost(experience_id)).then(payload)
+            (!kept.contains(experience_id)).then(payload)
         };
         let mut payloads = decisions.iter().filter_map(payload);
         let Some(first) = payloads.next() else { return };
         let held = self.record.load();
         let none = Segments::default();
+        let record = written.map(|written| &*written.record);
         let segments = record.or(held.as_deref()).map_or(&none, VisitorRecord::segments);
         let rest: Vec<Payload> = payloads.collect();
-        let delivery = &self.shared.delivery;
-        if rest.is_empty() {
-            delivery.record(&self.config, &self.visitor_id, segments, iter::once(first));
+        let (delivery, count) = (&self.shared.delivery, 1 + rest.len());
+        let is_queued = if rest.is_empty() {
+            delivery.record(&self.config, &self.visitor_id, segments, iter::once(first))
         } else {
             let payloads: Vec<Payload> = iter::once(first).chain(rest).collect();
-            delivery.record(&self.config, &self.visitor_id, segments, payloads.into_iter());
+            delivery.record(&self.config, &self.visitor_id, segments, payloads.into_iter())
+        };
+        if is_queued {
+            self.shared.counters.count_exposures(count);
         }
     }
 }

@@ -6,6 +6,7 @@ mod delivery;
 mod model;
 mod payload;
 mod source;
+mod store;
 mod visit;
 
 pub use self::bus::Subscription;
@@ -16,6 +17,7 @@ pub use self::payload::{
     ConfigUpdatedEvent, ReadyEvent, RefreshFailedEvent, RefreshSkippedEvent, SkipReason,
 };
 pub use self::source::ConfigSource;
+pub use self::store::{StoreFailedEvent, StoreOperation};
 pub use self::visit::{BucketingEvent, LocationEvent, SegmentsEvent};
 
 /// Something that happened in a [`Core`](crate::Core).
@@ -60,6 +62,8 @@ pub enum LifecycleEvent {
     QueueReleased(ReleasedEvent),
     /// Events are lost.
     EventsDropped(DroppedEvent),
+    /// The external store of visitor records failed, or changes to records are lost.
+    StoreFailed(StoreFailedEvent),
 }
 
 impl LifecycleEvent {
@@ -77,6 +81,7 @@ impl LifecycleEvent {
             LifecycleEvent::Conversion(_) => "conversion",
             LifecycleEvent::QueueReleased(_) => "api.queue.released",
             LifecycleEvent::EventsDropped(_) => "events.dropped",
+            LifecycleEvent::StoreFailed(_) => "store.failed",
         }
     }
 }

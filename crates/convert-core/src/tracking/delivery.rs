@@ -39,7 +39,6 @@ impl Delivery {
         data: &ProjectConfig,
         bus: &Arc<EventBus>,
         transport: Option<Arc<dyn Transport>>,
-        enriches: bool,
     ) -> Result<Self, Error> {
         let is_enabled = config.tracks();
         let key = match &config.source {
@@ -51,6 +50,8 @@ impl Delivery {
         let key = if is_enabled { Some(key?) } else { key.ok() };
         let spool = open_spool(config, key.as_ref())?;
         let (timer, bus) = (config.timer.clone(), Arc::clone(bus));
+        // With a store of its own the application knows its visitors better than the service does.
+        let enriches = config.data_store.is_none();
         let parts = Parts { key, timer, bus, spool, is_enabled, enriches };
         let outbox = Outbox::new(parts, data, &config.tracking_config);
         let late = transport.is_none().then(|| Box::new(config.clone()));
@@ -124,7 +125,7 @@ impl Delivery {
         if remainder.left == 0 {
             return Ok(());
         }
-        Err(FlushError { left: remainder.left, spooled: remainder.spooled })
+        Err(FlushError { left: remainder.left, spooled: remainder.spooled, records: 0 })
     }
 
     /// Takes nothing more, and releases what waits.

@@ -17,6 +17,7 @@ use std::fmt;
 pub struct FlushError {
     pub(crate) left: u64,
     pub(crate) spooled: u64,
+    pub(crate) records: u64,
 }
 
 impl FlushError {
@@ -29,11 +30,20 @@ impl FlushError {
     pub fn spooled(&self) -> u64 {
         self.spooled
     }
+
+    /// Returns for how many visitors changes made before the flush are not in the external store.
+    pub fn records(&self) -> u64 {
+        self.records
+    }
 }
 
 impl fmt::Display for FlushError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} events are not delivered yet; {} are in the spool", self.left, self.spooled)
+        write!(f, "{} events are not delivered yet; {} are in the spool", self.left, self.spooled)?;
+        match self.records {
+            0 => Ok(()),
+            records => write!(f, "; changes of {records} visitor records are not written yet"),
+        }
     }
 }
 

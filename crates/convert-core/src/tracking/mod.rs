@@ -22,6 +22,7 @@ mod tally;
 mod test_directory;
 mod wire;
 
+pub(crate) use self::backoff::Backoff;
 pub(crate) use self::batch::Batch;
 pub use self::config::{TrackingConfig, TrackingConfigBuilder};
 pub use self::conversion::{Conversion, Repeat};

@@ -1,0 +1,139 @@
+//! What a load gathers besides entities: diagnostics, and patterns to share.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::load::reader::Path;
+use crate::pattern::{Pattern, PatternError};
+
+/// Where the diagnostics of one document are gathered; bounded, since a config is not to be
+/// trusted. Notes and warnings are counted apart, so that neither push the others out.
+#[derive(Debug, Default)]
+pub(super) struct Sink {
+    gathered: RefCell<Gathered>,
+    patterns: Rc<Patterns>,
+}
+
+#[derive(Debug, Default)]
+struct Gathered {
+    diagnostics: Vec<Diagnostic>,
+    warnings: usize,
+    notes: usize,
+}
+
+/// The patterns compiled so far: equal ones are compiled once and shared.
+#[derive(Debug)]
+struct Patterns {
+    compiled: RefCell<HashMap<Box<str>, Arc<Pattern>>>,
+    /// How much compiling for the linear engine is left; its programs can be a thousand times the
+    /// size of their patterns.
+    budget: Cell<u64>,
+}
+
+impl Default for Patterns {
+    fn default() -> Self {
+        Patterns { compiled: RefCell::default(), budget: Cell::new(PATTERN_BUDGET) }
+    }
+}
+
+impl Sink {
+    /// Makes an empty one that shares this one's patterns.
+    pub(super) fn sibling(&self) -> Self {
+        Sink { gathered: RefCell::default(), patterns: Rc::clone(&self.patterns) }
+    }
+
+    /// Records a diagnostic; its path is spelled out only if there is room for it.
+    pub(super) fn push(
+        &self,
+        severity: Severity,
+        path: impl fmt::Display,
+        reason: impl Into<String>,
+    ) {
+        let mut gathered = self.gathered.borrow_mut();
+        let count = match severity {
+            Severity::Note => &mut gathered.notes,
+            Severity::Warning => &mut gathered.warnings,
+        };
+        *count += 1;
+        if *count <= MOST {
+            let diagnostic = Diagnostic { path: path.to_string(), reason: reason.into(), severity };
+            gathered.diagnostics.push(diagnostic);
+        }
+    }
+
+    /// Appends what another one gathered.
+    pub(super) fn absorb(&self, other: Sink) {
+        let Gathered { diagnostics, mut warnings, mut notes } = other.gathered.into_inner();
+        let mut gathered = self.gathered.borrow_mut();
+        for diagnostic in diagnostics {
+            let (count, rest) = match diagnostic.severity {
+                Severity::Note => (&mut gathered.notes, &mut notes),
+                Severity::Warning => (&mut gathered.warnings, &mut warnings),
+            };
+            (*count, *rest) = (*count + 1, rest.saturating_sub(1));
+            if *count <= MOST {
+                gathered.diagnostics.push(diagnostic);
+            }
+        }
+        gathered.warnings += warnings;
+        gathered.notes += notes;
+    }
+
+    /// Returns the diagnostics; where some were left out, the last ones say how many.
+    pub(super) fn into_diagnostics(self) -> Box<[Diagnostic]> {
+        let Gathered { diagnostics, warnings, notes } = self.gathered.take();
+        for (severity, count) in [(Severity::Warning, warnings), (Severity::Note, notes)] {
+            if let Some(rest @ 1..) = count.checked_sub(MOST) {
+                self.push_summary(severity, rest);
+            }
+        }
+        let summaries = self.gathered.take().diagnostics;
+        diagnostics.into_iter().chain(summaries).collect()
+    }
+
+    /// Compiles a pattern, or finds it compiled.
+    pub(super) fn pattern(&self, source: &str) -> Result<Arc<Pattern>, PatternError> {
+        if let Some(known) = self.patterns.compiled.borrow().get(source) {
+            return Ok(Arc::clone(known));
+        }
+        let mut budget = self.patterns.budget.get();
+        let pattern = Arc::new(Pattern::compile_within(source, &mut budget)?);
+        self.patterns.budget.set(budget);
+        self.patterns.compiled.borrow_mut().insert(source.into(), Arc::clone(&pattern));
+        Ok(pattern)
+    }
+
+    fn push_summary(&self, severity: Severity, rest: usize) {
+        let reason = match rest {
+            1 => format!("one more {severity} is left out"),
+            _ => format!("{rest} more {severity}s are left out"),
+        };
+        self.push(severity, Path::Root, reason);
+    }
+}
+
+/// More faults of one severity than this help nobody.
+const MOST: usize = 1_000;
+/// Some seven thousand ordinary patterns: a second or two, and a hundred megabytes.
+const PATTERN_BUDGET: u64 = 4_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_exceeds_the_budget_runs_on_the_small_engine() {
+        let sink = Sink::default();
+        sink.patterns.budget.set(1_500);
+        let is_linear = |source: &str| sink.pattern(source).unwrap().is_linear();
+        assert!(is_linear("^a+$") && is_linear("^b+$"));
+        assert!(!is_linear("^c+$"), "the budget is used up");
+        assert!(is_linear("^a+$"), "what is shared costs nothing");
+        assert_eq!(sink.sibling().patterns.budget.get(), sink.patterns.budget.get());
+        assert!(sink.pattern("^c+$").unwrap().is_match("cc").unwrap());
+    }
+}

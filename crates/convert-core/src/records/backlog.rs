@@ -1,0 +1,105 @@
+//! The hand-over of changes from the application's threads to the writer.
+
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use super::sync::{Condvar, Mutex, MutexGuard};
+use crate::clock::Deadline;
+use crate::records::delta::RecordDelta;
+use crate::records::pending::{Ahead, Outcome, Pending, Step, WriteTally};
+use crate::records::settings::StoreConfig;
+
+/// The changes that wait, behind a lock that is never held while anything else is waited for.
+pub(crate) struct Backlog {
+    pending: Mutex<Pending>,
+    /// Rings when a write is done with, or nothing more will be.
+    changed: Condvar,
+}
+
+impl Backlog {
+    pub(crate) fn new(settings: &StoreConfig) -> Self {
+        Backlog { pending: Mutex::new(Pending::new(settings)), changed: Condvar::new() }
+    }
+
+    /// Adds a change, and returns what was known but not written before it, and whether the writer
+    /// should be told.
+    pub(crate) fn push(
+        &self,
+        key: &str,
+        delta: RecordDelta<'static>,
+    ) -> (Option<RecordDelta<'static>>, bool) {
+        let mut pending = self.pending();
+        (pending.unwritten(key), pending.push(key, delta))
+    }
+
+    /// As [`Pending::give_back`].
+    pub(crate) fn give_back(&self, key: &str, delta: RecordDelta<'static>) -> bool {
+        self.pending().give_back(key, delta)
+    }
+
+    /// As [`Pending::take`].
+    pub(crate) fn take(&self, key: &str) -> Ahead {
+        self.pending().take(key)
+    }
+
+    /// As [`Pending::unwritten`].
+    pub(crate) fn unwritten(&self, key: &str) -> Option<RecordDelta<'static>> {
+        self.pending().unwritten(key)
+    }
+
+    /// As [`Pending::step`].
+    pub(crate) fn step(&self, now: Duration) -> Step {
+        self.pending().step(now)
+    }
+
+    /// As [`Pending::settle`].
+    pub(crate) fn settle(&self, outcome: Outcome, now: Duration, unit: f64) {
+        self.pending().settle(outcome, now, unit);
+        self.changed.notify_all();
+    }
+
+    /// As [`Pending::close`], and returns a number for [`Backlog::wait_for`].
+    pub(crate) fn close(&self) -> u64 {
+        let mut pending = self.pending();
+        pending.close();
+        pending.number()
+    }
+
+    /// As [`Pending::stop`].
+    pub(crate) fn stop(&self) -> u64 {
+        let lost = self.pending().stop();
+        self.changed.notify_all();
+        lost
+    }
+
+    /// Returns a number that is higher than that of every change so far.
+    pub(crate) fn number(&self) -> u64 {
+        self.pending().number()
+    }
+
+    /// Waits until every change before a number is written or lost, or none will be, and returns
+    /// for how many visitors there are some left.
+    pub(crate) fn wait_for(&self, number: u64, deadline: Deadline) -> u64 {
+        let mut pending = self.pending();
+        while pending.has_before(number) && !pending.is_stopped() {
+            let patience = deadline.remaining();
+            if patience.is_zero() {
+                break;
+            }
+            let waited = self.changed.wait_timeout(pending, patience);
+            pending = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        pending.count_before(number)
+    }
+
+    /// Returns what has become of changes, and for how many visitors some wait.
+    pub(crate) fn tally(&self) -> (WriteTally, usize) {
+        let pending = self.pending();
+        (pending.tally(), pending.depth())
+    }
+
+    fn pending(&self) -> MutexGuard<'_, Pending> {
+        // Nothing in there panics half way.
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,140 @@
+//! Calling an external store: guarded, counted, told of.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use convert_decision::VisitorRecord;
+
+use crate::clock::Timer;
+use crate::event::{EventBus, LifecycleEvent, StoreFailedEvent, StoreOperation};
+use crate::records::delta::RecordDelta;
+use crate::records::fuse::Fuse;
+use crate::records::merged::Merged;
+use crate::records::store::{DataStore, StoreError, StoreErrorKind};
+
+/// The way to an external store. A store that panics has failed.
+pub(crate) struct Link {
+    store: Arc<dyn DataStore>,
+    fuse: Fuse,
+    pub(crate) timer: Timer,
+    bus: Arc<EventBus>,
+    failures: AtomicU64,
+    skipped: AtomicU64,
+    log: Mutex<Log>,
+}
+
+/// What has been said of failures.
+#[derive(Default)]
+struct Log {
+    last: Option<Duration>,
+    unsaid: u64,
+}
+
+impl Link {
+    pub(crate) fn new(store: Arc<dyn DataStore>, timer: Timer, bus: Arc<EventBus>) -> Self {
+        Link {
+            store,
+            fuse: Fuse::default(),
+            timer,
+            bus,
+            failures: AtomicU64::new(0),
+            skipped: AtomicU64::new(0),
+            log: Mutex::default(),
+        }
+    }
+
+    /// Reads a record, unless the store is being left alone; `None` where it cannot be told.
+    pub(crate) fn load(&self, key: &str) -> Option<VisitorRecord> {
+        if !self.admits() {
+            return None;
+        }
+        self.guard(StoreOperation::Load, || self.store.load(key)).ok().flatten()
+    }
+
+    /// Merges a change, unless the store is being left alone.
+    pub(crate) fn merge(&self, key: &str, delta: &RecordDelta<'_>) -> Option<Merged> {
+        if !self.admits() {
+            return None;
+        }
+        self.guard(StoreOperation::Merge, || self.store.merge(key, delta)).ok()
+    }
+
+    /// Merges a change, whatever state the store seems to be in.
+    pub(crate) fn write(&self, key: &str, delta: &RecordDelta<'_>) -> Result<Merged, StoreError> {
+        self.guard(StoreOperation::Merge, || self.store.merge(key, delta))
+    }
+
+    /// Tells that changes are lost.
+    pub(crate) fn tell_lost(&self, count: u64, error: StoreError) {
+        log::error!(
+            target: "convert_sdk::records",
+            "changes of {count} visitor records are lost: {error}"
+        );
+        self.tell(StoreOperation::Merge, error, 0, count);
+    }
+
+    /// Returns how many calls failed, and how many were not made.
+    pub(crate) fn failures(&self) -> (u64, u64) {
+        (self.failures.load(Ordering::Relaxed), self.skipped.load(Ordering::Relaxed))
+    }
+
+    fn admits(&self) -> bool {
+        let admits = self.fuse.admits(self.timer.now());
+        if !admits {
+            self.skipped.fetch_add(1, Ordering::Relaxed);
+        }
+        admits
+    }
+
+    fn guard<T>(
+        &self,
+        operation: StoreOperation,
+        call: impl FnOnce() -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let answer = catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|payload| {
+            // Dropping the payload is the application's code too, and may panic again.
+            std::mem::forget(payload);
+            Err(StoreError::new(StoreErrorKind::Unavailable, "the store panicked"))
+        });
+        match &answer {
+            Ok(_) => self.fuse.succeed(),
+            Err(error) => self.note(operation, error),
+        }
+        answer
+    }
+
+    fn note(&self, operation: StoreOperation, error: &StoreError) {
+        self.failures.fetch_add(1, Ordering::Relaxed);
+        let now = self.timer.now();
+        // A store that finds one record wanting is in order.
+        let in_a_row = if error.is_outage() { self.fuse.fail(now) } else { 0 };
+        let unsaid = {
+            let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+            log.unsaid += 1;
+            let is_due = log.last.is_none_or(|last| now >= last.saturating_add(SILENCE));
+            is_due.then(|| {
+                log.last = Some(now);
+                std::mem::take(&mut log.unsaid)
+            })
+        };
+        if let Some(count) = unsaid {
+            log::warn!(
+                target: "convert_sdk::records",
+                "the store failed to {operation}: {error} ({count} failures since last said)"
+            );
+        }
+        self.tell(operation, error.clone(), in_a_row, 0);
+    }
+
+    fn tell(&self, operation: StoreOperation, error: StoreError, in_a_row: u32, lost: u64) {
+        if self.bus.is_watched() {
+            let event = StoreFailedEvent { operation, error, in_a_row, lost };
+            self.bus.emit(&LifecycleEvent::StoreFailed(event));
+        }
+    }
+}
+
+/// How long the log says nothing more of failures.
+const SILENCE: Duration = Duration::from_secs(60);

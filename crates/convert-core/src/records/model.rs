@@ -1,0 +1,111 @@
+//! The hand-over of changes under a model checker: every interleaving of small programs.
+//!
+//! The backlog is compiled a second time, from the same file, on the checker's primitives.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use loom::thread;
+
+use crate::clock::Deadline;
+use crate::records::delta::RecordDelta;
+use crate::records::pending::{Outcome, Step};
+use crate::records::settings::StoreConfig;
+
+#[expect(clippy::duplicate_mod, reason = "the same source on other primitives is the point")]
+#[expect(dead_code, reason = "this copy is for the model alone")]
+#[path = "backlog.rs"]
+mod backlog;
+
+mod sync {
+    pub(super) use loom::sync::{Condvar, Mutex, MutexGuard};
+}
+
+use self::backlog::Backlog;
+
+fn delta(goal: &'static str) -> RecordDelta<'static> {
+    RecordDelta::new().reach(goal)
+}
+
+fn patiently() -> Deadline {
+    Deadline::after(Duration::from_secs(3_600))
+}
+
+/// Writes what there is, and returns the goals written.
+fn write(backlog: &Backlog) -> Vec<RecordDelta<'static>> {
+    let mut written = Vec::new();
+    while let Step::Write(_, delta) = backlog.step(Duration::ZERO) {
+        written.push((*delta).clone());
+        backlog.settle(Outcome::Written, Duration::ZERO, 1.0);
+    }
+    written
+}
+
+#[test]
+fn a_flush_returns_once_what_came_before_it_is_written() {
+    loom::model(|| {
+        let backlog = Arc::new(Backlog::new(&StoreConfig::default()));
+        let (_, wakes) = backlog.push("v", delta("a"));
+        assert!(wakes);
+        let writer = {
+            let backlog = Arc::clone(&backlog);
+            thread::spawn(move || write(&backlog))
+        };
+        assert_eq!(backlog.wait_for(backlog.number(), patiently()), 0);
+        assert!(backlog.unwritten("v").is_none());
+        writer.join().unwrap();
+    });
+}
+
+#[test]
+fn of_two_changes_none_is_lost_and_the_writer_is_told() {
+    loom::model(|| {
+        let backlog = Arc::new(Backlog::new(&StoreConfig::default()));
+        let changer = {
+            let backlog = Arc::clone(&backlog);
+            thread::spawn(move || backlog.push("v", delta("a")).1)
+        };
+        let mut written = write(&backlog);
+        let told = backlog.push("v", delta("b")).1;
+        let told = changer.join().unwrap() || told;
+        // Whoever is not told of a change is at work, or will be told of an earlier one.
+        assert!(told || !written.is_empty());
+        written.extend(write(&backlog));
+        let all = written.into_iter().fold(RecordDelta::new(), RecordDelta::then);
+        let record = all.merge_into(convert_decision::VisitorRecord::new()).into_record();
+        assert!(record.has_reached("a") && record.has_reached("b"));
+    });
+}
+
+#[test]
+fn what_is_taken_out_to_be_answered_is_written_once_or_known_to_be_on_its_way() {
+    loom::model(|| {
+        let backlog = Arc::new(Backlog::new(&StoreConfig::default()));
+        backlog.push("v", delta("a"));
+        let writer = {
+            let backlog = Arc::clone(&backlog);
+            thread::spawn(move || write(&backlog).len())
+        };
+        let ahead = backlog.take("v");
+        let written = writer.join().unwrap();
+        let is_taken = ahead.unwritten.is_some() && !ahead.is_writing;
+        assert_eq!(written, usize::from(!is_taken));
+    });
+}
+
+#[test]
+fn whoever_waits_is_freed_when_the_writer_stops() {
+    loom::model(|| {
+        let backlog = Arc::new(Backlog::new(&StoreConfig::default()));
+        backlog.push("v", delta("a"));
+        let closer = {
+            let backlog = Arc::clone(&backlog);
+            thread::spawn(move || {
+                backlog.close();
+                backlog.stop()
+            })
+        };
+        backlog.wait_for(backlog.number(), patiently());
+        assert_eq!(closer.join().unwrap(), 1);
+    });
+}

@@ -1,0 +1,193 @@
+//! Visitor records in a store that others use as well.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use convert_decision::VisitorRecord;
+
+use crate::clock::{Deadline, Timer};
+use crate::event::EventBus;
+use crate::records::Written;
+use crate::records::backlog::Backlog;
+use crate::records::delta::RecordDelta;
+use crate::records::link::Link;
+use crate::records::merged::Merged;
+use crate::records::pending::Ahead;
+use crate::records::settings::{StoreConfig, WriteMode};
+use crate::records::store::DataStore;
+use crate::records::writer::Writer;
+
+/// The records of an external store, as one core uses it: read by contexts, changed in the
+/// background, or, where a caller needs the answer, at once.
+pub(crate) struct SharedRecords {
+    link: Arc<Link>,
+    writer: Writer,
+    settings: StoreConfig,
+}
+
+impl SharedRecords {
+    pub(crate) fn new(
+        store: Arc<dyn DataStore>,
+        settings: StoreConfig,
+        timer: Timer,
+        bus: Arc<EventBus>,
+    ) -> Self {
+        let link = Arc::new(Link::new(store, timer, bus));
+        let writer = Writer::new(Arc::clone(&link), Backlog::new(&settings));
+        SharedRecords { link, writer, settings }
+    }
+
+    /// Reads a record, with what this process has yet to write.
+    pub(crate) fn load(&self, key: &str) -> Option<Arc<VisitorRecord>> {
+        // What is written between the two is in both, which does no harm.
+        let unwritten = self.writer.backlog.unwritten(key);
+        let loaded = self.link.load(key);
+        let Some(unwritten) = unwritten else {
+            return loaded.map(Arc::new);
+        };
+        let mut record = loaded.unwrap_or_default();
+        unwritten.apply(&mut record);
+        Some(Arc::new(record))
+    }
+
+    /// Makes a change in a context's view and in the store, now or later.
+    pub(crate) fn write(
+        &self,
+        key: &str,
+        delta: &RecordDelta<'_>,
+        view: &ArcSwapOption<VisitorRecord>,
+    ) -> Written {
+        let waits = (delta.has_goals() && self.settings.conversions == WriteMode::Wait)
+            || (delta.has_assignments() && self.settings.assignments == WriteMode::Wait);
+        if waits {
+            return self.write_now(key, delta, view);
+        }
+        let (unwritten, wakes) = self.writer.backlog.push(key, delta.clone().into_owned());
+        if wakes {
+            self.writer.wake();
+        }
+        change_view(view, unwritten.as_ref(), delta)
+    }
+
+    fn write_now(
+        &self,
+        key: &str,
+        delta: &RecordDelta<'_>,
+        view: &ArcSwapOption<VisitorRecord>,
+    ) -> Written {
+        let backlog = &self.writer.backlog;
+        let before = view.load_full();
+        let ahead = backlog.take(key);
+        let (asked, later) = order(&ahead, delta);
+        if !later.is_empty() && backlog.push(key, later).1 {
+            self.writer.wake();
+        }
+        let Some(merged) = self.link.merge(key, &asked) else {
+            if backlog.give_back(key, asked) {
+                self.writer.wake();
+            }
+            return change_view(view, ahead.unwritten.as_ref(), delta);
+        };
+        let mut written = self.adopt(key, delta, merged, before.as_ref(), view);
+        if let Some(unwritten) = &ahead.unwritten {
+            // What this process has counted already is not new a second time.
+            let mut known = VisitorRecord::new();
+            unwritten.apply(&mut known);
+            written.applied.join(delta.apply(&mut known));
+        }
+        written
+    }
+
+    /// Takes the store's answer for the view, unless another thread has changed it meanwhile.
+    fn adopt(
+        &self,
+        key: &str,
+        delta: &RecordDelta<'_>,
+        merged: Merged,
+        before: Option<&Arc<VisitorRecord>>,
+        view: &ArcSwapOption<VisitorRecord>,
+    ) -> Written {
+        let (mut record, applied) = merged.into_parts(delta);
+        if let Some(unwritten) = self.writer.backlog.unwritten(key) {
+            unwritten.apply(&mut record);
+        }
+        let answered = Arc::new(record);
+        view.rcu(|current| {
+            let is_unchanged = match (current, before) {
+                (Some(current), Some(before)) => Arc::ptr_eq(current, before),
+                (None, None) => true,
+                _ => false,
+            };
+            if is_unchanged {
+                return Some(Arc::clone(&answered));
+            }
+            let mut record = current.as_deref().cloned().unwrap_or_default();
+            delta.apply(&mut record);
+            delta.take_assignments(&answered, &mut record);
+            Some(Arc::new(record))
+        });
+        Written { record: answered, applied }
+    }
+
+    /// Waits until every change made before the call is written or lost, and returns for how many
+    /// visitors there are some left.
+    pub(crate) fn flush(&self, deadline: Deadline) -> u64 {
+        self.writer.flush(deadline)
+    }
+
+    /// Begins to close: what waits is tried once more, without pauses.
+    pub(crate) fn hurry(&self) {
+        self.writer.hurry();
+    }
+
+    /// As [`Writer::close`].
+    pub(crate) fn close(&self, deadline: Deadline) -> u64 {
+        self.writer.close(deadline)
+    }
+
+    /// As [`Writer::join`].
+    pub(crate) fn join(&self, deadline: Deadline) -> bool {
+        self.writer.join(deadline)
+    }
+
+    /// Adds what is counted here to the counters.
+    pub(crate) fn count(&self, stats: &mut crate::stats::Stats) {
+        let (tally, waiting) = self.writer.backlog.tally();
+        (stats.store_failures, stats.store_skipped) = self.link.failures();
+        stats.store_writes = tally.written;
+        stats.store_retries = tally.retried;
+        stats.store_dropped = tally.dropped;
+        stats.store_waiting = waiting as u64;
+    }
+}
+
+/// Makes a change in a context's view alone, on top of what else is known.
+pub(crate) fn change_view(
+    view: &ArcSwapOption<VisitorRecord>,
+    known: Option<&RecordDelta<'_>>,
+    delta: &RecordDelta<'_>,
+) -> Written {
+    let mut written = Written::default();
+    view.rcu(|current| {
+        let mut record = current.as_deref().cloned().unwrap_or_default();
+        if let Some(known) = known {
+            known.apply(&mut record);
+        }
+        let applied = delta.apply(&mut record);
+        let record = Arc::new(record);
+        written = Written { record: Arc::clone(&record), applied };
+        Some(record)
+    });
+    written
+}
+
+/// Splits a change that needs an answer: what to ask the store now, together with what waited, and
+/// what must wait until an older change is written.
+fn order(ahead: &Ahead, delta: &RecordDelta<'_>) -> (RecordDelta<'static>, RecordDelta<'static>) {
+    let delta = delta.clone().into_owned();
+    match &ahead.unwritten {
+        None => (delta, RecordDelta::new()),
+        Some(_) if ahead.is_writing => delta.split(),
+        Some(waited) => (waited.clone().then(delta), RecordDelta::new()),
+    }
+}

@@ -1,0 +1,187 @@
+//! The seam to a store of visitor records.
+
+use std::fmt;
+use std::sync::Arc;
+
+use convert_decision::VisitorRecord;
+
+use crate::records::delta::RecordDelta;
+use crate::records::merged::Merged;
+
+/// Where visitor records are kept, so that several processes know the same visitors.
+///
+/// A key is `{account id}-{project id}-{visitor id}`. The record's JSON is the JavaScript SDK's: a
+/// store that keeps it as it is serves both.
+///
+/// # Threads, blocking, errors
+///
+/// | method | is called by | an error means |
+/// |---|---|---|
+/// | `load` | the thread that calls [`Core::create_context`](crate::Core::create_context) | the visitor counts as new, but for what this process has yet to write |
+/// | `merge` | the writer thread `convert-sdk-records`; and, where the answer is needed, the thread that converts or decides, see [`StoreConfig`](crate::StoreConfig) | the change is tried again later where [`StoreError::is_retryable`], else dropped; the answer is given from what is known |
+///
+/// Both may be called by any number of threads at once, with no lock held, and may block. Each
+/// call must end within a time of the store's own: the SDK cannot break one off, and that time is
+/// what a caller may have to wait. After three failures in a row the SDK leaves the store alone for
+/// a second at a time, so that an outage does not make every visitor wait. A panic counts as a
+/// failure. Every failure is counted in [`Stats`](crate::Stats), logged once a minute, and told as
+/// `store.failed`.
+///
+/// ```
+/// use std::collections::HashMap;
+/// use std::sync::{Mutex, PoisonError};
+///
+/// use convert_core::{Core, DataStore, Merged, RecordDelta, SdkConfig, StoreError};
+/// use convert_decision::VisitorRecord;
+///
+/// #[derive(Default)]
+/// struct Shelf(Mutex<HashMap<String, VisitorRecord>>);
+///
+/// impl DataStore for Shelf {
+///     fn load(&self, key: &str) -> Result<Option<VisitorRecord>, StoreError> {
+///         Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned())
+///     }
+///     fn merge(&self, key: &str, delta: &RecordDelta<'_>) -> Result<Merged, StoreError> {
+///         let mut records = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+///         let record = records.entry(key.to_owned()).or_default();
+///         let merged = delta.merge_into(record.clone());
+///         record.clone_from(merged.record());
+///         Ok(merged)
+///     }
+/// }
+///
+/// # let config = r#"{"account_id": "1", "project": {"id": "2"}, "experiences": [
+/// #     {"id": "3", "key": "hero", "variations": [{"id": "30", "key": "blue"}]}]}"#;
+/// let core = Core::initialize(SdkConfig::from_json(config)?.data_store(Shelf::default()))?;
+/// assert!(core.create_context("visitor-1").run_experience("hero").is_some());
+/// # Ok::<(), convert_core::Error>(())
+/// ```
+pub trait DataStore: Send + Sync {
+    /// Reads the record under `key`; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store cannot tell, within its time.
+    fn load(&self, key: &str) -> Result<Option<VisitorRecord>, StoreError>;
+
+    /// Applies a change to the record under `key`, which may not exist yet, in one step: of two
+    /// merges, in whatever processes, one sees what the other has made.
+    /// [`RecordDelta::merge_into`] says what the change is.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store cannot tell whether the change is made, within its time. It may be made
+    /// all the same: merging again is harmless, but a goal is not new a second time.
+    fn merge(&self, key: &str, delta: &RecordDelta<'_>) -> Result<Merged, StoreError>;
+}
+
+impl<S: DataStore + ?Sized> DataStore for Arc<S> {
+    fn load(&self, key: &str) -> Result<Option<VisitorRecord>, StoreError> {
+        (**self).load(key)
+    }
+
+    fn merge(&self, key: &str, delta: &RecordDelta<'_>) -> Result<Merged, StoreError> {
+        (**self).merge(key, delta)
+    }
+}
+
+/// Says why a store did not answer.
+///
+/// The message goes into logs and events as it is: a store must put no visitor id, address with a
+/// password, or value into it.
+///
+/// ```
+/// use convert_core::{StoreError, StoreErrorKind};
+///
+/// let error = StoreError::new(StoreErrorKind::Timeout, "no answer within 250 ms");
+/// assert!(error.is_retryable());
+/// assert_eq!(error.to_string(), "the store timed out: no answer within 250 ms");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreError {
+    kind: StoreErrorKind,
+    message: String,
+}
+
+/// What kind of failure a [`StoreError`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StoreErrorKind {
+    /// The store could not be reached, or cannot serve at the moment.
+    Unavailable,
+    /// The store did not answer in time.
+    Timeout,
+    /// Others changed the record so often meanwhile that the change did not get through.
+    Contended,
+    /// The store has no room for the change at the moment; it can still be read.
+    Full,
+    /// The store will not take the change, however often it is tried.
+    Refused,
+    /// What is under the key is no visitor record. It is left as it is.
+    Unreadable,
+}
+
+impl StoreError {
+    /// Makes an error; the message says what happened, in words that may be logged.
+    pub fn new(kind: StoreErrorKind, message: impl Into<String>) -> Self {
+        StoreError { kind, message: message.into() }
+    }
+
+    /// Returns what kind of failure it is.
+    pub fn kind(&self) -> StoreErrorKind {
+        self.kind
+    }
+
+    /// Returns whether trying again may well succeed.
+    pub fn is_retryable(&self) -> bool {
+        match self.kind {
+            StoreErrorKind::Unavailable
+            | StoreErrorKind::Timeout
+            | StoreErrorKind::Contended
+            | StoreErrorKind::Full => true,
+            StoreErrorKind::Refused | StoreErrorKind::Unreadable => false,
+        }
+    }
+
+    /// Returns whether the store as a whole seems out of order, not this record alone.
+    pub(crate) fn is_outage(&self) -> bool {
+        matches!(self.kind, StoreErrorKind::Unavailable | StoreErrorKind::Timeout)
+    }
+}
+
+impl StoreErrorKind {
+    /// Returns the stable name: `unavailable`, `timeout`, `contended`, `full`, `refused` or
+    /// `unreadable`.
+    pub fn name(self) -> &'static str {
+        match self {
+            StoreErrorKind::Unavailable => "unavailable",
+            StoreErrorKind::Timeout => "timeout",
+            StoreErrorKind::Contended => "contended",
+            StoreErrorKind::Full => "full",
+            StoreErrorKind::Refused => "refused",
+            StoreErrorKind::Unreadable => "unreadable",
+        }
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.kind {
+            StoreErrorKind::Unavailable => "the store is unavailable",
+            StoreErrorKind::Timeout => "the store timed out",
+            StoreErrorKind::Contended => "others kept changing the record",
+            StoreErrorKind::Full => "the store is full",
+            StoreErrorKind::Refused => "the store refused the change",
+            StoreErrorKind::Unreadable => "what the store holds is no visitor record",
+        };
+        write!(f, "{what}: {}", self.message)
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+impl fmt::Display for StoreErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,140 @@
+//! The writer of changes that nobody waits for.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use crate::clock::Deadline;
+use crate::records::backlog::Backlog;
+use crate::records::link::Link;
+use crate::records::pending::{Outcome, Step, WriteTally};
+use crate::records::store::{StoreError, StoreErrorKind};
+use crate::worker::{Inbox, Worker};
+
+/// Writes what is in the backlog, on a thread of its own that starts when there is something.
+pub(crate) struct Writer {
+    link: Arc<Link>,
+    pub(crate) backlog: Arc<Backlog>,
+    worker: OnceLock<Option<Worker>>,
+}
+
+impl Writer {
+    pub(crate) fn new(link: Arc<Link>, backlog: Backlog) -> Self {
+        Writer { link, backlog: Arc::new(backlog), worker: OnceLock::new() }
+    }
+
+    /// Makes the writer look what there is to do; starts it the first time.
+    pub(crate) fn wake(&self) {
+        let worker = self.worker.get_or_init(|| {
+            let (link, backlog) = (Arc::clone(&self.link), Arc::clone(&self.backlog));
+            let spawned = Worker::spawn("convert-sdk-records", move |inbox| {
+                run(&link, &backlog, inbox);
+            });
+            if let Err(error) = &spawned {
+                log::error!(
+                    target: "convert_sdk::records",
+                    "visitor records will not be written, since no thread could be started: {error}"
+                );
+            }
+            spawned.ok()
+        });
+        if let Some(worker) = worker {
+            worker.ask();
+        }
+    }
+
+    /// Waits until every change made before the call is written or lost, and returns for how many
+    /// visitors there are some left.
+    pub(crate) fn flush(&self, deadline: Deadline) -> u64 {
+        self.wait_for(self.backlog.number(), deadline)
+    }
+
+    /// Has everything tried once more, without pauses.
+    pub(crate) fn hurry(&self) {
+        self.backlog.close();
+        if self.backlog.tally().1 > 0 {
+            self.wake();
+        }
+    }
+
+    /// Waits until everything has been tried once more, gives up what is left, and returns for how
+    /// many visitors changes are lost since [`Writer::hurry`]. The thread ends by itself.
+    pub(crate) fn close(&self, deadline: Deadline) -> u64 {
+        let number = self.backlog.close();
+        self.wait_for(number, deadline);
+        let lost = self.backlog.stop();
+        if let Some(worker) = self.worker() {
+            worker.stop();
+        }
+        lost
+    }
+
+    /// Waits for the thread, and returns whether none runs.
+    pub(crate) fn join(&self, deadline: Deadline) -> bool {
+        self.worker().is_none_or(|worker| worker.join(deadline))
+    }
+
+    fn wait_for(&self, number: u64, deadline: Deadline) -> u64 {
+        if self.backlog.tally().1 > 0 {
+            self.wake();
+        }
+        // The writer cannot wait for itself.
+        let is_hopeless = self.worker().is_none_or(Worker::is_current);
+        let deadline = if is_hopeless { Deadline::after(Duration::ZERO) } else { deadline };
+        self.backlog.wait_for(number, deadline)
+    }
+
+    fn worker(&self) -> Option<&Worker> {
+        self.worker.get().and_then(Option::as_ref)
+    }
+}
+
+/// Writes until the core closes.
+fn run(link: &Link, backlog: &Backlog, inbox: &Inbox) {
+    let mut random = link.timer.randomness();
+    let mut told = Told::default();
+    loop {
+        let now = link.timer.now();
+        told.report(link, backlog.tally().0, now);
+        match backlog.step(now) {
+            Step::Write(key, delta) => {
+                let outcome = judge(link.write(&key, &delta).map(drop));
+                backlog.settle(outcome, link.timer.now(), random.f64());
+            }
+            Step::Rest(at) => {
+                inbox.wait(&link.timer.alarm(at.unwrap_or(Duration::MAX)));
+            }
+            Step::Stop => break,
+        }
+    }
+}
+
+fn judge(answer: Result<(), StoreError>) -> Outcome {
+    match answer {
+        Ok(()) => Outcome::Written,
+        Err(error) if error.is_retryable() => Outcome::Failed,
+        Err(_) => Outcome::Refused,
+    }
+}
+
+/// What has been told of losses.
+#[derive(Default)]
+struct Told {
+    dropped: u64,
+    at: Option<Duration>,
+}
+
+impl Told {
+    /// Tells of losses, at most once a minute.
+    fn report(&mut self, link: &Link, tally: WriteTally, now: Duration) {
+        let is_due = self.at.is_none_or(|at| now >= at.saturating_add(SILENCE));
+        if tally.dropped > self.dropped && is_due {
+            let kind = StoreErrorKind::Unavailable;
+            let error = StoreError::new(kind, "they were refused, or too many waited");
+            link.tell_lost(tally.dropped - self.dropped, error);
+            (self.dropped, self.at) = (tally.dropped, Some(now));
+        }
+    }
+}
+
+/// How long nothing more is said of losses.
+const SILENCE: Duration = Duration::from_secs(60);

@@ -1,0 +1,238 @@
+//! A cluster of servers, of which each has a part of the keys.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use convert_sdk::StoreError;
+use redis::{Client, Cmd, ConnectionAddr, ConnectionInfo, Value, cmd};
+
+use crate::clock::Deadline;
+use crate::error::{Trouble, unavailable};
+use crate::node::Node;
+
+/// A cluster, as far as it is known: who has which slots is learned when a server refers to another.
+pub(crate) struct Cluster {
+    /// How to log in, and one known address.
+    info: ConnectionInfo,
+    seeds: Vec<Address>,
+    most_idle: usize,
+    map: Mutex<Map>,
+}
+
+/// The host and port of a server.
+pub(crate) type Address = (String, u16);
+
+#[derive(Default)]
+struct Map {
+    nodes: HashMap<Address, Arc<Node>>,
+    /// The end of each range of slots, and whose it is, under its start.
+    owners: BTreeMap<u16, (u16, Address)>,
+}
+
+impl Cluster {
+    /// Makes the way to a cluster; connects when it is used.
+    pub(crate) fn new(info: ConnectionInfo, seeds: Vec<Address>, most_idle: usize) -> Self {
+        Cluster { info, seeds, most_idle, map: Mutex::default() }
+    }
+
+    /// Carries out a command about one key, wherever that is now.
+    pub(crate) fn run(
+        &self,
+        key: &str,
+        command: &Cmd,
+        deadline: Deadline,
+    ) -> Result<Value, Trouble> {
+        let slot = slot_of(key);
+        let mut address = self.owner(slot);
+        let mut is_asking = false;
+        let mut last = Trouble::Failed(unavailable("no server of the cluster answered"));
+        let mut tried = Vec::new();
+        for _ in 0..MOST_TRIES {
+            let Some(next) = address.take().or_else(|| self.another(&tried)) else { break };
+            let node = self.node(&next)?;
+            let asking = cmd("ASKING");
+            let both = [&asking, command];
+            let commands = if is_asking { &both[..] } else { both.get(1..).unwrap_or_default() };
+            is_asking = false;
+            match node.run(commands, deadline) {
+                Ok(value) => return Ok(value),
+                Err(Trouble::Redirected(error)) => {
+                    let to = error.redirect_node().and_then(|(to, _)| parse(to, &next));
+                    is_asking = error.code() == Some("ASK");
+                    if !is_asking {
+                        self.learn(&node, &next, deadline);
+                    }
+                    address = to;
+                }
+                Err(Trouble::NoScript) => return Err(Trouble::NoScript),
+                Err(trouble) => {
+                    // Whoever takes over from this server is known by the others.
+                    let is_dropped = matches!(trouble, Trouble::Dropped);
+                    last = trouble;
+                    if is_dropped {
+                        return Err(last);
+                    }
+                    self.forget(&next);
+                    tried.push(next);
+                    if deadline.remaining().is_none() {
+                        break;
+                    }
+                }
+            }
+        }
+        Err(last)
+    }
+
+    /// Returns every server that has slots.
+    pub(crate) fn masters(&self, deadline: Deadline) -> Result<Vec<Arc<Node>>, StoreError> {
+        let mut tried = Vec::new();
+        while let Some(address) = self.another(&tried) {
+            let node = self.node(&address)?;
+            if self.learn(&node, &address, deadline) {
+                let addresses: Vec<Address> = {
+                    let map = self.map();
+                    let mut all: Vec<_> = map.owners.values().map(|(_, one)| one.clone()).collect();
+                    all.sort();
+                    all.dedup();
+                    all
+                };
+                let nodes = addresses.iter().map(|address| self.node(address));
+                return nodes.collect::<Result<_, Trouble>>().map_err(StoreError::from);
+            }
+            tried.push(address);
+        }
+        Err(unavailable("no server of the cluster answered"))
+    }
+
+    /// Asks a server who has which slots, and returns whether it said.
+    fn learn(&self, node: &Node, asked: &Address, deadline: Deadline) -> bool {
+        let answer = node.run(&[cmd("CLUSTER").arg("SLOTS")], deadline);
+        let Ok(Value::Array(ranges)) = answer else { return false };
+        let owners: BTreeMap<_, _> =
+            ranges.iter().filter_map(|range| range_of(range, asked)).collect();
+        if owners.is_empty() {
+            return false;
+        }
+        self.map().owners = owners;
+        true
+    }
+
+    /// Returns whose slot it is, as far as is known.
+    fn owner(&self, slot: u16) -> Option<Address> {
+        let map = self.map();
+        let (_, (end, address)) = map.owners.range(..=slot).next_back()?;
+        (slot <= *end).then(|| address.clone())
+    }
+
+    /// Returns a server that has not been tried.
+    fn another(&self, tried: &[Address]) -> Option<Address> {
+        let map = self.map();
+        let mut known: Vec<&Address> = map.nodes.keys().chain(&self.seeds).collect();
+        known.sort();
+        known.into_iter().find(|address| !tried.contains(address)).cloned()
+    }
+
+    /// Takes the slots of a server that does not answer for unknown.
+    fn forget(&self, address: &Address) {
+        self.map().owners.retain(|_, (_, owner)| owner != address);
+    }
+
+    fn node(&self, address: &Address) -> Result<Arc<Node>, Trouble> {
+        let mut map = self.map();
+        if let Some(node) = map.nodes.get(address) {
+            return Ok(Arc::clone(node));
+        }
+        let to = at(self.info.addr(), address);
+        let client = Client::open(self.info.clone().set_addr(to));
+        let client = client.map_err(|error| Trouble::of(error, false))?;
+        let node = Arc::new(Node::new(client, self.most_idle));
+        if map.nodes.len() >= MOST_NODES {
+            map.nodes.clear();
+        }
+        map.nodes.insert(address.clone(), Arc::clone(&node));
+        Ok(node)
+    }
+
+    fn map(&self) -> MutexGuard<'_, Map> {
+        self.map.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Returns another address that is reached the same way.
+fn at(like: &ConnectionAddr, (host, port): &Address) -> ConnectionAddr {
+    match like {
+        ConnectionAddr::TcpTls { insecure, tls_params, .. } => ConnectionAddr::TcpTls {
+            host: host.clone(),
+            port: *port,
+            insecure: *insecure,
+            tls_params: tls_params.clone(),
+        },
+        _ => ConnectionAddr::Tcp(host.clone(), *port),
+    }
+}
+
+/// Reads `host:port`; a server that does not know its own name leaves the host out.
+fn parse(text: &str, asked: &Address) -> Option<Address> {
+    let (host, port) = text.rsplit_once(':')?;
+    let host = if host.is_empty() { &asked.0 } else { host };
+    Some((host.to_owned(), port.parse().ok()?))
+}
+
+/// Reads one range of `CLUSTER SLOTS`: first and last slot, then the servers, the master first.
+fn range_of(range: &Value, asked: &Address) -> Option<(u16, (u16, Address))> {
+    let Value::Array(parts) = range else { return None };
+    let [Value::Int(start), Value::Int(end), Value::Array(master), ..] = parts.as_slice() else {
+        return None;
+    };
+    let [host, Value::Int(port), ..] = master.as_slice() else { return None };
+    let host = match host {
+        Value::BulkString(host) if !host.is_empty() => String::from_utf8(host.clone()).ok()?,
+        _ => asked.0.clone(),
+    };
+    let number = |value: i64| u16::try_from(value).ok();
+    Some((number(*start)?, (number(*end)?, (host, number(*port)?))))
+}
+
+/// Returns the slot of a key: by what is in its first braces, if there is something.
+fn slot_of(key: &str) -> u16 {
+    let tag = key.split_once('{').and_then(|(_, rest)| rest.split_once('}'));
+    let hashed = tag.map(|(tag, _)| tag).filter(|tag| !tag.is_empty()).unwrap_or(key);
+    crc16(hashed.as_bytes()) % 16_384
+}
+
+/// CRC-16/XMODEM, as clusters use it.
+fn crc16(bytes: &[u8]) -> u16 {
+    bytes.iter().fold(0, |crc, byte| {
+        (0..8).fold(crc ^ (u16::from(*byte) << 8), |crc, _| {
+            if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 }
+        })
+    })
+}
+
+/// How often a command is sent before its trouble is told.
+const MOST_TRIES: usize = 6;
+/// More servers than a cluster has.
+const MOST_NODES: usize = 1_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_those_of_the_specification() {
+        assert_eq!(crc16(b"123456789"), 0x31C3);
+        for (key, same) in [("{user1000}.following", "user1000"), ("foo{{bar}}zap", "{bar")] {
+            assert_eq!(slot_of(key), slot_of(same));
+        }
+        assert_eq!(slot_of("foo{}{bar}"), crc16(b"foo{}{bar}") % 16_384);
+        assert_eq!(slot_of("foo"), 12_182);
+    }
+
+    #[test]
+    fn addresses_may_leave_the_host_out() {
+        let asked = ("10.0.0.1".to_owned(), 7_000);
+        assert_eq!(parse(":7001", &asked), Some(("10.0.0.1".to_owned(), 7_001)));
+        assert_eq!(parse("::1:7001", &asked), Some(("::1".to_owned(), 7_001)));
+        assert_eq!(parse("nowhere", &asked), None);
+    }
+}

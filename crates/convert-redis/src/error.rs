@@ -1,0 +1,125 @@
+//! What can go wrong.
+
+use std::fmt;
+use std::io;
+
+use convert_sdk::{StoreError, StoreErrorKind};
+use redis::{ErrorKind, RedisError, ServerErrorKind};
+
+/// Says why a [`RedisStore`](crate::RedisStore) could not be made. Shows nothing of the address.
+///
+/// ```
+/// use convert_redis::RedisStore;
+///
+/// let error = RedisStore::builder("http://user:secret@example.com").build().unwrap_err();
+/// assert_eq!(error.to_string(), "the address is no Redis URL");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RedisStoreError {
+    message: &'static str,
+}
+
+impl RedisStoreError {
+    pub(crate) fn new(message: &'static str) -> Self {
+        RedisStoreError { message }
+    }
+}
+
+impl fmt::Display for RedisStoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message)
+    }
+}
+
+impl std::error::Error for RedisStoreError {}
+
+/// Why a command has no answer.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    /// A connection that was kept had been closed; another one may do. Whether the command was
+    /// carried out is not known.
+    Dropped,
+    /// The server refers to another one of its cluster.
+    Redirected(RedisError),
+    /// The server does not know the script yet.
+    NoScript,
+    /// Anything else.
+    Failed(StoreError),
+}
+
+impl Trouble {
+    /// Sorts an error of the client. Its text is never shown: it may hold addresses and keys.
+    pub(crate) fn of(error: RedisError, was_kept: bool) -> Self {
+        if error.redirect_node().is_some() {
+            return Trouble::Redirected(error);
+        }
+        if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) {
+            return Trouble::NoScript;
+        }
+        if was_kept && is_broken(&error) && !error.is_timeout() {
+            return Trouble::Dropped;
+        }
+        Trouble::Failed(store_error(&error))
+    }
+}
+
+impl From<Trouble> for StoreError {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Dropped => unavailable("the connection was closed"),
+            Trouble::Redirected(_) => unavailable("the server belongs to a cluster"),
+            Trouble::NoScript => unavailable("it takes no scripts"),
+            Trouble::Failed(error) => error,
+        }
+    }
+}
+
+/// Returns whether a connection is of no use after an error.
+pub(crate) fn is_broken(error: &RedisError) -> bool {
+    error.is_io_error() || error.is_connection_dropped() || error.kind() == ErrorKind::Parse
+}
+
+pub(crate) fn timed_out() -> StoreError {
+    StoreError::new(StoreErrorKind::Timeout, "no answer in time")
+}
+
+pub(crate) fn unavailable(message: &str) -> StoreError {
+    StoreError::new(StoreErrorKind::Unavailable, message)
+}
+
+pub(crate) fn unreadable(message: &str) -> StoreError {
+    StoreError::new(StoreErrorKind::Unreadable, message)
+}
+
+fn store_error(error: &RedisError) -> StoreError {
+    if error.is_timeout() || is_would_block(error) {
+        return timed_out();
+    }
+    if error.is_connection_refusal() {
+        return unavailable("the connection was refused");
+    }
+    match error.kind() {
+        ErrorKind::Io => unavailable("the connection failed"),
+        ErrorKind::AuthenticationFailed => unavailable("the login was refused"),
+        ErrorKind::Server(ServerErrorKind::BusyLoading) => unavailable("it is loading its data"),
+        ErrorKind::Server(ServerErrorKind::ClusterDown) => unavailable("the cluster is down"),
+        ErrorKind::Server(ServerErrorKind::ReadOnly) => unavailable("it takes no writes"),
+        _ => by_code(error.code()),
+    }
+}
+
+fn by_code(code: Option<&str>) -> StoreError {
+    match code {
+        Some("OOM") => StoreError::new(StoreErrorKind::Full, "it is out of memory"),
+        Some("WRONGTYPE") => unreadable("it holds no text under this key"),
+        Some("NOAUTH" | "WRONGPASS" | "NOPERM") => unavailable("the login was refused"),
+        Some("MISCONF") => unavailable("it cannot save its data"),
+        Some("BUSY") => unavailable("it is busy with a script"),
+        _ => unavailable("it answered with an error"),
+    }
+}
+
+fn is_would_block(error: &RedisError) -> bool {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref());
+    source.is_some_and(|error: &io::Error| error.kind() == io::ErrorKind::WouldBlock)
+}

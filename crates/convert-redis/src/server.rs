@@ -1,0 +1,53 @@
+//! Where commands go: to one server, or to the one of a cluster that has the key.
+
+use convert_sdk::StoreError;
+use redis::{Client, Cmd, Value};
+
+use crate::clock::Deadline;
+use crate::cluster::Cluster;
+use crate::error::Trouble;
+use crate::node::Node;
+
+/// A server, or a cluster of them.
+pub(crate) enum Server {
+    /// One server.
+    Single(Box<Node>),
+    /// A cluster.
+    Cluster(Box<Cluster>),
+}
+
+impl Server {
+    pub(crate) fn single(client: Client, most_idle: usize) -> Self {
+        Server::Single(Box::new(Node::new(client, most_idle)))
+    }
+
+    /// Carries out a command about one key.
+    pub(crate) fn run(
+        &self,
+        key: &str,
+        command: &Cmd,
+        deadline: Deadline,
+    ) -> Result<Value, Trouble> {
+        match self {
+            Server::Single(node) => node.run(&[command], deadline),
+            Server::Cluster(cluster) => cluster.run(key, command, deadline),
+        }
+    }
+
+    /// Calls `visit` with every server that has keys of its own.
+    pub(crate) fn each(
+        &self,
+        deadline: Deadline,
+        visit: &mut dyn FnMut(&Node) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        match self {
+            Server::Single(node) => visit(node),
+            Server::Cluster(cluster) => {
+                for node in cluster.masters(deadline)? {
+                    visit(&node)?;
+                }
+                Ok(())
+            }
+        }
+    }
+}

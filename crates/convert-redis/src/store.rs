@@ -1,0 +1,236 @@
+//! The store.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use convert_sdk::{DataStore, Merged, RecordDelta, StoreError, StoreErrorKind, VisitorRecord};
+use redis::{Cmd, Value, cmd};
+
+use crate::builder::RedisStoreBuilder;
+use crate::clock::Deadline;
+use crate::error::{Trouble, unavailable, unreadable};
+use crate::recent::{Recent, Seen};
+use crate::server::Server;
+
+/// Visitor records in Redis or Valkey. Clones share connections.
+///
+/// Every call blocks for at most [`RedisStoreBuilder::timeout`].
+///
+/// ```no_run
+/// use convert_redis::RedisStore;
+/// use convert_sdk::DataStore;
+///
+/// let store = RedisStore::builder("redis://localhost").build()?;
+/// if let Some(record) = store.load("10012345-10067890-visitor-1")? {
+///     println!("{:?}", record.assignment("100334665"));
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct RedisStore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    server: Server,
+    prefix: String,
+    timeout: Duration,
+    /// In milliseconds.
+    ttl: Option<u64>,
+    recent: Recent,
+}
+
+impl RedisStore {
+    /// Begins to make a store from an address: `redis://[user][:password@]host[:port][/database]`,
+    /// or with `valkey://`, or with `rediss://` for TLS, or `unix:///path` for a local socket.
+    pub fn builder(url: impl Into<String>) -> RedisStoreBuilder {
+        RedisStoreBuilder::new(url.into())
+    }
+
+    pub(crate) fn new(server: Server, prefix: String, timeout: Duration, ttl: Option<u64>) -> Self {
+        let recent = Recent::default();
+        RedisStore { inner: Arc::new(Inner { server, prefix, timeout, ttl, recent }) }
+    }
+
+    pub(crate) fn server(&self) -> &Server {
+        &self.inner.server
+    }
+
+    pub(crate) fn prefix(&self) -> &str {
+        &self.inner.prefix
+    }
+
+    pub(crate) fn deadline(&self) -> Deadline {
+        Deadline::after(self.inner.timeout)
+    }
+
+    /// Returns the key under which Redis has a record.
+    pub(crate) fn full(&self, key: &str) -> String {
+        [&*self.inner.prefix, key].concat()
+    }
+
+    /// Makes the command that stores a text.
+    pub(crate) fn set(&self, full: &str, text: &[u8]) -> Cmd {
+        let mut command = cmd("SET");
+        command.arg(full).arg(text);
+        if let Some(ttl) = self.inner.ttl {
+            command.arg("PX").arg(ttl);
+        }
+        command
+    }
+
+    /// Carries out a command that may be carried out twice.
+    pub(crate) fn ask(
+        &self,
+        full: &str,
+        command: &Cmd,
+        deadline: Deadline,
+    ) -> Result<Value, StoreError> {
+        let answer = match self.inner.server.run(full, command, deadline) {
+            Err(Trouble::Dropped) => self.inner.server.run(full, command, deadline),
+            answer => answer,
+        };
+        answer.map_err(StoreError::from)
+    }
+
+    /// Stores `text` if what is there is still `held`; otherwise returns what is there.
+    fn swap(
+        &self,
+        full: &str,
+        held: &[u8],
+        text: &[u8],
+        deadline: Deadline,
+    ) -> Result<Swap, Trouble> {
+        let run = |verb, script| {
+            let mut command = cmd(verb);
+            command.arg(script).arg(1).arg(full).arg(held).arg(text);
+            command.arg(self.inner.ttl.unwrap_or_default());
+            self.inner.server.run(full, &command, deadline)
+        };
+        let answer = match run("EVALSHA", SWAP_SHA) {
+            // A server that has been started since knows it from then on.
+            Err(Trouble::NoScript) => run("EVAL", SWAP),
+            answer => answer,
+        };
+        match answer? {
+            Value::Int(1) => Ok(Swap::Made),
+            value => text_of(value).map(Swap::Other).map_err(Trouble::Failed),
+        }
+    }
+}
+
+impl DataStore for RedisStore {
+    fn load(&self, key: &str) -> Result<Option<VisitorRecord>, StoreError> {
+        let full = self.full(key);
+        let seen = parse(text_of(self.ask(&full, cmd("GET").arg(&full), self.deadline())?)?)?;
+        self.inner.recent.note(key, seen.clone());
+        let Seen { text, record } = seen;
+        Ok((!text.is_empty()).then(|| (*record).clone()))
+    }
+
+    fn merge(&self, key: &str, delta: &RecordDelta<'_>) -> Result<Merged, StoreError> {
+        let (deadline, full) = (self.deadline(), self.full(key));
+        let recent = &self.inner.recent;
+        let mut held = recent.find(key);
+        // What was sent when a connection broke: whether it arrived is not known.
+        let mut unanswered: Option<(Arc<[u8]>, Merged)> = None;
+        for _ in 0..MOST_TRIES {
+            let merged = delta.merge_into((*held.record).clone());
+            let text = write(merged.record())?;
+            match self.swap(&full, &held.text, &text, deadline) {
+                Ok(Swap::Made) => {
+                    let record = Arc::new(merged.record().clone());
+                    recent.note(key, Seen { text, record });
+                    return Ok(merged);
+                }
+                Ok(Swap::Other(other)) => {
+                    held = parse(other)?;
+                    let sent = unanswered.take().filter(|(sent, _)| *sent == held.text);
+                    if let Some((_, merged)) = sent {
+                        recent.note(key, held);
+                        return Ok(merged);
+                    }
+                }
+                Err(Trouble::Dropped) => unanswered = Some((text, merged)),
+                Err(trouble) => return Err(trouble.into()),
+            }
+        }
+        recent.note(key, held);
+        Err(StoreError::new(StoreErrorKind::Contended, "it changed again and again"))
+    }
+}
+
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisStore")
+            .field("prefix", &self.inner.prefix)
+            .field("timeout", &self.inner.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What came of storing a text.
+enum Swap {
+    Made,
+    /// Another text was there.
+    Other(Arc<[u8]>),
+}
+
+/// Reads a record; an empty text is none.
+fn parse(text: Arc<[u8]>) -> Result<Seen, StoreError> {
+    if text.is_empty() {
+        return Ok(Seen::default());
+    }
+    if text.len() > MOST_BYTES {
+        return Err(unreadable("it is longer than 1 MiB"));
+    }
+    let record = serde_json::from_slice(&text);
+    let record = Arc::new(record.map_err(|_| unreadable("it is no JSON object"))?);
+    Ok(Seen { text, record })
+}
+
+pub(crate) fn write(record: &VisitorRecord) -> Result<Arc<[u8]>, StoreError> {
+    let refused = |message| StoreError::new(StoreErrorKind::Refused, message);
+    let text = serde_json::to_vec(record).map_err(|_| refused("it cannot be written as JSON"))?;
+    if text.len() > MOST_BYTES {
+        return Err(refused("the record would be longer than 1 MiB"));
+    }
+    Ok(text.into())
+}
+
+fn text_of(value: Value) -> Result<Arc<[u8]>, StoreError> {
+    match value {
+        Value::Nil => Ok(Arc::default()),
+        Value::BulkString(text) => Ok(text.into()),
+        Value::SimpleString(text) => Ok(text.into_bytes().into()),
+        _ => Err(unavailable("it answered with something else")),
+    }
+}
+
+/// Stores a text unless another one has come in between; returns 1 or the other one.
+const SWAP: &str = "\
+local held = redis.call('GET', KEYS[1]) or ''
+if held ~= ARGV[1] then return held end
+if ARGV[3] == '0' then redis.call('SET', KEYS[1], ARGV[2])
+else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
+return 1";
+/// The SHA-1 of the script, by which servers know it.
+const SWAP_SHA: &str = "76963f96848d1c964fe5a54d0567133a3b650846";
+/// How often a merge starts again.
+const MOST_TRIES: usize = 32;
+/// The longest record that is read or written.
+const MOST_BYTES: usize = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use test_support::RedisServer;
+
+    use super::*;
+
+    #[test]
+    fn servers_know_the_script_by_its_sum() {
+        let Some(server) = RedisServer::start(&[]) else { return };
+        assert_eq!(server.command(&["SCRIPT", "LOAD", SWAP]), SWAP_SHA);
+    }
+}

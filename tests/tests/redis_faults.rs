@@ -1,0 +1,380 @@
+//! A core whose Redis is killed, paused, slow, full, evicting, or loses a node of its cluster.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that meets the unexpected should stop at once"
+)]
+
+use std::process::Command;
+use std::time::Duration;
+
+use convert_redis::RedisStore;
+use convert_sdk::{
+    ConversionResult, Core, DataStore as _, ManualClock, RecordDelta, SdkConfig, StoreConfig,
+    StoreErrorKind, WriteMode, attributes,
+};
+use convert_tests::live::Events;
+use convert_tests::sink::PROJECT;
+use test_support::{RecordingTransport, RedisServer, took, wait_until};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+/// What a call may take; short, since tests wait for it.
+const TIMEOUT: Duration = Duration::from_millis(100);
+
+struct Machine {
+    core: Core,
+    clock: ManualClock,
+    events: Events,
+}
+
+impl Machine {
+    fn new(store: &RedisStore) -> Self {
+        let (clock, events) = (ManualClock::new(), Events::default());
+        let config = SdkConfig::from_json(PROJECT)
+            .unwrap()
+            .data_store(store.clone())
+            .store_config(StoreConfig::default().assignments(WriteMode::Wait))
+            .transport_impl(RecordingTransport::default())
+            .tracking(true)
+            .manual_clock(clock.clone())
+            .on_event(events.handler());
+        Machine { core: Core::initialize(config).unwrap(), clock, events }
+    }
+
+    /// Decides and converts for a visitor, whatever state the store is in.
+    fn serve(&self, visitor: &str) {
+        let context = self.core.create_context(visitor);
+        assert_eq!(context.run_experience("hero").unwrap().variation_id(), "30");
+        assert_eq!(context.run_experience("menu").unwrap().variation_id(), "40");
+        assert_eq!(context.track_conversion("purchase"), ConversionResult::Queued);
+    }
+
+    /// Lets the pauses after failures pass, and waits until everything is written.
+    fn recover(&self) {
+        self.clock.advance(Duration::from_secs(60));
+        let before = self.core.stats().store_dropped;
+        let is_written = wait_until(PATIENCE, || {
+            self.clock.advance(Duration::from_secs(60));
+            self.core.flush(Duration::from_millis(20)).is_ok()
+        });
+        assert!(is_written, "{:?}", self.core.stats());
+        assert_eq!(self.core.stats().store_dropped, before);
+    }
+
+    fn has_failed(&self) -> bool {
+        self.events.count("store.failed") > 0 && self.core.stats().store_failures > 0
+    }
+}
+
+fn store(server: &RedisServer) -> RedisStore {
+    RedisStore::builder(server.url()).timeout(TIMEOUT).build().unwrap()
+}
+
+/// A store with enough time for a test's own look at what is there.
+fn patient(url: String) -> RedisStore {
+    RedisStore::builder(url).timeout(PATIENCE).build().unwrap()
+}
+
+fn assert_written(store: &RedisStore, visitor: &str) {
+    let record = store.load(&format!("1001-2002-{visitor}")).unwrap().unwrap();
+    assert_eq!((record.assignments().count(), record.goals().count()), (2, 1), "{visitor}");
+}
+
+#[test]
+fn killed_and_started_again() {
+    let Some(mut server) = RedisServer::start(&[]) else { return };
+    let machine = Machine::new(&store(&server));
+    machine.serve("before");
+    assert!(!machine.has_failed());
+    server.kill();
+    machine.serve("meanwhile");
+    assert!(machine.has_failed());
+    server.restart();
+    machine.recover();
+    let found = patient(server.url());
+    assert_written(&found, "meanwhile");
+    assert!(found.load("1001-2002-before").unwrap().is_none(), "the server came back empty");
+    let failures = machine.core.stats().store_failures;
+    machine.serve("after");
+    assert_written(&found, "after");
+    assert_eq!(machine.core.stats().store_failures, failures);
+}
+
+#[test]
+fn restarted_between_two_calls_without_anybody_noticing() {
+    let Some(mut server) = RedisServer::start(&[]) else { return };
+    let store = patient(server.url());
+    store.merge("k", &RecordDelta::new().reach("a")).unwrap();
+    server.restart();
+    // The connections that were kept are dead, and the text last seen is gone.
+    let merged = store.merge("k", &RecordDelta::new().reach("b")).unwrap();
+    assert_eq!(merged.new_goals().collect::<Vec<_>>(), ["b"]);
+    server.restart();
+    assert!(store.load("k").unwrap().is_none());
+}
+
+#[test]
+fn paused() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let machine = Machine::new(&store(&server));
+    machine.serve("before");
+    server.pause();
+    let elapsed = took(|| (0..50).for_each(|number| machine.serve(&format!("v{number}"))));
+    // Three calls found out, and the rest did not wait. The bound is generous, since machines are
+    // busy; fifty visitors would wait for twenty seconds.
+    assert!(elapsed < 100 * TIMEOUT, "{elapsed:?}");
+    assert!(machine.has_failed() && machine.core.stats().store_skipped > 100);
+    server.resume();
+    machine.recover();
+    let found = patient(server.url());
+    for number in 0..50 {
+        assert_written(&found, &format!("v{number}"));
+    }
+}
+
+#[test]
+fn a_call_ends_in_time_even_if_the_server_accepts_and_says_nothing() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    server.pause();
+    // No connection is kept yet: the greeting itself gets no answer.
+    for _ in 0..2 {
+        let elapsed = took(|| {
+            let error = store(&server).load("k").unwrap_err();
+            assert_eq!(error.kind(), StoreErrorKind::Timeout);
+        });
+        assert!(elapsed < 50 * TIMEOUT, "{elapsed:?}");
+    }
+    server.resume();
+}
+
+#[test]
+fn slow() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let machine = Machine::new(&store(&server));
+    machine.serve("before");
+    assert_eq!(server.command(&["CLIENT", "PAUSE", "1000"]), "OK");
+    let mut number = 0;
+    let has_failed = wait_until(PATIENCE, || {
+        number += 1;
+        machine.serve(&format!("v{number}"));
+        machine.has_failed()
+    });
+    assert!(has_failed);
+    machine.serve("meanwhile");
+    machine.recover();
+    assert_written(&patient(server.url()), "meanwhile");
+}
+
+#[test]
+fn out_of_memory() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let machine = Machine::new(&store(&server));
+    machine.serve("before");
+    server.command(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
+    server.command(&["CONFIG", "SET", "maxmemory", "1"]);
+    let error = store(&server).merge("k", &RecordDelta::new().reach("a")).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Full);
+    for number in 0..10 {
+        machine.serve(&format!("v{number}"));
+    }
+    assert!(machine.has_failed());
+    // It can still be read, so nobody is kept from that.
+    assert_eq!(machine.core.stats().store_skipped, 0);
+    let sticky = machine.core.create_context("before").run_experience("menu").unwrap().source();
+    assert_eq!(sticky, convert_sdk::Source::Sticky);
+    server.command(&["CONFIG", "SET", "maxmemory", "0"]);
+    machine.recover();
+    for number in 0..10 {
+        assert_written(&patient(server.url()), &format!("v{number}"));
+    }
+}
+
+#[test]
+fn evicting_keys() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let used: u64 = server
+        .command(&["INFO", "memory"])
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("used_memory:")?.parse().ok())
+        .unwrap();
+    server.command(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
+    server.command(&["CONFIG", "SET", "maxmemory", &(used + 400_000).to_string()]);
+    let machine = Machine::new(&patient(server.url()));
+    for number in 0..3_000 {
+        let context = machine.core.create_context(format!("v{number}"));
+        context.set_segments(attributes! { "country" => "x".repeat(200) });
+        assert_eq!(context.run_experience("hero").unwrap().variation_id(), "30");
+    }
+    machine.core.flush(PATIENCE).unwrap();
+    let kept: u64 = server.command(&["DBSIZE"]).parse().unwrap();
+    assert!((1..2_900).contains(&kept), "{kept} records were kept");
+    // A visitor whose record is gone is a new one, and what was remembered of them is not used.
+    let evicted = (0..3_000)
+        .map(|number| format!("v{number}"))
+        .find(|id| server.command(&["EXISTS", &format!("1001-2002-{id}")]) == "0");
+    machine.serve(&evicted.unwrap());
+    assert!(!machine.has_failed());
+}
+
+#[test]
+fn a_record_that_is_none_is_left_alone() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let store = patient(server.url());
+    server.command(&["SET", "1001-2002-text", "not a record"]);
+    server.command(&["RPUSH", "1001-2002-list", "x"]);
+    server.command(&["SET", "1001-2002-number", "5"]);
+    for id in ["text", "list", "number"] {
+        let key = format!("1001-2002-{id}");
+        assert_eq!(store.load(&key).unwrap_err().kind(), StoreErrorKind::Unreadable);
+        let change = RecordDelta::new().reach("a");
+        assert_eq!(store.merge(&key, &change).unwrap_err().kind(), StoreErrorKind::Unreadable);
+    }
+    let machine = Machine::new(&store);
+    machine.serve("text");
+    machine.core.flush(PATIENCE).unwrap();
+    assert_eq!(server.command(&["GET", "1001-2002-text"]), "not a record");
+    assert_eq!(server.command(&["TYPE", "1001-2002-list"]), "list");
+}
+
+#[test]
+fn records_expire_after_their_last_change() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let ttl = |seconds| Some(Duration::from_secs(seconds));
+    let change = RecordDelta::new().reach("a");
+    let left = || server.command(&["TTL", "k"]).parse::<i64>().unwrap();
+    let store = |seconds| {
+        RedisStore::builder(server.url()).timeout(PATIENCE).ttl(ttl(seconds)).build().unwrap()
+    };
+    store(1_000).merge("k", &change).unwrap();
+    assert!((1..=1_000).contains(&left()));
+    // A change that changes nothing counts as one: the visitor was here.
+    store(9_000).merge("k", &change).unwrap();
+    assert!((8_000..=9_000).contains(&left()));
+    let forever = RedisStore::builder(server.url()).timeout(PATIENCE).ttl(None).build().unwrap();
+    forever.merge("k", &change).unwrap();
+    assert_eq!(left(), -1);
+}
+
+#[test]
+fn a_login_that_is_refused_shows_nothing_of_it() {
+    let Some(server) = RedisServer::start(&["--requirepass", "s3cret"]) else { return };
+    let url = |password: &str| format!("redis://:{password}@127.0.0.1:{}", server.port());
+    assert!(patient(url("s3cret")).load("k").unwrap().is_none());
+    for address in [url("wr0ng"), server.url()] {
+        let store = patient(address);
+        let error = store.load("secret-visitor").unwrap_err();
+        assert_eq!(error.to_string(), "the store is unavailable: the login was refused");
+        assert!(!format!("{store:?} {error:?}").contains("wr0ng"));
+    }
+}
+
+fn wait_for(what: &str, is_so: impl FnMut() -> bool) {
+    assert!(wait_until(PATIENCE, is_so), "not so within {PATIENCE:?}: {what}");
+}
+
+/// Three masters, each with a replica.
+struct Cluster {
+    servers: Vec<RedisServer>,
+}
+
+impl Cluster {
+    fn start() -> Option<Self> {
+        let options = [
+            "--cluster-enabled",
+            "yes",
+            "--cluster-node-timeout",
+            "1000",
+            "--cluster-require-full-coverage",
+            "no",
+            "--repl-diskless-sync-delay",
+            "0",
+            "--cluster-replica-validity-factor",
+            "0",
+        ];
+        let servers: Vec<RedisServer> =
+            (0..6).map(|_| RedisServer::start(&options)).collect::<Option<_>>()?;
+        let addresses = servers.iter().map(|server| format!("127.0.0.1:{}", server.port()));
+        let output = Command::new("redis-cli")
+            .args(["--cluster", "create"])
+            .args(addresses)
+            .args(["--cluster-replicas", "1", "--cluster-yes"])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        let cluster = Cluster { servers };
+        wait_for("every server knows the cluster", || {
+            cluster.servers.iter().all(|server| {
+                let info = server.command(&["CLUSTER", "INFO"]);
+                info.contains("cluster_state:ok") && info.contains("cluster_slots_assigned:16384")
+            })
+        });
+        wait_for("every replica is in step", || {
+            let linked = |server: &RedisServer| {
+                let info = server.command(&["INFO", "replication"]);
+                info.contains("role:master") || info.contains("master_link_status:up")
+            };
+            cluster.servers.iter().all(linked)
+        });
+        Some(cluster)
+    }
+
+    fn store(&self, timeout: Duration) -> RedisStore {
+        let seeds = self.servers.iter().skip(1).map(RedisServer::url);
+        let builder = RedisStore::builder(self.servers[0].url()).timeout(timeout);
+        builder.cluster(seeds).build().unwrap()
+    }
+}
+
+#[test]
+fn a_cluster_of_which_a_server_is_lost() {
+    let Some(mut cluster) = Cluster::start() else { return };
+    let found = cluster.store(PATIENCE);
+    let machine = Machine::new(&cluster.store(TIMEOUT));
+    for number in 0..100 {
+        machine.serve(&format!("a{number}"));
+    }
+    assert!(!machine.has_failed(), "{:?}", machine.events.names());
+    for number in 0..100 {
+        assert_written(&found, &format!("a{number}"));
+    }
+    let masters: Vec<usize> =
+        (0..6).filter(|at| cluster.servers[*at].command(&["ROLE"]).starts_with("master")).collect();
+    assert_eq!(masters.len(), 3);
+    for master in &masters {
+        let keys: u64 = cluster.servers[*master].command(&["DBSIZE"]).parse().unwrap();
+        assert!(keys > 0, "the visitors are spread over the servers");
+    }
+
+    // While a master is gone, a third of the visitors cannot be written, and all are served.
+    cluster.servers[masters[0]].kill();
+    for number in 0..100 {
+        machine.serve(&format!("b{number}"));
+    }
+    assert!(machine.has_failed());
+    let rest: Vec<usize> = (0..6).filter(|at| *at != masters[0]).collect();
+    wait_for("a replica takes over", || {
+        let count =
+            rest.iter().filter(|at| cluster.servers[**at].command(&["ROLE"]).starts_with("master"));
+        count.count() == 3
+    });
+    machine.recover();
+    for number in 0..100 {
+        assert_written(&found, &format!("b{number}"));
+    }
+    machine.clock.advance(Duration::from_secs(60));
+    let failures = machine.core.stats().store_failures;
+    for number in 0..100 {
+        machine.serve(&format!("c{number}"));
+        assert_written(&found, &format!("c{number}"));
+    }
+    assert_eq!(machine.core.stats().store_failures, failures);
+    let mut keys = 0;
+    found
+        .scan("1001-2002-*", |_| {
+            keys += 1;
+            std::ops::ControlFlow::Continue(())
+        })
+        .unwrap();
+    assert!(keys >= 300 - 34, "{keys}");
+}

@@ -1,0 +1,432 @@
+//! A core with an external store of visitor records, which works, fails, hangs and comes back.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that meets the unexpected should stop at once"
+)]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use convert_sdk::{
+    Context, ConversionResult, Core, LifecycleEvent, ManualClock, RunOptions, SdkConfig, Source,
+    StoreConfig, StoreErrorKind, StoreOperation, TrackingConfig, VisitorRecord, WriteMode,
+    attributes,
+};
+use convert_tests::live::Events;
+use convert_tests::sink::PROJECT;
+use serde_json::Value;
+use test_support::{RecordingStore, RecordingTransport, StoreAnswer, StoreCall, wait_until};
+
+const KEY: &str = "1001-2002-v";
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A machine: a core whose store, service and clock a test controls.
+struct Machine {
+    core: Core,
+    store: Arc<RecordingStore>,
+    service: Arc<RecordingTransport>,
+    clock: ManualClock,
+    events: Events,
+}
+
+impl Machine {
+    fn new(settings: StoreConfig) -> Self {
+        Machine::on(&Arc::default(), settings)
+    }
+
+    fn on(store: &Arc<RecordingStore>, settings: StoreConfig) -> Self {
+        let (service, clock) = (Arc::new(RecordingTransport::default()), ManualClock::new());
+        let events = Events::default();
+        let tracking = TrackingConfig::builder().batch_size(1).build().unwrap();
+        let config = SdkConfig::from_json(PROJECT)
+            .unwrap()
+            .data_store(Arc::clone(store))
+            .store_config(settings)
+            .transport_impl(Arc::clone(&service))
+            .tracking(true)
+            .tracking_config(tracking)
+            .manual_clock(clock.clone())
+            .on_event(events.handler());
+        let core = Core::initialize(config).unwrap();
+        Machine { core, store: Arc::clone(store), service, clock, events }
+    }
+
+    fn visitor(&self) -> Context {
+        self.core.create_context("v")
+    }
+
+    /// Waits until everything is written and delivered.
+    fn settle(&self) {
+        self.core.flush(PATIENCE).unwrap();
+    }
+
+    /// Waits until this many writes have failed and wait for their time to come.
+    fn wait_for_retries(&self, count: u64) {
+        assert!(wait_until(PATIENCE, || self.core.stats().store_retries == count));
+    }
+
+    fn merges(&self) -> usize {
+        let calls = self.store.calls();
+        calls.iter().filter(|call| matches!(call, StoreCall::Merge(..))).count()
+    }
+
+    /// Returns the type and the id of the variation or goal of every event sent.
+    fn sent(&self) -> Vec<(String, String)> {
+        let bodies = self.service.batch_requests();
+        let bodies = bodies.iter().map(|request| serde_json::from_slice(request.body()).unwrap());
+        let mut sent = Vec::new();
+        for body in bodies {
+            let body: Value = body;
+            for visitor in body["visitors"].as_array().unwrap() {
+                for event in visitor["events"].as_array().unwrap() {
+                    let id = &event["data"]["variationId"].as_str();
+                    let id = id.or(event["data"]["goalId"].as_str()).unwrap();
+                    sent.push((event["eventType"].as_str().unwrap().to_owned(), id.to_owned()));
+                }
+            }
+        }
+        sent
+    }
+}
+
+fn record(json: &str) -> VisitorRecord {
+    serde_json::from_str(json).unwrap()
+}
+
+fn waiting() -> StoreConfig {
+    StoreConfig::default().assignments(WriteMode::Wait)
+}
+
+#[test]
+fn what_is_decided_is_written_in_the_background() {
+    let machine = Machine::new(StoreConfig::default());
+    let visitor = machine.visitor();
+    assert_eq!(visitor.run_experience("hero").unwrap().variation_id(), "30");
+    machine.settle();
+    assert_eq!(machine.store.record(KEY).unwrap().assignment("3"), Some("30"));
+    let expected = [
+        StoreCall::Load(KEY.to_owned()),
+        StoreCall::Merge(KEY.to_owned(), "convert-sdk-records".to_owned()),
+    ];
+    assert_eq!(machine.store.calls(), expected);
+    // A remembered decision asks nobody.
+    assert_eq!(visitor.run_experience("hero").unwrap().source(), Source::Sticky);
+    assert_eq!(machine.store.calls().len(), 2);
+    let stats = machine.core.stats();
+    assert_eq!((stats.store_writes, stats.store_waiting, stats.store_failures), (1, 0, 0));
+}
+
+#[test]
+fn what_a_visitor_does_while_another_change_is_written_is_written_at_once() {
+    let machine = Machine::new(StoreConfig::default());
+    let visitor = machine.visitor();
+    machine.store.pause();
+    visitor.run_experience("hero").unwrap();
+    assert!(machine.store.wait_for_calls(2, PATIENCE));
+    visitor.run_experience("menu").unwrap();
+    visitor.set_segments(attributes! { "country" => "DE" });
+    visitor.set_segments(attributes! { "country" => "FR" });
+    assert_eq!(machine.core.stats().store_waiting, 2);
+    let left = machine.core.flush(Duration::ZERO).unwrap_err();
+    assert_eq!((left.records(), left.to_string().contains("2 visitor records")), (2, true));
+    machine.store.resume();
+    machine.settle();
+    assert_eq!(machine.merges(), 2);
+    let written = machine.store.record(KEY).unwrap();
+    assert_eq!(written.assignments().count(), 2);
+    assert_eq!(serde_json::to_string(written.segments()).unwrap(), r#"{"country":"FR"}"#);
+}
+
+#[test]
+fn a_machine_knows_what_it_has_yet_to_write() {
+    let machine = Machine::new(StoreConfig::default());
+    let first = machine.visitor();
+    machine.store.fail(StoreErrorKind::Unavailable);
+    let options = RunOptions::new().force_variation("41");
+    assert_eq!(first.run_experience_with("menu", &options).unwrap().variation_id(), "41");
+    // The store cannot be read, and the change is not in it.
+    let second = machine.visitor();
+    let found = second.run_experience("menu").unwrap();
+    assert_eq!((found.variation_id(), found.source()), ("41", Source::Sticky));
+}
+
+#[test]
+fn of_two_machines_the_second_shows_the_firsts_variation_if_it_waits() {
+    let machine = Machine::new(waiting());
+    let visitor = machine.visitor();
+    // Another machine, with another split, is faster.
+    machine.store.put(KEY, record(r#"{"bucketing":{"4":"41"},"theirs":1}"#));
+    let found = visitor.run_experience("menu").unwrap();
+    assert_eq!((found.variation_id(), found.source()), ("41", Source::Sticky));
+    assert_eq!(visitor.run_experience("hero").unwrap().variation_id(), "30");
+    machine.settle();
+    // The exposure is the other machine's to report.
+    assert_eq!(machine.sent(), [("bucketing".to_owned(), "30".to_owned())]);
+    let written = serde_json::to_string(&machine.store.record(KEY).unwrap()).unwrap();
+    assert_eq!(written, r#"{"bucketing":{"3":"30","4":"41"},"theirs":1}"#);
+}
+
+#[test]
+fn of_two_machines_that_do_not_wait_the_store_keeps_the_first() {
+    let machine = Machine::new(StoreConfig::default());
+    let visitor = machine.visitor();
+    machine.store.put(KEY, record(r#"{"bucketing":{"4":"41"}}"#));
+    assert_eq!(visitor.run_experience("menu").unwrap().variation_id(), "40");
+    machine.settle();
+    let later =
+        machine.visitor().run_experience("menu").map(|found| found.variation_id().to_owned());
+    assert_eq!(later.as_deref(), Some("41"));
+}
+
+#[test]
+fn a_goal_counts_once_on_all_machines() {
+    let store = Arc::default();
+    let first = Machine::on(&store, StoreConfig::default());
+    let second = Machine::on(&store, StoreConfig::default());
+    let (one, other) = (first.visitor(), second.visitor());
+    one.set_segments(attributes! { "country" => "DE" });
+    assert_eq!(one.track_conversion("purchase"), ConversionResult::Queued);
+    assert_eq!(other.track_conversion("purchase"), ConversionResult::Deduplicated);
+    assert_eq!(one.track_conversion("purchase"), ConversionResult::Deduplicated);
+    // The store's answer has brought the other machine up to date.
+    assert!(other.visitor_record().segments().find("country").is_some());
+}
+
+#[test]
+fn in_the_optimistic_mode_no_conversion_waits() {
+    let optimistic = StoreConfig::default().conversions(WriteMode::Background);
+    let machine = Machine::new(optimistic);
+    let (one, other) = (machine.visitor(), machine.visitor());
+    machine.store.pause();
+    assert_eq!(one.track_conversion("purchase"), ConversionResult::Queued);
+    assert_eq!(one.track_conversion("purchase"), ConversionResult::Deduplicated);
+    // Of another context, too, since the mark is known to be on its way.
+    assert_eq!(other.track_conversion("purchase"), ConversionResult::Deduplicated);
+    machine.store.resume();
+    machine.settle();
+    assert!(machine.store.record(KEY).unwrap().has_reached("purchase"));
+}
+
+#[test]
+fn a_conversion_the_store_does_not_answer_counts_and_is_marked_later() {
+    let machine = Machine::new(StoreConfig::default());
+    let visitor = machine.visitor();
+    machine.store.fail(StoreErrorKind::Timeout);
+    assert_eq!(visitor.track_conversion("purchase"), ConversionResult::Queued);
+    assert_eq!(visitor.track_conversion("purchase"), ConversionResult::Deduplicated);
+    assert_eq!(machine.visitor().track_conversion("purchase"), ConversionResult::Deduplicated);
+    machine.store.fail(None);
+    machine.clock.advance(Duration::from_secs(60));
+    machine.settle();
+    assert!(machine.store.record(KEY).unwrap().has_reached("purchase"));
+    // Once it is written, it does not become new by that.
+    assert_eq!(machine.visitor().track_conversion("purchase"), ConversionResult::Deduplicated);
+    assert_eq!(machine.sent().len(), 1);
+}
+
+#[test]
+fn an_answer_that_gets_lost_does_no_harm() {
+    let machine = Machine::new(waiting());
+    let visitor = machine.visitor();
+    machine.store.script([StoreAnswer::Lost(StoreErrorKind::Timeout)]);
+    assert_eq!(visitor.run_experience("hero").unwrap().variation_id(), "30");
+    machine.store.script([StoreAnswer::Lost(StoreErrorKind::Timeout)]);
+    assert_eq!(visitor.track_conversion("purchase"), ConversionResult::Queued);
+    machine.settle();
+    let expected = [("bucketing", "30"), ("conversion", "91")];
+    assert_eq!(machine.sent(), expected.map(|(kind, id)| (kind.to_owned(), id.to_owned())));
+    let written = machine.store.record(KEY).unwrap();
+    assert_eq!((written.assignments().count(), written.goals().count()), (1, 1));
+}
+
+#[test]
+fn an_outage_is_told_and_does_not_make_everybody_wait() {
+    let machine = Machine::new(StoreConfig::default());
+    machine.store.fail(StoreErrorKind::Timeout);
+    for _ in 0..10 {
+        let visitor = machine.visitor();
+        assert!(visitor.visitor_record().is_empty());
+    }
+    // Three found out, and the others did not ask.
+    assert_eq!(machine.store.calls().len(), 3);
+    let stats = machine.core.stats();
+    assert_eq!((stats.store_failures, stats.store_skipped), (3, 7));
+    let told: Vec<_> = machine.events.all();
+    let told = told.iter().filter_map(|event| match event {
+        LifecycleEvent::StoreFailed(failed) => Some(failed),
+        _ => None,
+    });
+    let told: Vec<_> =
+        told.map(|one| (one.operation(), one.error().kind(), one.consecutive_failures())).collect();
+    let expected = |number| (StoreOperation::Load, StoreErrorKind::Timeout, number);
+    assert_eq!(told, [1, 2, 3].map(expected));
+    machine.store.fail(None);
+    machine.store.put(KEY, record(r#"{"bucketing":{"4":"41"}}"#));
+    assert_eq!(machine.visitor().run_experience("menu").unwrap().variation_id(), "40");
+    machine.clock.advance(Duration::from_secs(1));
+    let found = machine.visitor().run_experience("menu").unwrap().variation_id().to_owned();
+    // What the machine showed meanwhile was first, as far as it knew; the store knows better.
+    assert!(["40", "41"].contains(&&*found));
+    machine.settle();
+    assert_eq!(machine.store.record(KEY).unwrap().assignment("4"), Some("41"));
+}
+
+#[test]
+fn what_too_many_visitors_did_in_an_outage_is_lost_and_counted() {
+    let machine = Machine::new(StoreConfig::default().queue_capacity(2));
+    let contexts: Vec<Context> =
+        (0..5).map(|number| machine.core.create_context(format!("v{number}"))).collect();
+    machine.store.pause();
+    machine.store.fail(StoreErrorKind::Unavailable);
+    for context in &contexts {
+        context.run_experience("hero").unwrap();
+    }
+    assert!(machine.store.wait_for_calls(6, PATIENCE));
+    let lost_while_waiting = machine.core.stats().store_dropped;
+    machine.store.resume();
+    // The write that failed takes the place of the oldest that waits.
+    machine.wait_for_retries(1);
+    let stats = machine.core.stats();
+    assert_eq!(stats.store_waiting, 2);
+    assert!((2..=3).contains(&lost_while_waiting) && stats.store_dropped == 3, "{stats:?}");
+    machine.store.fail(None);
+    machine.clock.advance(Duration::from_secs(60));
+    machine.settle();
+    let written =
+        (0..5).filter(|number| machine.store.record(&format!("1001-2002-v{number}")).is_some());
+    assert_eq!(written.count(), 2);
+    let lost: u64 = machine
+        .events
+        .all()
+        .iter()
+        .filter_map(|event| match event {
+            LifecycleEvent::StoreFailed(failed) => Some(failed.lost()),
+            _ => None,
+        })
+        .sum();
+    assert!(lost > 0);
+}
+
+#[test]
+fn what_the_store_refuses_is_not_tried_again() {
+    let machine = Machine::new(StoreConfig::default());
+    let visitor = machine.visitor();
+    machine.store.script([StoreAnswer::Failure(StoreErrorKind::Refused)]);
+    visitor.run_experience("hero").unwrap();
+    machine.settle();
+    let stats = machine.core.stats();
+    assert_eq!((machine.merges(), stats.store_dropped, stats.store_retries), (1, 1, 0));
+}
+
+#[test]
+fn a_store_that_panics_has_failed() {
+    let machine = Machine::new(waiting());
+    machine.store.script([StoreAnswer::Panic, StoreAnswer::Panic]);
+    let visitor = machine.visitor();
+    assert_eq!(visitor.run_experience("hero").unwrap().variation_id(), "30");
+    machine.settle();
+    assert_eq!(machine.core.stats().store_failures, 2);
+    assert_eq!(machine.store.record(KEY).unwrap().assignment("3"), Some("30"));
+}
+
+#[test]
+fn a_change_that_waits_does_not_overtake_an_older_one() {
+    let machine = Machine::new(waiting());
+    let visitor = machine.visitor();
+    machine.store.pause();
+    visitor.set_segments(attributes! { "country" => "DE" });
+    assert!(machine.store.wait_for_calls(2, PATIENCE));
+    visitor.set_segments(attributes! { "country" => "FR" });
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            assert_eq!(visitor.track_conversion("purchase"), ConversionResult::Queued);
+        });
+        assert!(machine.store.wait_for_calls(3, PATIENCE));
+        machine.store.resume();
+    });
+    machine.settle();
+    let expected = r#"{"segments":{"country":"FR"},"goals":{"purchase":true}}"#;
+    let written = serde_json::to_string(&machine.store.record(KEY).unwrap()).unwrap();
+    assert_eq!(written, expected);
+    let seen = visitor.visitor_record();
+    assert_eq!(serde_json::to_string(&seen).unwrap(), expected);
+}
+
+#[test]
+fn a_conversion_takes_along_what_waits() {
+    let machine = Machine::new(StoreConfig::default());
+    let visitor = machine.visitor();
+    machine.store.script([StoreAnswer::Failure(StoreErrorKind::Contended)]);
+    visitor.run_experience("menu").unwrap();
+    // The writer pauses after the failure.
+    machine.wait_for_retries(1);
+    assert_eq!(visitor.track_conversion("purchase"), ConversionResult::Queued);
+    let written = serde_json::to_string(&machine.store.record(KEY).unwrap()).unwrap();
+    assert_eq!(written, r#"{"bucketing":{"4":"40"},"goals":{"purchase":true}}"#);
+    assert_eq!(machine.core.stats().store_waiting, 0);
+    machine.settle();
+    let conversion = machine.service.batch_requests().pop().unwrap();
+    let body = String::from_utf8(conversion.body().to_vec()).unwrap();
+    assert!(body.contains(r#""bucketingData":{"4":"40"}"#), "{body}");
+}
+
+#[test]
+fn the_service_is_told_to_leave_the_visitors_alone() {
+    let machine = Machine::new(StoreConfig::default());
+    machine.visitor().run_experience("hero").unwrap();
+    machine.settle();
+    let request = machine.service.batch_requests().pop().unwrap();
+    let body: Value = serde_json::from_slice(request.body()).unwrap();
+    assert_eq!(body["enrichData"], Value::Bool(false));
+}
+
+#[test]
+fn closing_writes_what_waits_or_says_what_is_lost() {
+    let machine = Machine::new(StoreConfig::default());
+    let visitor = machine.visitor();
+    machine.store.script([StoreAnswer::Failure(StoreErrorKind::Unavailable)]);
+    visitor.run_experience("hero").unwrap();
+    machine.wait_for_retries(1);
+    let report = machine.core.close(PATIENCE);
+    assert!(report.is_complete() && report.records_lost() == 0, "{report:?}");
+    assert_eq!(machine.store.record(KEY).unwrap().assignment("3"), Some("30"));
+    // Contexts go on deciding, and nothing hangs; but nobody writes any more.
+    assert_eq!(visitor.run_experience("menu").unwrap().variation_id(), "40");
+    assert_eq!(machine.core.close(PATIENCE).records_lost(), 1);
+    assert_eq!(machine.core.close(PATIENCE).records_lost(), 0);
+
+    let machine = Machine::new(StoreConfig::default());
+    let visitor = machine.visitor();
+    machine.store.fail(StoreErrorKind::Unavailable);
+    visitor.run_experience("hero").unwrap();
+    let report = machine.core.close(PATIENCE);
+    assert!(report.is_complete() && report.records_lost() == 1, "{report:?}");
+}
+
+#[test]
+fn a_store_that_hangs_does_not_keep_a_core_from_closing() {
+    let machine = Machine::new(StoreConfig::default());
+    let visitor = machine.visitor();
+    machine.store.pause();
+    visitor.run_experience("hero").unwrap();
+    assert!(machine.store.wait_for_calls(2, PATIENCE));
+    let report = machine.core.close(Duration::from_millis(50));
+    assert!(!report.is_complete());
+    machine.store.resume();
+}
+
+#[test]
+fn previews_and_calls_without_storage_leave_the_store_alone() {
+    let machine = Machine::new(waiting());
+    let mut visitor = machine.visitor();
+    let options = RunOptions::new().storage(false);
+    visitor.run_experience_with("hero", &options).unwrap();
+    visitor.set_preview(convert_sdk::Preview::parse("4.41").unwrap()).unwrap();
+    visitor.run_experiences();
+    visitor.set_segments(attributes! { "country" => "DE" });
+    assert_eq!(visitor.track_conversion("purchase"), ConversionResult::PreviewSuppressed);
+    machine.settle();
+    assert_eq!(machine.store.calls(), [StoreCall::Load(KEY.to_owned())]);
+}
