@@ -9,8 +9,9 @@
 )]
 
 use convert_sdk::{
-    Answer, AttributeProvider, Context, Core, Entity, EntityKind, Identified as _, Moment, Reason,
-    RunOptions, SdkConfig, Source, VisitorRecord, WallClock, attributes,
+    Answer, AttributeProvider, Context, Core, Entity, EntityKind, ExperienceResult, FeatureResult,
+    Identified as _, Moment, Preview, Reason, RunOptions, SdkConfig, Source, VisitorRecord,
+    WallClock, attributes,
 };
 use serde_json::{Value, json};
 
@@ -406,4 +407,250 @@ fn entities_are_found_by_key_and_id() {
     };
     assert_eq!(goal.id(), "4");
     assert!(visitor.config_entity(EntityKind::Audience, "bought").is_none());
+}
+
+fn country_is(country: &str) -> Value {
+    any_of(&[element("t", json!("country"), "equals", json!(country), false)])
+}
+
+fn member_json(visitor: &Context) -> String {
+    serde_json::to_string(&visitor.visitor_record()).unwrap()
+}
+
+/// Experience 1 for Germans, 2 for the French, 3 for members of segment 50, and 4 for everybody.
+fn countries() -> Core {
+    core(json!({
+        "audiences": [{"id": "8", "rules": country_is("DE")}, {"id": "9", "rules": country_is("FR")}],
+        "segments": [{"id": "50", "key": "french", "rules": country_is("FR")}],
+        "experiences": [guarded(1, "german", json!(["8"])), guarded(2, "french", json!(["9"])),
+            guarded(3, "member", json!(["50"])), halves(4, "open")],
+    }))
+}
+
+fn keys_of(visitor: &Context) -> Vec<&str> {
+    visitor.run_experiences().iter().map(ExperienceResult::experience_key).collect()
+}
+
+#[test]
+fn segments_that_are_set_reach_the_record_the_rules_and_later_contexts() {
+    let core = countries();
+    let visitor = core.create_context("v");
+    visitor.set_segments(attributes! { "country" => "FR", "shoe" => 43 });
+    assert_eq!(member_json(&visitor), r#"{"segments":{"country":"FR"}}"#);
+    assert_eq!(visitor.run_custom_segments(&["french"]).unwrap(), ["50"]);
+    assert_eq!(member_json(&visitor), r#"{"segments":{"country":"FR","customSegments":["50"]}}"#);
+    assert_eq!(keys_of(&visitor), ["french", "member", "open"]);
+    let later = core.create_context("v");
+    assert_eq!(later.visitor_record(), visitor.visitor_record());
+    assert_eq!(keys_of(&later), ["french", "member", "open"]);
+    let kept = serde_json::from_str(&member_json(&later)).unwrap();
+    let elsewhere = countries().create_context("v").with_record(kept);
+    assert!(elsewhere.run_experiences().iter().all(|result| result.source() == Source::Sticky));
+    assert_eq!(elsewhere.run_experiences().len(), 3);
+}
+
+#[test]
+fn segments_set_while_previewing_count_at_once_and_are_recorded_when_it_ends() {
+    let core = countries();
+    let mut visitor = core.create_context("v").with_attributes(attributes! { "country" => "DE" });
+    visitor.set_preview(Preview::new("4", "40")).unwrap();
+    let before = member_json(&visitor);
+    assert_eq!(keys_of(&visitor), ["german", "open"]);
+
+    visitor.set_attributes(attributes! { "country" => "FR", "plan" => "pro" });
+    assert_eq!(keys_of(&visitor), ["french", "open"]);
+    assert_eq!(visitor.explain_experience("french").reason(), Reason::Resolved);
+    assert_eq!(visitor.run_custom_segments(&["french"]).unwrap(), ["50"]);
+    visitor.set_segments(attributes! { "customSegments" => vec!["50"] });
+    assert_eq!(keys_of(&visitor), ["french", "member", "open"]);
+    assert_eq!(member_json(&visitor), before, "a preview leaves no trace");
+    assert_eq!(member_json(&core.create_context("v")), before, "a preview leaves no trace");
+
+    visitor.set_preview(Preview::new("4", "41")).unwrap();
+    assert_eq!(member_json(&visitor), before, "one preview follows another");
+    visitor.clear_preview();
+    let said = r#"{"segments":{"country":"FR","customSegments":["50"]}}"#;
+    assert_eq!(member_json(&visitor), said);
+    assert_eq!(member_json(&core.create_context("v")), said);
+    assert_eq!(keys_of(&visitor), ["french", "member", "open"]);
+}
+
+#[test]
+fn what_a_dropped_or_failed_preview_was_told() {
+    let core = countries();
+    let mut dropped = core.create_context("v");
+    dropped.set_preview(Preview::new("4", "40")).unwrap();
+    dropped.set_segments(attributes! { "country" => "FR" });
+    drop(dropped);
+    assert!(core.create_context("v").visitor_record().is_empty());
+
+    let mut failing = core.create_context("v");
+    failing.set_preview(Preview::new("4", "40")).unwrap();
+    failing.set_segments(attributes! { "country" => "FR" });
+    assert!(failing.set_preview(Preview::new("4", "404")).is_err());
+    assert_eq!(member_json(&failing), r#"{"segments":{"country":"FR"}}"#);
+}
+
+#[test]
+fn a_cleared_preview_decides_and_remembers_as_before() {
+    let core = countries();
+    let mut visitor = core.create_context("v");
+    let plain = core.create_context("v");
+    let plain = plain.run_experience_with("open", &RunOptions::new().storage(false)).unwrap();
+    let other = if plain.variation_id() == "40" { "41" } else { "40" };
+    visitor.set_preview(Preview::new("4", other)).unwrap();
+    let shown = visitor.run_experience("open").unwrap();
+    assert_eq!((shown.variation_id(), shown.source()), (other, Source::Preview));
+    assert!(visitor.visitor_record().is_empty());
+    visitor.clear_preview();
+    let found = visitor.run_experience("open").unwrap();
+    assert_eq!((found.variation_id(), found.source()), (plain.variation_id(), Source::Bucketed));
+    assert_eq!(visitor.visitor_record().assignment("4"), Some(plain.variation_id()));
+}
+
+#[test]
+fn a_site_area_is_matched_against_the_location_unless_ignored() {
+    let mut e = halves(1, "e");
+    e["site_area"] = any_of(&[element("t", json!("page"), "equals", json!("shop"), false)]);
+    let core = core(json!({"experiences": [e]}));
+    let at = |page: &str| core.create_context(page).with_location(attributes! { "page" => page });
+    assert_eq!(reason(&at("shop"), "e"), "resolved");
+    assert!(at("shop").run_experience("e").is_some());
+    assert_eq!(reason(&at("blog"), "e"), "location_mismatch");
+    let (ignoring, shop) =
+        (RunOptions::new().ignore_location(true), attributes! { "page" => "shop" });
+    assert!(at("blog").run_experience_with("e", &ignoring).is_some());
+    let reader = at("news");
+    assert!(reader.run_experience("e").is_none());
+    assert!(reader.run_experience_with("e", &RunOptions::new().location(&shop)).is_some());
+    // Attributes are no location.
+    let shopper = core.create_context("v").with_attributes(shop);
+    assert_eq!(reason(&shopper, "e"), "location_mismatch");
+}
+
+fn carrying(id: u32, key: &str, features: &[u32]) -> Value {
+    let changes: Vec<Value> = features
+        .iter()
+        .map(|feature| json!({"type": "fullStackFeature", "data": {"feature_id": feature}}))
+        .collect();
+    json!({"id": id, "key": key, "variations": [{"id": id * 10, "key": "on", "changes": changes}]})
+}
+
+#[test]
+fn experience_keys_limit_every_carrier_and_every_pass() {
+    let core = core(json!({"features": [{"id": 7, "key": "banner"}],
+        "experiences": [carrying(1, "a", &[7]), carrying(2, "b", &[7]), carrying(3, "c", &[7])]}));
+    let visitor = core.create_context("v");
+    let keys = ["c", "b", "none"];
+    let limited = RunOptions::new().experience_keys(&keys);
+    let carriers = visitor.run_feature_all_with("banner", &limited);
+    let carriers: Vec<&str> = carriers.iter().map(FeatureResult::experience_key).collect();
+    assert_eq!(carriers, ["b", "c"]);
+    assert_eq!(visitor.visitor_record().assignment("1"), None, "the others are not decided");
+    let first = visitor.run_feature_with("banner", &limited).unwrap();
+    assert_eq!(first.experience_key(), "b");
+    assert_eq!(visitor.run_features_with(&limited)[0].experience_key(), "b");
+    assert_eq!(visitor.run_experiences_with(&limited).len(), 2);
+    assert!(visitor.run_feature_all_with("banner", &limited.experience_keys(&[])).is_empty());
+    assert_eq!(visitor.run_feature_all("banner").len(), 3);
+}
+
+#[test]
+fn a_call_s_environment_goes_before_the_sdk_s() {
+    let (mut live, mut staging) = (halves(1, "live"), halves(2, "staging"));
+    live["environment"] = json!("live");
+    staging["environment"] = json!("staging");
+    let core =
+        core_with(json!({"experiences": [live, staging]}), |config| config.environment("live"));
+    let visitor = core.create_context("v");
+    assert!(
+        visitor.run_experience("live").is_some() && visitor.run_experience("staging").is_none()
+    );
+    let call = RunOptions::new().environment("staging");
+    assert!(visitor.run_experience_with("live", &call).is_none());
+    assert!(visitor.run_experience_with("staging", &call).is_some());
+}
+
+#[test]
+fn features_come_in_the_order_in_which_the_config_lists_them() {
+    let core = core(json!({
+        "features": [{"id": 5, "key": "e"}, {"id": 1, "key": "a"}, {"id": 3, "key": "c"}],
+        "experiences": [carrying(1, "first", &[3]), carrying(2, "second", &[1, 3, 5])],
+    }));
+    let visitor = core.create_context("v");
+    let found = visitor.run_features();
+    let found: Vec<_> = found.iter().map(|on| (on.feature_key(), on.experience_key())).collect();
+    assert_eq!(found, [("e", "second"), ("a", "second"), ("c", "first")]);
+    let mut previewing = core.create_context("v");
+    previewing.set_preview(Preview::new("2", "20")).unwrap();
+    let found = previewing.run_features();
+    let found: Vec<_> = found.iter().map(|on| (on.feature_key(), on.experience_key())).collect();
+    assert_eq!(found, [("e", "second"), ("a", "second"), ("c", "second")], "a preview goes first");
+}
+
+#[test]
+fn an_open_answer_of_one_audience_goes_before_a_match_of_another() {
+    let cookie = any_of(&[element("cookie", json!("consent"), "equals", json!("yes"), false)]);
+    let weather = any_of(&[element("weather_condition", Value::Null, "equals", json!("x"), false)]);
+    let core = core_with(
+        json!({"audiences": [{"id": "7", "rules": plan_is("pro")}, {"id": "8", "rules": cookie},
+                {"id": "9", "rules": weather}],
+            "experiences": [guarded(1, "match_first", json!(["7", "8"])),
+                guarded(2, "both_open", json!(["9", "8"])), guarded(3, "matches", json!(["7"]))]}),
+        |config| config.attribute_provider(Provider),
+    );
+    let visitor = core.create_context("v").with_attributes(attributes! { "plan" => "pro" });
+    assert_eq!(reason(&visitor, "match_first"), "need_more_data");
+    assert!(visitor.run_experience("match_first").is_none());
+    assert_eq!(reason(&visitor, "both_open"), "need_more_data", "the first in the config's order");
+    assert_eq!(reason(&visitor, "matches"), "resolved");
+}
+
+#[test]
+fn a_variation_is_forced_though_it_is_stopped_and_by_id_alone() {
+    let arms = json!([{"id": "10", "key": "on", "traffic_allocation": 100},
+        {"id": "11", "key": "stopped", "status": "stopped", "traffic_allocation": 100},
+        {"id": "12", "key": "closed", "traffic_allocation": 0}]);
+    let core = core(json!({"experiences": [{"id": "1", "key": "e", "variations": arms}]}));
+    for id in ["11", "12"] {
+        let visitor = core.create_context(id);
+        let forcing = RunOptions::new().force_variation(id);
+        let forced = visitor.run_experience_with("e", &forcing).unwrap();
+        assert_eq!((forced.variation_id(), forced.source()), (id, Source::Forced));
+        let after = visitor.run_experience("e").unwrap();
+        assert_eq!((after.variation_id(), after.source()), (id, Source::Sticky));
+    }
+    let visitor = core.create_context("v");
+    let by_key = RunOptions::new().force_variation("stopped");
+    let explanation = visitor.explain_experience_with("e", &by_key).to_string();
+    assert!(explanation.contains("forced variation stopped: no such id"), "{explanation}");
+    assert_eq!(visitor.run_experience_with("e", &by_key).unwrap().variation_id(), "10");
+}
+
+#[test]
+fn mutual_exclusion_sees_what_a_pass_stores_and_nothing_else() {
+    let excluded = any_of(&[element(
+        "bucketed_into_experience_key",
+        Value::Null,
+        "equals",
+        json!("first"),
+        true,
+    )]);
+    let core = core(json!({"audiences": [{"id": "8", "rules": excluded}],
+        "features": [{"id": 7, "key": "banner"}],
+        "experiences": [carrying(1, "first", &[]), guarded(2, "second", json!(["8"])),
+            carrying(3, "third", &[7])]}));
+    let (alone, both) = (["first", "second", "third"], ["first", "third"]);
+    let unstored = RunOptions::new().storage(false);
+    let visitor = core.create_context("v");
+    let found = visitor.run_experiences_with(&unstored);
+    let found: Vec<&str> = found.iter().map(ExperienceResult::experience_key).collect();
+    assert_eq!(found, alone, "nothing is stored that exclusion could see");
+    let mut previewing = core.create_context("v");
+    previewing.set_preview(Preview::new("3", "30")).unwrap();
+    assert_eq!(keys_of(&previewing), alone, "a preview stores nothing");
+    assert_eq!(keys_of(&visitor), both);
+    previewing.clear_preview();
+    let again = previewing.run_experiences_with(&unstored);
+    assert_eq!(again.len(), 3, "its context has not seen what another one stored");
 }

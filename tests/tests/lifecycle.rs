@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use convert_sdk::{
-    Context, Core, FeatureResult, LifecycleEvent, Preview, RefreshConfig, RunOptions, SdkConfig,
-    Subscription, attributes, visitor_fingerprint,
+    Context, Conversion, Core, FeatureResult, LifecycleEvent, Preview, RefreshConfig, RunOptions,
+    SdkConfig, Subscription, attributes, visitor_fingerprint,
 };
 use convert_tests::live::{Events, Refreshed, config};
+use convert_tests::sink::Tracked;
 use test_support::ConfigAnswer;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -48,6 +49,28 @@ fn counting() -> (impl Fn(&LifecycleEvent) + Send + Sync + 'static, Arc<AtomicUs
         counted.fetch_add(1, SeqCst);
     };
     (handler, count)
+}
+
+#[test]
+fn exposures_and_conversions_are_counted_apart() {
+    let tracked = Tracked::start().unwrap();
+    let visitor = tracked.core.create_context("visitor-1");
+    visitor.run_experiences();
+    visitor.run_experiences();
+    visitor.run_experience_with("hero", &RunOptions::new().tracking(false));
+    let other = tracked.core.create_context("visitor-2");
+    other.run_experience("hero");
+    // Two events, and one conversion all the same.
+    let purchase = || Conversion::new("purchase").revenue(10.5);
+    assert!(visitor.track_conversion(purchase()).is_queued());
+    assert!(!visitor.track_conversion(purchase()).is_queued());
+    assert!(other.track_conversion("signup").is_queued());
+    assert!(!other.track_conversion("no-such-goal").is_queued());
+    let stats = tracked.core.stats();
+    assert_eq!((stats.exposures, stats.conversions, stats.events_queued), (3, 2, 6));
+    tracked.core.set_tracking_enabled(false);
+    tracked.core.create_context("visitor-3").run_experience("hero");
+    assert_eq!(tracked.core.stats().exposures, 3);
 }
 
 #[test]

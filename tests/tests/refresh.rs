@@ -2,13 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that meets the unexpected should stop at once")]
 
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use convert_sdk::{
     BatchRequest, BatchResponse, ConfigBody, ConfigRequest, ConfigResponse, ConfigSource, Core,
-    Error, LifecycleEvent, ManualClock, ProjectConfig, RefreshConfig, SdkConfig, SkipReason,
-    Transport, TransportError, TransportErrorKind, Validators,
+    Error, LifecycleEvent, ManualClock, Moment, ProjectConfig, RefreshConfig, SdkConfig,
+    SkipReason, Transport, TransportError, TransportErrorKind, Validators, WallClock,
 };
 use convert_tests::live::{Events, KEY, Refreshed, config, hero};
 use test_support::{ConfigAnswer, LoopbackServer, Reply, Step};
@@ -99,6 +100,18 @@ fn what_the_service_said_of_a_config_is_said_back() {
         .collect();
     let one = Some("\"1\"".to_owned());
     assert_eq!(etags, [None, one.clone(), one, Some("\"2\"".to_owned())]);
+}
+
+#[test]
+fn a_config_that_is_the_same_under_another_tag_is_asked_for_by_the_new_one() {
+    let retagged =
+        || ConfigAnswer::Body { bytes: config("1").into_bytes(), etag: Some("\"b\"".to_owned()) };
+    let live = Refreshed::start([tagged("1"), retagged(), ConfigAnswer::NotModified]).unwrap();
+    live.refresh();
+    live.refresh();
+    let requests = live.service.config_requests();
+    assert_eq!(requests[2].validators().etag(), Some("\"b\""));
+    assert_eq!(live.events.names(), ["ready"]);
 }
 
 #[test]
@@ -241,6 +254,71 @@ fn a_transport_that_panics_does_not_end_refresh() {
     }
     assert_eq!(events.names(), ["ready", "refresh.failed", "config.updated"]);
     assert_eq!(core.health().version(), Some("3"));
+}
+
+/// A panic that panics once more when it is thrown away.
+struct Grenade;
+
+impl Drop for Grenade {
+    fn drop(&mut self) {
+        assert!(std::thread::panicking(), "thrown away");
+    }
+}
+
+#[test]
+fn a_panic_that_panics_again_does_not_end_refresh() {
+    struct Throws(AtomicU32);
+    impl Transport for Throws {
+        fn fetch_config(&self, _: &ConfigRequest) -> Result<ConfigResponse, TransportError> {
+            let count = self.0.fetch_add(1, SeqCst) + 1;
+            if count == 2 {
+                std::panic::panic_any(Grenade);
+            }
+            Ok(ConfigResponse::Modified(ConfigBody::new(config(&count.to_string()))))
+        }
+        fn send_batch(&self, _: &BatchRequest) -> Result<BatchResponse, TransportError> {
+            Ok(BatchResponse::new(200))
+        }
+    }
+    let clock = ManualClock::new();
+    let settings = SdkConfig::from_sdk_key(KEY)
+        .unwrap()
+        .transport_impl(Throws(AtomicU32::new(0)))
+        .manual_clock(clock.clone())
+        .refresh(RefreshConfig::default());
+    let core = Core::initialize(settings).unwrap();
+    for _ in 0..2 {
+        clock.advance_to_next_alarm();
+        clock.next_alarm();
+    }
+    assert_eq!((core.stats().refresh_failures, core.health().version()), (1, Some("3")));
+}
+
+#[test]
+fn a_clock_of_the_application_s_that_panics_does_not_end_refresh() {
+    struct Broken(AtomicU32);
+    impl WallClock for Broken {
+        fn now(&self) -> Moment {
+            assert_ne!(self.0.fetch_add(1, SeqCst), 1, "the clock panics the second time");
+            Moment::new(0, 0)
+        }
+    }
+    let file = std::env::temp_dir().join(format!("convert-clock-{}", std::process::id()));
+    let live = Refreshed::start_with(["1", "2", "3"].map(tagged), |config| {
+        config
+            .wall_clock(Broken(AtomicU32::new(0)))
+            .cache_file(&file)
+            .refresh(RefreshConfig::default())
+    })
+    .unwrap();
+    live.refresh();
+    assert_eq!(live.events.names(), ["ready", "refresh.failed"]);
+    assert!(wait(&live) >= 600.0, "it slows down as after any failure");
+    assert_eq!(hero(&live.core).as_deref(), Some("1"));
+    live.refresh();
+    assert_eq!(hero(&live.core).as_deref(), Some("3"));
+    assert_eq!(live.core.health().consecutive_failures(), 0);
+    std::fs::remove_file(file).unwrap();
 }
 
 /// Every fault of a server, met by a refresh: the config stays, and the next one comes.

@@ -244,6 +244,31 @@ fn a_transport_that_answers_not_modified_unasked_is_not_believed() {
 }
 
 #[test]
+fn the_endpoint_is_known_whatever_the_transport_says() {
+    struct Terse;
+    impl convert_sdk::Transport for Terse {
+        fn fetch_config(
+            &self,
+            _: &ConfigRequest,
+        ) -> Result<convert_sdk::ConfigResponse, convert_sdk::TransportError> {
+            Err(convert_sdk::TransportError::new(TransportErrorKind::Network))
+        }
+        fn send_batch(
+            &self,
+            _: &convert_sdk::BatchRequest,
+        ) -> Result<convert_sdk::BatchResponse, convert_sdk::TransportError> {
+            Ok(convert_sdk::BatchResponse::new(200))
+        }
+    }
+    let outcome = Core::initialize(SdkConfig::from_sdk_key(KEY).unwrap().transport_impl(Terse));
+    let Err(Error::ConfigLoad(error)) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(error.endpoint(), Some("/api/v1/config/1001****7890"));
+    let expected = "the config could not be loaded: the service could not be reached \
+                    (/api/v1/config/1001****7890)";
+    assert_eq!(error.to_string(), expected);
+}
+
+#[test]
 fn the_last_good_config_stands_in_for_a_service_that_is_away() {
     let (file, wall) = (TemporaryFile::new("stand-in"), Wall::default());
     let settings = |config: SdkConfig| config.cache_file(&file.0).wall_clock(wall.clone());
@@ -446,7 +471,7 @@ fn a_preview_that_is_not_there_says_why() {
     assert_eq!(preview("7", "20"), Err(PreviewError::FetchFailed));
     assert_eq!(preview("9", "404"), Err(PreviewError::VariationNotFound));
     assert_eq!(preview("9", "20"), Ok(()));
-    assert_eq!(live.core.stats().preview_fetches, 3);
+    assert_eq!((live.core.stats().preview_fetches, live.core.stats().preview_failures), (3, 1));
     live.core.close(PATIENCE);
     assert_eq!(preview("6", "20"), Err(PreviewError::FetchFailed));
     assert_eq!(live.core.stats().preview_fetches, 3);
@@ -507,8 +532,9 @@ fn a_manual_clock_tells_how_long_initialising_took() {
         .transport_impl(Slow(clock.clone()))
         .manual_clock(clock)
         .on_event(events.handler());
-    let _core = Core::initialize(settings).unwrap();
+    let core = Core::initialize(settings).unwrap();
     let told = events.all();
     let LifecycleEvent::Ready(ready) = &told[0] else { panic!("{told:?}") };
     assert_eq!(ready.elapsed(), Duration::from_secs(3));
+    assert_eq!(core.health().elapsed(), Duration::from_secs(3));
 }

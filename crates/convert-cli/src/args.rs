@@ -3,12 +3,13 @@
 use clap::{Args, Parser, Subcommand};
 use convert_sdk::{Attributes, Value};
 
-use crate::{assign, evaluate, explain, json, simulate, validate};
+use crate::{assign, evaluate, explain, fetch, json, records, simulate, validate};
 
-/// Looks into Convert configs and decides from them, offline.
+/// Looks into Convert configs and decides from them.
 ///
 /// A CONFIG is a file with the JSON that the service serves, `-` for standard input, or `demo` for
-/// an embedded demo project. Nothing leaves the machine and nothing is tracked.
+/// an embedded demo project; with it, nothing leaves the machine. With an SDK key in place of it the
+/// config is fetched. Nothing is tracked.
 #[derive(Debug, Parser)]
 #[command(name = "convertctl", version, max_term_width = 100)]
 #[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage (validate: diagnostics).
@@ -16,6 +17,7 @@ use crate::{assign, evaluate, explain, json, simulate, validate};
 Examples:
   convertctl validate config.json
   convertctl explain --config demo --visitor visitor-001 --experience checkout --attr plan=pro
+  CONVERT_SDK_KEY=10012345/10067890 convertctl fetch --out config.json
   convertctl evaluate --config config.json < requests.ndjson > answers.ndjson")]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -30,6 +32,8 @@ pub(crate) enum Command {
     Explain(explain::Arguments),
     Simulate(simulate::Arguments),
     Assign(assign::Arguments),
+    Fetch(fetch::Arguments),
+    Records(records::Arguments),
 }
 
 /// What is known of a visitor.

@@ -6,11 +6,11 @@ use std::process::ExitCode;
 use clap::Args;
 use convert_sdk::Experience;
 
-use crate::config_source::ConfigSource;
 use crate::failure::Failure;
 use crate::lines::{Line, Lines};
 use crate::output::{complain, grouped};
 use crate::progress::Progress;
+use crate::source::ConfigOptions;
 
 /// Assign visitor ids, one a line on standard input, to the variations of an experience.
 ///
@@ -24,9 +24,8 @@ use crate::progress::Progress;
 #[command(after_long_help = "Example:
   cut -f 1 visitors.tsv | convertctl assign --config demo --experience checkout")]
 pub(crate) struct Arguments {
-    /// The config: a file, or `demo`.
-    #[arg(long, value_name = "CONFIG")]
-    config: ConfigSource,
+    #[command(flatten)]
+    source: ConfigOptions,
 
     /// The experience, by key or id.
     #[arg(long, value_name = "KEY")]
@@ -42,8 +41,9 @@ struct Assignments {
 
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, Failure> {
-    arguments.config.leaves_input_for("visitor ids")?;
-    let config = arguments.config.load()?;
+    let origin = arguments.source.origin()?;
+    origin.leaves_input_for("visitor ids")?;
+    let config = origin.load()?;
     let experience = config
         .experience(&arguments.experience)
         .ok_or_else(|| Failure::no_experience(&arguments.experience, &config))?;

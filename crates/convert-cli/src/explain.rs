@@ -7,9 +7,9 @@ use clap::{ArgGroup, Args};
 use convert_sdk::{Context, Explanation, RunOptions};
 
 use crate::args::Facts;
-use crate::config_source::ConfigSource;
 use crate::failure::Failure;
 use crate::output::{printable, write_json};
+use crate::source::ConfigOptions;
 
 /// Explain what a visitor gets of an experience, or of a feature, step by step.
 ///
@@ -24,9 +24,8 @@ use crate::output::{printable, write_json};
   convertctl explain --config demo --visitor visitor-001 --feature shipping-banner \\
     --attr country=DE --attr basket_value=42.50 --location path=/shop/novels")]
 pub(crate) struct Arguments {
-    /// The config: a file, `-` for standard input, or `demo`.
-    #[arg(long, value_name = "CONFIG")]
-    config: ConfigSource,
+    #[command(flatten)]
+    source: ConfigOptions,
 
     /// The visitor's id.
     #[arg(long, value_name = "VISITOR")]
@@ -40,10 +39,6 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "KEY", group = "subject")]
     feature: Option<String>,
 
-    /// The environment that experiences must belong to; without it, none is checked.
-    #[arg(long, value_name = "ENVIRONMENT")]
-    environment: Option<String>,
-
     #[command(flatten)]
     facts: Facts,
 
@@ -54,7 +49,7 @@ pub(crate) struct Arguments {
 
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, Failure> {
-    let core = arguments.config.core(arguments.environment.as_deref())?;
+    let core = arguments.source.origin()?.core()?;
     let visitor = core
         .create_context(arguments.visitor.as_str())
         .with_attributes(arguments.facts.attributes())

@@ -1,5 +1,6 @@
 //! Why a command ends early.
 
+use std::error::Error;
 use std::fmt;
 use std::io;
 
@@ -20,6 +21,18 @@ impl Failure {
     /// Makes a failure of anything that says what went wrong.
     pub(crate) fn new(message: impl fmt::Display) -> Self {
         Failure::Other(message.to_string())
+    }
+
+    /// Makes a failure of an error and all that lies under it. The SDK's errors hold no secrets.
+    pub(crate) fn of(error: &dyn Error) -> Self {
+        let mut message = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            message.push_str(": ");
+            message.push_str(&error.to_string());
+            cause = error.source();
+        }
+        Failure::Other(message)
     }
 
     /// Makes the failure of an experience that is not there, and names some that are.

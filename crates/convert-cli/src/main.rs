@@ -1,20 +1,23 @@
-//! `convertctl`: looks into Convert configs, and decides from them, offline.
+//! `convertctl`: looks into Convert configs, and decides from them.
 //!
-//! One file per command; what they share is beside them. Every command reads a config, writes its
-//! answer to standard output and everything else to standard error.
+//! One file per command; what they share is beside them. Every command takes a config, from a file
+//! or from the service, writes its answer to standard output and everything else to standard error.
 
 mod args;
 mod assign;
-mod config_source;
 mod evaluate;
 mod explain;
 mod failure;
+mod fetch;
 mod json;
 mod lines;
 mod output;
 mod progress;
+mod records;
+mod replacement;
 mod shares;
 mod simulate;
+mod source;
 mod validate;
 
 use std::io::{self, BufWriter, Write};
@@ -55,6 +58,8 @@ fn run(command: &Command, out: &mut dyn Write) -> Result<ExitCode, Failure> {
         Command::Explain(args) => explain::run(args, out),
         Command::Simulate(args) => simulate::run(args, out),
         Command::Assign(args) => assign::run(args, out),
+        Command::Fetch(args) => fetch::run(args, out),
+        Command::Records(args) => records::run(args, out),
     }
 }
 

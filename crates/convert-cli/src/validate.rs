@@ -10,10 +10,10 @@ use convert_sdk::{
 };
 use serde::Serialize;
 
-use crate::config_source::ConfigSource;
 use crate::failure::Failure;
 use crate::output::{complain, grouped, percent, printable, write_json, write_table};
 use crate::shares::Shares;
+use crate::source::{LocalConfig, Origin, Service};
 
 /// Check a config, and show what is in it.
 ///
@@ -29,7 +29,10 @@ use crate::shares::Shares;
 pub(crate) struct Arguments {
     /// The config: a file, `-` for standard input, or `demo`.
     #[arg(value_name = "CONFIG")]
-    config: ConfigSource,
+    config: Option<LocalConfig>,
+
+    #[command(flatten)]
+    service: Service,
 
     /// Exit with 2 if there is any diagnostic, notes included.
     #[arg(long)]
@@ -95,9 +98,10 @@ struct Unusable<'e> {
 
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, Failure> {
-    let config = match arguments.config.check()? {
+    let origin = Origin::choose("CONFIG", arguments.config.as_ref(), &arguments.service)?;
+    let config = match origin.check()? {
         Ok(config) => config,
-        Err(error) => return refuse(arguments, &error, out),
+        Err(error) => return refuse(arguments, origin, &error, out),
     };
     let summary = Summary::of(&config);
     if arguments.json {
@@ -111,6 +115,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode
 
 fn refuse(
     arguments: &Arguments,
+    origin: Origin<'_>,
     error: &InvalidConfigError,
     out: &mut dyn Write,
 ) -> Result<ExitCode, Failure> {
@@ -118,7 +123,7 @@ fn refuse(
         let unusable = Unusable { path: error.path(), reason: error.reason() };
         write_json(out, &serde_json::json!({ "error": unusable }))?;
     }
-    complain(&format!("{}: {error}", arguments.config));
+    complain(&format!("{origin}: {error}"));
     Ok(ExitCode::FAILURE)
 }
 

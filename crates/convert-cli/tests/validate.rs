@@ -110,12 +110,15 @@ fn wrong_usage_exits_with_2_and_help_with_0() {
         &["simulate", "--config", "demo", "--experience", "checkout", "--visitors", "0"],
         &["evaluate", "--config", "-"],
         &["assign", "--config", "-", "--experience", "checkout"],
+        &["assign", "--experience", "checkout"],
+        &["fetch"],
+        &["fetch", "--config", "demo"],
     ] {
         let found = run(arguments);
         assert_eq!((found.code, found.stdout.as_str()), (Some(2), ""), "{arguments:?}");
         assert!(found.stderr.starts_with("error: "), "{arguments:?}: {}", found.stderr);
     }
-    for command in ["validate", "evaluate", "explain", "simulate", "assign"] {
+    for command in ["validate", "evaluate", "explain", "simulate", "assign", "fetch"] {
         let found = run(&[command, "--help"]);
         assert_eq!(found.code, Some(0));
         assert!(found.stdout.contains("Example"), "{command}");

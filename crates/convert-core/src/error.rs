@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use convert_config::InvalidConfigError;
-use convert_transport::TransportError;
+use convert_transport::{ConfigRequest, TransportError};
 
 use crate::tracking::SpoolError;
 
@@ -62,6 +62,8 @@ pub enum Error {
 #[derive(Debug, Clone)]
 pub struct ConfigLoadError {
     transport: TransportError,
+    /// Where the config was to come from, as the SDK knows it.
+    path: String,
 }
 
 impl Error {
@@ -75,13 +77,14 @@ impl Error {
 }
 
 impl ConfigLoadError {
-    pub(crate) fn new(transport: TransportError) -> Self {
-        ConfigLoadError { transport }
+    pub(crate) fn new(transport: TransportError, request: &ConfigRequest) -> Self {
+        ConfigLoadError { transport, path: request.redacted_path() }
     }
 
-    /// Returns where the config was to come from: without a query, the SDK key masked.
+    /// Returns where the config was to come from: without a query, the SDK key masked. The path
+    /// alone if the application's transport did not say more.
     pub fn endpoint(&self) -> Option<&str> {
-        self.transport.endpoint()
+        self.transport.endpoint().or(Some(&self.path))
     }
 
     /// Returns the HTTP status, if the service answered with one.
@@ -113,7 +116,11 @@ impl ConfigLoadError {
 
 impl fmt::Display for ConfigLoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the config could not be loaded: {}", self.transport)
+        write!(f, "the config could not be loaded: {}", self.transport)?;
+        match self.transport.endpoint() {
+            Some(_) => Ok(()),
+            None => write!(f, " ({})", self.path),
+        }
     }
 }
 

@@ -114,7 +114,7 @@ impl Core {
             failure: failure.clone(),
         };
         report_diagnostics(&loaded.config);
-        let live = Live::new(loaded, source, age, now);
+        let live = Live::new(loaded, source, age, ready.elapsed, now);
         if let Some(error) = &failure {
             live.fail(error.clone());
         }

@@ -22,6 +22,7 @@ pub struct Health {
     pub(crate) source: ConfigSource,
     pub(crate) version: Option<String>,
     pub(crate) age: Duration,
+    pub(crate) elapsed: Duration,
     pub(crate) last_error: Option<Error>,
     pub(crate) consecutive_failures: u32,
     pub(crate) next_refresh_in: Option<Duration>,
@@ -43,6 +44,11 @@ impl Health {
     /// the application, how long ago the core was initialised.
     pub fn age(&self) -> Duration {
         self.age
+    }
+
+    /// Returns how long initialising took.
+    pub fn elapsed(&self) -> Duration {
+        self.elapsed
     }
 
     /// Returns why the last attempt to fetch a config failed, redacted; `None` once one succeeded.

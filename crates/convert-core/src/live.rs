@@ -16,6 +16,7 @@ use crate::stats::Stats;
 pub(crate) struct Live {
     snapshot: ArcSwap<ProjectConfig>,
     status: Mutex<Status>,
+    elapsed: Duration,
 }
 
 /// A config, and by what another one is known to be the same.
@@ -43,8 +44,14 @@ struct Status {
 }
 
 impl Live {
-    /// Starts from a config that was `age` old at the time `now`.
-    pub(crate) fn new(loaded: Loaded, source: ConfigSource, age: Duration, now: Duration) -> Self {
+    /// Starts from a config that was `age` old at the time `now`, and took `elapsed` to find.
+    pub(crate) fn new(
+        loaded: Loaded,
+        source: ConfigSource,
+        age: Duration,
+        elapsed: Duration,
+        now: Duration,
+    ) -> Self {
         let status = Status {
             identity: loaded.identity,
             source,
@@ -54,7 +61,7 @@ impl Live {
             failures: 0,
             next_refresh: None,
         };
-        Live { snapshot: ArcSwap::new(loaded.config), status: Mutex::new(status) }
+        Live { snapshot: ArcSwap::new(loaded.config), status: Mutex::new(status), elapsed }
     }
 
     /// Returns the current config.
@@ -67,9 +74,11 @@ impl Live {
         self.status().identity.clone()
     }
 
-    /// Notes that the service has confirmed the config that is held.
-    pub(crate) fn confirm(&self, now: Duration) {
-        self.status().succeed(now);
+    /// Notes that the service has confirmed the config that is held, and by what it is known now.
+    pub(crate) fn confirm(&self, identity: Identity, now: Duration) {
+        let mut status = self.status();
+        status.succeed(now);
+        status.identity = identity;
     }
 
     /// Takes a config from the service, and returns whether it is another one.
@@ -112,6 +121,7 @@ impl Live {
             source: held.source,
             version,
             age: held.age_then.saturating_add(now.saturating_sub(held.confirmed_at)),
+            elapsed: self.elapsed,
             last_error: held.last_error.clone(),
             consecutive_failures: held.failures,
             next_refresh_in: held.next_refresh.map(|next| next.saturating_sub(now)),

@@ -19,6 +19,10 @@ use crate::tracking::Tally;
 pub struct Stats {
     /// Experiences decided for a visitor, whatever the answer; explanations are not counted.
     pub decisions: u64,
+    /// Assignments, new ones, that were queued as exposures.
+    pub exposures: u64,
+    /// Conversions that were queued, whether as one event or as two.
+    pub conversions: u64,
     /// Configs fetched after the first, identical ones included.
     pub refreshes: u64,
     /// Attempts to fetch a config, after the first, that failed.
@@ -27,6 +31,8 @@ pub struct Stats {
     pub config_updates: u64,
     /// Previews that had to be fetched, whatever came of it.
     pub preview_fetches: u64,
+    /// Previews that could not be fetched.
+    pub preview_failures: u64,
     /// Times the cache file could not be read or written.
     pub cache_failures: u64,
     /// Times a handler of events panicked.
@@ -75,10 +81,13 @@ pub struct Stats {
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     decisions: Striped,
+    exposures: Striped,
+    conversions: Striped,
     pub(crate) refreshes: Counter,
     pub(crate) refresh_failures: Counter,
     pub(crate) config_updates: Counter,
     pub(crate) preview_fetches: Counter,
+    pub(crate) preview_failures: Counter,
     pub(crate) cache_failures: Counter,
     pub(crate) patterns_given_up: Counter,
 }
@@ -92,6 +101,14 @@ impl Counters {
         self.decisions.add(count);
     }
 
+    pub(crate) fn count_exposures(&self, count: usize) {
+        self.exposures.add(count as u64);
+    }
+
+    pub(crate) fn count_conversion(&self) {
+        self.conversions.add(1);
+    }
+
     pub(crate) fn read(
         &self,
         handler_panics: u64,
@@ -100,10 +117,13 @@ impl Counters {
     ) -> Stats {
         Stats {
             decisions: self.decisions.sum(),
+            exposures: self.exposures.sum(),
+            conversions: self.conversions.sum(),
             refreshes: self.refreshes.read(),
             refresh_failures: self.refresh_failures.read(),
             config_updates: self.config_updates.read(),
             preview_fetches: self.preview_fetches.read(),
+            preview_failures: self.preview_failures.read(),
             cache_failures: self.cache_failures.read(),
             handler_panics,
             events_queued: tally.queued,

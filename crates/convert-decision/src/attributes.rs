@@ -1,6 +1,7 @@
 //! What is known of a visitor: attributes, and the layers rules look through.
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use convert_config::{Mark, Text, Value, ValueRef};
@@ -12,7 +13,8 @@ use crate::record::Segments;
 
 /// Named values of a visitor, copied in and kept sorted in one small allocation.
 ///
-/// `Debug` shows the names only: values may be personal data.
+/// Made with [`attributes!`](crate::attributes), from a map, from pairs, or from JSON. `Debug` shows
+/// the names only: values may be personal data.
 ///
 /// ```
 /// use convert_decision::{Attributes, attributes};
@@ -33,6 +35,20 @@ struct Entry {
     mark: Mark,
     name: SmolStr,
     value: Stored,
+}
+
+/// The attributes of a set by name, as [`Attributes::iter`] gives them.
+///
+/// ```
+/// use convert_decision::{Attributes, attributes};
+///
+/// let visitor = attributes! { "plan" => "pro", "age" => 42 };
+/// let names: Vec<&str> = visitor.iter().map(|(name, _)| name).collect();
+/// assert_eq!(names, ["age", "plan"]);
+/// ```
+#[derive(Clone)]
+pub struct AttributesIter<'a> {
+    entries: std::slice::Iter<'a, Entry>,
 }
 
 /// A value as it is kept: short texts inline, nesting behind a pointer.
@@ -76,9 +92,8 @@ impl Attributes {
             *self = other;
             return;
         }
-        for entry in other.entries {
-            self.put(entry);
-        }
+        self.entries.extend(other.entries);
+        self.sort();
     }
 
     /// Returns the value of the attribute with exactly this name.
@@ -87,8 +102,8 @@ impl Attributes {
     }
 
     /// Returns every attribute, sorted by name.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, ValueRef<'_>)> {
-        self.entries.iter().map(|entry| (entry.name.as_str(), entry.value.as_view()))
+    pub fn iter(&self) -> AttributesIter<'_> {
+        AttributesIter { entries: self.entries.iter() }
     }
 
     /// Returns how many attributes there are.
@@ -126,6 +141,13 @@ impl Attributes {
         }
     }
 
+    /// Puts entries in order that were appended in any. The last of a repeated name counts.
+    fn sort(&mut self) {
+        self.entries.reverse();
+        self.entries.sort_by(|left, right| left.name.cmp(&right.name));
+        self.entries.dedup_by(|later, kept| later.name == kept.name);
+    }
+
     fn place_of(&self, name: &str) -> Result<usize, usize> {
         self.entries.binary_search_by(|entry| entry.name.as_str().cmp(name))
     }
@@ -151,10 +173,7 @@ impl<'v, N: AsRef<str>, V: Into<Value<'v>>> Extend<(N, V)> for Attributes {
             Entry::new(SmolStr::from(name.as_ref()), Stored::from(value.into()))
         };
         self.entries.extend(entries.into_iter().map(stored));
-        // The last of a repeated name counts. Sorting once keeps hostile input from taking for ever.
-        self.entries.reverse();
-        self.entries.sort_by(|left, right| left.name.cmp(&right.name));
-        self.entries.dedup_by(|later, kept| later.name == kept.name);
+        self.sort();
     }
 }
 
@@ -163,6 +182,48 @@ impl<'v, N: AsRef<str>, V: Into<Value<'v>>, const COUNT: usize> From<[(N, V); CO
 {
     fn from(entries: [(N, V); COUNT]) -> Self {
         entries.into_iter().collect()
+    }
+}
+
+impl<'v, N: AsRef<str>, V: Into<Value<'v>>, S> From<HashMap<N, V, S>> for Attributes {
+    fn from(entries: HashMap<N, V, S>) -> Self {
+        entries.into_iter().collect()
+    }
+}
+
+impl<'v, N: AsRef<str>, V: Into<Value<'v>>> From<BTreeMap<N, V>> for Attributes {
+    fn from(entries: BTreeMap<N, V>) -> Self {
+        entries.into_iter().collect()
+    }
+}
+
+impl<'a> IntoIterator for &'a Attributes {
+    type Item = (&'a str, ValueRef<'a>);
+    type IntoIter = AttributesIter<'a>;
+
+    fn into_iter(self) -> AttributesIter<'a> {
+        self.iter()
+    }
+}
+
+impl<'a> Iterator for AttributesIter<'a> {
+    type Item = (&'a str, ValueRef<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.entries.next().map(|entry| (entry.name.as_str(), entry.value.as_view()))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.entries.size_hint()
+    }
+}
+
+impl ExactSizeIterator for AttributesIter<'_> {}
+
+impl fmt::Debug for AttributesIter<'_> {
+    /// Shows how many attributes are left: even a name says something of the visitor.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AttributesIter").field("left", &self.entries.len()).finish()
     }
 }
 
@@ -178,10 +239,13 @@ impl<'de> Deserialize<'de> for Attributes {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Attributes, A::Error> {
-                let mut attributes = Attributes::new();
+                // Names may come in any order and number, so they are sorted once.
+                let mut entries = Vec::new();
                 while let Some((name, value)) = access.next_entry::<Cow<'_, str>, Value<'_>>()? {
-                    attributes.insert(&name, value);
+                    entries.push(Entry::new(SmolStr::from(&*name), Stored::from(value)));
                 }
+                let mut attributes = Attributes { entries };
+                attributes.sort();
                 Ok(attributes)
             }
         }
@@ -335,6 +399,28 @@ mod tests {
             assert_eq!(attributes.get(name), Some(ValueRef::Text(name)));
         }
         assert_eq!(attributes.get("name-"), None);
+    }
+
+    #[test]
+    fn maps_become_attributes_and_attributes_are_iterated() {
+        let ordered = BTreeMap::from([("b", 1), ("a", 2)]);
+        let hashed: HashMap<String, i32> = ordered.iter().map(|(k, v)| ((*k).into(), *v)).collect();
+        let attributes = Attributes::from(ordered);
+        assert_eq!(attributes, Attributes::from(hashed));
+        let mut seen = Vec::new();
+        for (name, value) in &attributes {
+            seen.push((name, value));
+        }
+        assert_eq!(seen, [("a", ValueRef::Integer(2)), ("b", ValueRef::Integer(1))]);
+        assert_eq!((attributes.iter().len(), attributes.iter().skip(1).len()), (2, 1));
+    }
+
+    #[test]
+    fn json_in_any_order_is_sorted_and_its_last_value_counts() {
+        let attributes: Attributes =
+            serde_json::from_str(r#"{"c": 1, "a": 2, "b": 3, "a": 4, "c": "x"}"#).unwrap();
+        let json = serde_json::to_string(&attributes).unwrap();
+        assert_eq!(json, r#"{"a":4,"b":3,"c":"x"}"#);
     }
 
     #[test]

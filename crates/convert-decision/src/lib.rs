@@ -28,6 +28,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod assignments;
 mod attributes;
 mod decision;
 mod evaluation;
@@ -39,9 +40,9 @@ mod provider;
 mod reason;
 mod record;
 
-pub use attributes::{Attributes, Facts};
+pub use attributes::{Attributes, AttributesIter, Facts};
 pub use decision::{Decision, FeatureDecision, Source};
-pub use evaluation::Evaluation;
+pub use evaluation::{Evaluation, Pending};
 pub use explain::{ExplainedOutcome, Explanation, Step, Subject};
 pub use fingerprint::visitor_fingerprint;
 pub use observer::{Observer, Silent, Transition};

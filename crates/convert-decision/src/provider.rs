@@ -34,7 +34,8 @@ pub trait AttributeProvider: Send + Sync {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Answer {
-    /// The value to compare. For `js_condition` it is the outcome itself.
+    /// The value to compare. For `js_condition` it is the outcome itself: a match if it is truthy as
+    /// in ECMAScript, whatever the rule compares with.
     Value(Value<'static>),
     /// There is no data: the decision is left open with that reason.
     NoDataFound,

@@ -9,6 +9,7 @@ use serde::de::{Deserialize, Deserializer};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use smol_str::SmolStr;
 
+use crate::assignments::Assignments;
 use crate::attributes::Attributes;
 
 /// What is remembered of a visitor: assignments, active locations, report segments, goals.
@@ -27,21 +28,11 @@ use crate::attributes::Attributes;
 /// ```
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct VisitorRecord {
-    // Sorted by experience id.
-    bucketing: Vec<Assignment>,
+    bucketing: Assignments,
     locations: Vec<SmolStr>,
     segments: Segments,
     goals: Vec<SmolStr>,
     others: Vec<(SmolStr, Value<'static>)>,
-}
-
-/// One assignment, with the head of the experience id as a number: ids of many experiences are
-/// compared for every decision, and numbers compare faster than texts.
-#[derive(Debug, Clone, PartialEq)]
-struct Assignment {
-    head: u128,
-    experience: SmolStr,
-    variation: SmolStr,
 }
 
 /// The report segments of a visitor: the attributes that reach the service.
@@ -65,7 +56,7 @@ impl VisitorRecord {
     /// Makes an empty record.
     pub const fn new() -> Self {
         VisitorRecord {
-            bucketing: Vec::new(),
+            bucketing: Assignments::new(),
             locations: Vec::new(),
             segments: Segments { members: Attributes::new() },
             goals: Vec::new(),
@@ -75,28 +66,31 @@ impl VisitorRecord {
 
     /// Returns the id of the variation the visitor is assigned to in this experience.
     pub fn assignment(&self, experience_id: &str) -> Option<&str> {
-        let at = self.place_of(experience_id).ok()?;
-        self.bucketing.get(at).map(|entry| entry.variation.as_str())
+        self.bucketing.find(experience_id)
     }
 
     /// Returns every assignment as experience id and variation id.
     pub fn assignments(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.bucketing.iter().map(|entry| (entry.experience.as_str(), entry.variation.as_str()))
+        self.bucketing.iter()
     }
 
     /// Assigns the visitor to a variation, replacing an earlier assignment.
     pub fn assign(&mut self, experience_id: &str, variation_id: &str) {
-        match self.place_of(experience_id) {
-            Ok(at) => {
-                if let Some(entry) = self.bucketing.get_mut(at) {
-                    entry.variation = SmolStr::from(variation_id);
-                }
-            }
-            Err(at) => {
-                let entry = Assignment::new(experience_id, SmolStr::from(variation_id));
-                self.bucketing.insert(at, entry);
-            }
-        }
+        self.bucketing.set(experience_id, variation_id);
+    }
+
+    /// Makes several assignments, replacing earlier ones; of those in one experience the last
+    /// counts. Faster for many than one by one, as the record is sorted once.
+    ///
+    /// ```
+    /// use convert_decision::VisitorRecord;
+    ///
+    /// let mut record = VisitorRecord::new();
+    /// record.assign_all([("10", "20"), ("9", "18")]);
+    /// assert_eq!(record.assignments().collect::<Vec<_>>(), [("9", "18"), ("10", "20")]);
+    /// ```
+    pub fn assign_all<'a>(&mut self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) {
+        self.bucketing.set_all(&pairs.into_iter().collect::<Vec<_>>());
     }
 
     /// Returns the keys of the locations the visitor is at.
@@ -119,6 +113,27 @@ impl VisitorRecord {
     /// Records that the visitor has left a location.
     pub fn leave(&mut self, location_key: &str) {
         self.locations.retain(|known| known != location_key);
+    }
+
+    /// Records for several locations, each named once, whether the visitor is there. Faster for many
+    /// than one by one.
+    ///
+    /// ```
+    /// use convert_decision::VisitorRecord;
+    ///
+    /// let mut record = VisitorRecord::new();
+    /// record.enter("shop");
+    /// record.move_all([("shop", false), ("blog", true)]);
+    /// assert_eq!(record.locations().collect::<Vec<_>>(), ["blog"]);
+    /// ```
+    pub fn move_all<'a>(&mut self, moves: impl IntoIterator<Item = (&'a str, bool)>) {
+        let (entered, left): (Vec<_>, Vec<_>) =
+            moves.into_iter().partition(|(_, is_there)| *is_there);
+        let left: HashSet<&str> = left.into_iter().map(|(key, _)| key).collect();
+        let entered = entered.into_iter().map(|(key, _)| SmolStr::from(key));
+        let stays = |known: &SmolStr| !left.contains(known.as_str());
+        let known = std::mem::take(&mut self.locations);
+        self.locations = without_repeats(known.into_iter().filter(stays).chain(entered));
     }
 
     /// Returns the report segments.
@@ -159,32 +174,6 @@ impl VisitorRecord {
     pub fn is_empty(&self) -> bool {
         *self == VisitorRecord::default()
     }
-
-    fn place_of(&self, experience_id: &str) -> Result<usize, usize> {
-        let head = head_of(experience_id);
-        self.bucketing.binary_search_by(|entry| {
-            entry.head.cmp(&head).then_with(|| entry.experience.as_str().cmp(experience_id))
-        })
-    }
-}
-
-impl Assignment {
-    fn new(experience_id: &str, variation: SmolStr) -> Self {
-        Assignment {
-            head: head_of(experience_id),
-            experience: SmolStr::from(experience_id),
-            variation,
-        }
-    }
-}
-
-/// The first 16 bytes as a number, ordered as the texts are.
-fn head_of(id: &str) -> u128 {
-    let mut head = [0; 16];
-    for (slot, byte) in head.iter_mut().zip(id.bytes()) {
-        *slot = byte;
-    }
-    u128::from_be_bytes(head)
 }
 
 impl Segments {
@@ -323,12 +312,11 @@ impl<'de> Deserialize<'de> for VisitorRecord {
                 ("bucketing", Value::Map(pairs)) => {
                     let known =
                         pairs.iter().filter(|(_, variation)| variation.as_view().is_truthy());
-                    let assignment = |(experience, variation): &(Text<'_>, Value<'_>)| {
+                    let pair = |(experience, variation): &(Text<'_>, Value<'_>)| {
                         let variation = variation.as_view().with_text(|text| SmolStr::new(text));
-                        Assignment::new(experience, variation)
+                        (SmolStr::new(experience), variation)
                     };
-                    record.bucketing = known.map(assignment).collect();
-                    record.bucketing.sort_by(|left, right| left.experience.cmp(&right.experience));
+                    record.bucketing = Assignments::collect(known.map(pair));
                 }
                 ("locations", Value::List(items)) => {
                     let texts = items
@@ -337,8 +325,10 @@ impl<'de> Deserialize<'de> for VisitorRecord {
                     record.locations = without_repeats(texts);
                 }
                 ("segments", Value::Map(pairs)) => {
-                    let members = pairs.iter().map(|(name, value)| (name, value.as_view()));
-                    record.segments = Segments::from(members.collect::<Attributes>());
+                    // Only what may be kept is collected, however much there is.
+                    let known = pairs.iter().filter(|(name, _)| Segments::is_name(name));
+                    let members = known.map(|(name, value)| (name, value.as_view())).collect();
+                    record.segments = Segments { members };
                 }
                 ("goals", Value::Map(pairs)) => {
                     let reached = pairs.iter().filter(|(_, reached)| reached.as_view().is_truthy());

@@ -64,6 +64,7 @@ impl Cluster {
                     }
                     address = to;
                 }
+                Err(Trouble::NoScript) => return Err(Trouble::NoScript),
                 Err(trouble) => {
                     // Whoever takes over from this server is known by the others.
                     let is_dropped = matches!(trouble, Trouble::Dropped);

@@ -41,6 +41,8 @@ pub(crate) enum Trouble {
     Dropped,
     /// The server refers to another one of its cluster.
     Redirected(RedisError),
+    /// The server does not know the script yet.
+    NoScript,
     /// Anything else.
     Failed(StoreError),
 }
@@ -50,6 +52,9 @@ impl Trouble {
     pub(crate) fn of(error: RedisError, was_kept: bool) -> Self {
         if error.redirect_node().is_some() {
             return Trouble::Redirected(error);
+        }
+        if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) {
+            return Trouble::NoScript;
         }
         if was_kept && is_broken(&error) && !error.is_timeout() {
             return Trouble::Dropped;
@@ -63,6 +68,7 @@ impl From<Trouble> for StoreError {
         match trouble {
             Trouble::Dropped => unavailable("the connection was closed"),
             Trouble::Redirected(_) => unavailable("the server belongs to a cluster"),
+            Trouble::NoScript => unavailable("it takes no scripts"),
             Trouble::Failed(error) => error,
         }
     }

@@ -30,12 +30,12 @@
 //! (A writer that uses plain `GET` and `SET`, as the JavaScript SDK does, can still overwrite what
 //! came between its two.)
 //!
-//! Every command names one key, so it works on a cluster; commands used: `GET`, `EVAL` with `GET`
-//! and `SET` inside, and for support work `SET`, `DEL` and `SCAN`. Redis 6 or Valkey 7 and newer.
+//! Every command names one key, so it works on a cluster; commands used: `GET`, `EVALSHA` and
+//! `EVAL` with `GET` and `SET` inside, and for support work `SET`, `DEL` and `SCAN`. Redis 6 or Valkey 7 and newer.
 //!
 //! # Time
 //!
-//! A call ends within [`RedisStoreBuilder::timeout`], whatever it takes: connecting, finding the
+//! A call ends within [`RedisStoreBuilder::timeout`], give or take two milliseconds, whatever it takes: connecting, finding the
 //! node of a cluster, merging again. Connections are kept and replaced when they break; a call
 //! notices on its own and needs no pause. There is no thread and no asynchronous runtime in here.
 //!

@@ -10,7 +10,7 @@ use redis::{Cmd, Value, cmd};
 use crate::builder::RedisStoreBuilder;
 use crate::clock::Deadline;
 use crate::error::{Trouble, unavailable, unreadable};
-use crate::recent::Recent;
+use crate::recent::{Recent, Seen};
 use crate::server::Server;
 
 /// Visitor records in Redis or Valkey. Clones share connections.
@@ -70,14 +70,6 @@ impl RedisStore {
         [&*self.inner.prefix, key].concat()
     }
 
-    /// Reads the text of a record; empty if there is none.
-    pub(crate) fn read(&self, key: &str, deadline: Deadline) -> Result<Arc<[u8]>, StoreError> {
-        let full = self.full(key);
-        let text = text_of(self.ask(&full, cmd("GET").arg(&full), deadline)?)?;
-        self.inner.recent.note(key, Arc::clone(&text));
-        Ok(text)
-    }
-
     /// Makes the command that stores a text.
     pub(crate) fn set(&self, full: &str, text: &[u8]) -> Cmd {
         let mut command = cmd("SET");
@@ -110,10 +102,18 @@ impl RedisStore {
         text: &[u8],
         deadline: Deadline,
     ) -> Result<Swap, Trouble> {
-        let mut command = cmd("EVAL");
-        command.arg(SWAP).arg(1).arg(full).arg(held).arg(text);
-        command.arg(self.inner.ttl.unwrap_or_default());
-        match self.inner.server.run(full, &command, deadline)? {
+        let run = |verb, script| {
+            let mut command = cmd(verb);
+            command.arg(script).arg(1).arg(full).arg(held).arg(text);
+            command.arg(self.inner.ttl.unwrap_or_default());
+            self.inner.server.run(full, &command, deadline)
+        };
+        let answer = match run("EVALSHA", SWAP_SHA) {
+            // A server that has been started since knows it from then on.
+            Err(Trouble::NoScript) => run("EVAL", SWAP),
+            answer => answer,
+        };
+        match answer? {
             Value::Int(1) => Ok(Swap::Made),
             value => text_of(value).map(Swap::Other).map_err(Trouble::Failed),
         }
@@ -122,8 +122,11 @@ impl RedisStore {
 
 impl DataStore for RedisStore {
     fn load(&self, key: &str) -> Result<Option<VisitorRecord>, StoreError> {
-        let text = self.read(key, self.deadline())?;
-        parse(&text)
+        let full = self.full(key);
+        let seen = parse(text_of(self.ask(&full, cmd("GET").arg(&full), self.deadline())?)?)?;
+        self.inner.recent.note(key, seen.clone());
+        let Seen { text, record } = seen;
+        Ok((!text.is_empty()).then(|| (*record).clone()))
     }
 
     fn merge(&self, key: &str, delta: &RecordDelta<'_>) -> Result<Merged, StoreError> {
@@ -133,20 +136,21 @@ impl DataStore for RedisStore {
         // What was sent when a connection broke: whether it arrived is not known.
         let mut unanswered: Option<(Arc<[u8]>, Merged)> = None;
         for _ in 0..MOST_TRIES {
-            let merged = delta.merge_into(parse(&held)?.unwrap_or_default());
+            let merged = delta.merge_into((*held.record).clone());
             let text = write(merged.record())?;
-            match self.swap(&full, &held, &text, deadline) {
+            match self.swap(&full, &held.text, &text, deadline) {
                 Ok(Swap::Made) => {
-                    recent.note(key, text);
+                    let record = Arc::new(merged.record().clone());
+                    recent.note(key, Seen { text, record });
                     return Ok(merged);
                 }
                 Ok(Swap::Other(other)) => {
-                    if let Some((_, merged)) = unanswered.take().filter(|(sent, _)| *sent == other)
-                    {
-                        recent.note(key, other);
+                    held = parse(other)?;
+                    let sent = unanswered.take().filter(|(sent, _)| *sent == held.text);
+                    if let Some((_, merged)) = sent {
+                        recent.note(key, held);
                         return Ok(merged);
                     }
-                    held = other;
                 }
                 Err(Trouble::Dropped) => unanswered = Some((text, merged)),
                 Err(trouble) => return Err(trouble.into()),
@@ -174,15 +178,16 @@ enum Swap {
 }
 
 /// Reads a record; an empty text is none.
-pub(crate) fn parse(text: &[u8]) -> Result<Option<VisitorRecord>, StoreError> {
+fn parse(text: Arc<[u8]>) -> Result<Seen, StoreError> {
     if text.is_empty() {
-        return Ok(None);
+        return Ok(Seen::default());
     }
     if text.len() > MOST_BYTES {
         return Err(unreadable("it is longer than 1 MiB"));
     }
-    let record = serde_json::from_slice(text);
-    record.map(Some).map_err(|_| unreadable("it is no JSON object"))
+    let record = serde_json::from_slice(&text);
+    let record = Arc::new(record.map_err(|_| unreadable("it is no JSON object"))?);
+    Ok(Seen { text, record })
 }
 
 pub(crate) fn write(record: &VisitorRecord) -> Result<Arc<[u8]>, StoreError> {
@@ -210,7 +215,22 @@ if held ~= ARGV[1] then return held end
 if ARGV[3] == '0' then redis.call('SET', KEYS[1], ARGV[2])
 else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
 return 1";
+/// The SHA-1 of the script, by which servers know it.
+const SWAP_SHA: &str = "76963f96848d1c964fe5a54d0567133a3b650846";
 /// How often a merge starts again.
 const MOST_TRIES: usize = 32;
 /// The longest record that is read or written.
 const MOST_BYTES: usize = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use test_support::RedisServer;
+
+    use super::*;
+
+    #[test]
+    fn servers_know_the_script_by_its_sum() {
+        let Some(server) = RedisServer::start(&[]) else { return };
+        assert_eq!(server.command(&["SCRIPT", "LOAD", SWAP]), SWAP_SHA);
+    }
+}

@@ -244,9 +244,9 @@ pub use convert_core::{
     TrackingConfigBuilder, VariableError, WriteMode,
 };
 pub use convert_decision::{
-    Answer, AttributeProvider, Attributes, ClockFace, ExplainedOutcome, Explanation, Moment,
-    Preview, PreviewError, Reason, Segments, Source, Step, Subject, VisitorRecord, WallClock,
-    attributes, visitor_fingerprint,
+    Answer, AttributeProvider, Attributes, AttributesIter, ClockFace, ExplainedOutcome,
+    Explanation, Moment, Preview, PreviewError, Reason, Segments, Source, Step, Subject,
+    VisitorRecord, WallClock, attributes, visitor_fingerprint,
 };
 #[cfg(feature = "https")]
 pub use convert_transport::HttpsTransport;

@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::secret::mask;
+use crate::secret::{MASK, SHOWN, mask};
 
 /// One link of a redacted error chain.
 #[derive(Clone, Debug)]
@@ -62,13 +62,20 @@ impl Secrets {
         }
     }
 
-    /// Replaces each secret in `text` by its masked form, the longest first.
-    fn scrub(&self, text: &str) -> String {
+    /// Replaces each secret in `text` by its masked form, the longest first. Of a text that was
+    /// cut within a secret, what is left of the secret goes, too.
+    pub(crate) fn scrub(&self, text: &str) -> String {
         let mut ordered: Vec<&String> = self.0.iter().collect();
         ordered.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-        ordered
+        let mut text = ordered
             .iter()
-            .fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), &mask(secret)))
+            .fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), &mask(secret)));
+        let longest = ordered.iter().map(|secret| cut_at_end(&text, secret)).max().unwrap_or(0);
+        if longest > 0 {
+            text.truncate(text.len() - longest);
+            text.push_str(MASK);
+        }
+        text
     }
 }
 
@@ -76,6 +83,14 @@ impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Secrets({})", self.0.len())
     }
+}
+
+/// Counts the bytes at the end of `text` that are the beginning of `secret`, if they are more than
+/// a mask shows.
+fn cut_at_end(text: &str, secret: &str) -> usize {
+    let beginnings = secret.char_indices().map(|(at, _)| at).skip(SHOWN + 1);
+    let is_at_end = |at: &usize| secret.get(..*at).is_some_and(|part| text.ends_with(part));
+    beginnings.filter(is_at_end).last().unwrap_or(0)
 }
 
 /// A chain longer than this is cut: a source may be cyclic by mistake.
@@ -118,5 +133,22 @@ mod tests {
         let next = cause.source().expect("the second link");
         assert_eq!(next.to_string(), "key 1001****2002 was refused");
         assert!(next.source().is_none());
+    }
+
+    #[test]
+    fn a_secret_that_was_cut_off_is_masked_as_well() {
+        let mut secrets = Secrets::default();
+        secrets.add("1001/2002");
+        secrets.add("tök-123456789");
+        for (text, expected) in [
+            ("no project 1001/200", "no project ****"),
+            ("no project 1001/", "no project ****"),
+            ("no project 1001", "no project 1001"),
+            ("token tök-12345678", "token ****"),
+            ("token tök-123456789", "token tök-****6789"),
+            ("token tök-1 and more", "token tök-1 and more"),
+        ] {
+            assert_eq!(secrets.scrub(text), expected);
+        }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-#[cfg(feature = "https")]
 use crate::cause::Secrets;
 use crate::error::TransportError;
 use crate::header::ExtraHeader;
@@ -165,8 +164,23 @@ impl TransportConfig {
     }
 }
 
-#[cfg(feature = "https")]
 impl TransportConfig {
+    /// Masks in a text what of these settings must not be printed: the secret, the values of the
+    /// extra headers, the credentials of an explicit proxy. For what a service or a library says.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use convert_transport::{Secret, TransportConfig};
+    ///
+    /// let config = TransportConfig::default().auth_secret(Secret::new("0123456789abcdef"));
+    /// let said = "no such token: Bearer 0123456789abcdef";
+    /// assert_eq!(config.redact(said), "no such token: Bearer 0123****cdef");
+    /// ```
+    pub fn redact(&self, text: &str) -> String {
+        self.secrets().scrub(text)
+    }
+
     /// Lists what must not be printed.
     pub(crate) fn secrets(&self) -> Secrets {
         let mut secrets = Secrets::default();
@@ -203,10 +217,6 @@ impl Default for TransportConfig {
 
 /// Where the proxy comes from.
 #[derive(Clone, Debug)]
-#[cfg_attr(
-    not(feature = "https"),
-    expect(dead_code, reason = "only the HTTPS transport reads its settings")
-)]
 pub(crate) enum ProxyChoice {
     /// The service is reached directly.
     None,

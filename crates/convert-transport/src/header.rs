@@ -6,10 +6,6 @@ use crate::error::{TransportError, TransportErrorKind};
 
 /// A header line the caller adds to every request; its value is never printed.
 #[derive(Clone)]
-#[cfg_attr(
-    not(feature = "https"),
-    expect(dead_code, reason = "only the HTTPS transport sends headers")
-)]
 pub(crate) struct ExtraHeader {
     name: String,
     value: String,
@@ -33,8 +29,8 @@ impl ExtraHeader {
     }
 }
 
-#[cfg(feature = "https")]
 impl ExtraHeader {
+    #[cfg(feature = "https")]
     pub(crate) fn name(&self) -> &str {
         &self.name
     }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::cause::{Cause, Secrets};
 use crate::client::{Answer, Client, Failure};
+use crate::clock;
 use crate::config::{ProxyChoice, TransportConfig};
 use crate::error::{TransportError, TransportErrorKind};
 use crate::header::is_header_text;
@@ -172,5 +173,5 @@ impl fmt::Debug for HttpsTransport {
 }
 
 fn delay_of(answer: &Answer) -> Option<std::time::Duration> {
-    retry_after::parse(answer.header("retry-after"), answer.header("date"))
+    retry_after::parse(answer.header("retry-after"), answer.header("date"), clock::unix_seconds)
 }

@@ -28,6 +28,8 @@
 mod cause;
 #[cfg(feature = "https")]
 mod client;
+#[cfg(feature = "https")]
+mod clock;
 mod config;
 mod error;
 mod header;

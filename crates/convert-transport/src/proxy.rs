@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-#[cfg(feature = "https")]
 use crate::cause::Secrets;
 use crate::error::{TransportError, TransportErrorKind};
 use crate::percent;
@@ -62,7 +61,6 @@ impl ProxyUrl {
     }
 }
 
-#[cfg(feature = "https")]
 impl ProxyUrl {
     /// Adds what must not be printed to a list of secrets.
     pub(crate) fn add_secrets(&self, secrets: &mut Secrets) {
@@ -71,7 +69,10 @@ impl ProxyUrl {
             secrets.add(credentials.password.as_deref().unwrap_or_default());
         }
     }
+}
 
+#[cfg(feature = "https")]
+impl ProxyUrl {
     pub(crate) fn is_tls(&self) -> bool {
         self.is_tls
     }

@@ -176,6 +176,21 @@ impl ConfigRequest {
         self.error(kind).with_cause(Some(Cause::copy(source, &self.secrets())))
     }
 
+    /// Masks the key and the debug token in a text, in what the service answered say.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use convert_transport::{ConfigRequest, SdkKey};
+    ///
+    /// let request = ConfigRequest::new(SdkKey::parse("10012345/10067890")?);
+    /// assert_eq!(request.redact("unknown: 10012345/10067890"), "unknown: 1001****7890");
+    /// # Ok::<(), convert_transport::TransportError>(())
+    /// ```
+    pub fn redact(&self, text: &str) -> String {
+        self.secrets().scrub(text)
+    }
+
     pub(crate) fn secrets(&self) -> Secrets {
         let mut secrets = Secrets::default();
         secrets.add(self.sdk_key.expose());

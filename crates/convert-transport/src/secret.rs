@@ -130,8 +130,9 @@ fn invalid_key(message: &'static str) -> TransportError {
     TransportError::new(TransportErrorKind::InvalidInput).with_message(message)
 }
 
-const SHOWN: usize = 4;
-const MASK: &str = "****";
+/// How many characters a mask shows at either end.
+pub(crate) const SHOWN: usize = 4;
+pub(crate) const MASK: &str = "****";
 
 #[cfg(test)]
 mod tests {

@@ -5,10 +5,11 @@
 mod common;
 
 use std::process::Command;
+use std::time::Duration;
 
-use common::{PROXY_PASSWORD, assert_no_secret, build, config, config_request, printed};
+use common::{PROXY_PASSWORD, SHORT, assert_no_secret, build, config, config_request, printed};
 use convert_transport::{ProxyUrl, Transport, TransportConfig, TransportErrorKind};
-use test_support::{ConnectProxy, LoopbackServer, RefusedPort, Reply};
+use test_support::{ConnectProxy, LoopbackServer, RefusedPort, Reply, Step};
 
 fn through(server: &LoopbackServer, proxy: &str) -> TransportConfig {
     config(server).proxy(ProxyUrl::parse(proxy).expect("a proxy"))
@@ -67,6 +68,23 @@ fn unreachable_proxy_is_a_network_error_and_is_not_passed_by() {
         build(&through(&server, &url)).fetch_config(&config_request()).expect_err("no proxy");
     assert_eq!(error.kind(), TransportErrorKind::Network);
     assert_no_secret(&printed(&error));
+    assert!(server.ledger().is_empty());
+}
+
+#[test]
+fn proxy_that_says_nothing_or_too_little_does_not_hold_up_a_call() {
+    let server = LoopbackServer::start([Reply::json("{}")]);
+    let drip = Step::DripInHandshake(Duration::from_millis(20));
+    for (scheme, step) in
+        [("http", Step::HangInHandshake), ("https", Step::HangInHandshake), ("https", drip)]
+    {
+        let proxy = LoopbackServer::start([step]);
+        let url = format!("{scheme}://user:{PROXY_PASSWORD}@localhost:{}", proxy.port());
+        let transport = build(&through(&server, &url).timeout(SHORT));
+        let error = transport.fetch_config(&config_request()).expect_err("no tunnel");
+        assert_eq!(error.kind(), TransportErrorKind::Timeout, "{scheme} {error:?}");
+        assert_no_secret(&printed(&error));
+    }
     assert!(server.ledger().is_empty());
 }
 

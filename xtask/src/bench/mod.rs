@@ -8,6 +8,7 @@ mod figure;
 mod hashing;
 mod loading;
 mod measure;
+mod stores;
 mod workload;
 
 use self::figure::Figure;
@@ -37,6 +38,7 @@ fn figures(visitor_count: usize, rounds: usize) -> Result<Vec<Figure>, String> {
         visitors.iter().map(|visitor| deciding::context(&core, visitor)).collect()
     };
     let (fresh, sticky) = (contexts(), contexts());
+    let stores = stores::Stores::start();
     for context in &sticky {
         context.run_experiences();
     }
@@ -44,6 +46,7 @@ fn figures(visitor_count: usize, rounds: usize) -> Result<Vec<Figure>, String> {
     works.extend(deciding::works(&core, &visitors, &fresh, &sticky));
     works.extend(deciding::rates(&fresh));
     works.extend(loading::works());
+    works.extend(stores.works()?);
     let mut figures = measure(works, rounds);
     figures.extend(loading::figures());
     Ok(figures)

@@ -41,8 +41,18 @@ fn judge(name: &str, crates: &BTreeSet<String>, limit: usize) -> Result<String, 
 const BARS: &[(&str, &[&str], usize)] =
     &[("by default", &[], 60), ("without features", &["--no-default-features"], 35)];
 
-/// What an application must not get by way of the SDK.
-const BANNED: &[&str] = &["openssl", "openssl-sys", "native-tls", "tokio", "async-std", "smol"];
+/// What an application must not get by way of the SDK: other TLS libraries, a second provider for
+/// rustls, a runtime.
+const BANNED: &[&str] = &[
+    "openssl",
+    "openssl-sys",
+    "native-tls",
+    "aws-lc-rs",
+    "aws-lc-sys",
+    "tokio",
+    "async-std",
+    "smol",
+];
 
 #[cfg(test)]
 mod tests {

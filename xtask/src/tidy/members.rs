@@ -67,6 +67,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("convert-openfeature", &["convert-sdk"]),
     ("test-support", ALL),
     ("convert-tests", ALL),
+    ("tls-coexistence", ALL),
     ("xtask", ALL),
 ];
 
@@ -86,7 +87,7 @@ const ALL: &[&str] = &[
 /// Third-party crates with the only members that may depend on them.
 const CONFINED: &[(&str, &[&str])] = &[
     ("ureq", &["convert-transport"]),
-    ("rustls", &["convert-transport", "convert-redis", "test-support"]),
+    ("rustls", &["convert-transport", "convert-redis", "test-support", "tls-coexistence"]),
     ("redis", &["convert-redis"]),
     ("tokio", &[]),
 ];

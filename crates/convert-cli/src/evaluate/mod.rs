@@ -12,11 +12,11 @@ mod request;
 use self::answer::{Answer, Fault};
 use self::request::Request;
 
-use crate::config_source::ConfigSource;
 use crate::failure::Failure;
 use crate::lines::{Line, Lines};
 use crate::output::{complain, grouped};
 use crate::progress::Progress;
+use crate::source::ConfigOptions;
 
 /// Answer what visitors get: requests on standard input, answers on standard output, a line each.
 ///
@@ -36,13 +36,8 @@ use crate::progress::Progress;
   echo '{\"visitor_id\": \"visitor-001\", \"attributes\": {\"plan\": \"pro\"}}' |
     convertctl evaluate --config demo")]
 pub(crate) struct Arguments {
-    /// The config: a file, or `demo`.
-    #[arg(long, value_name = "CONFIG")]
-    config: ConfigSource,
-
-    /// The environment that experiences must belong to; without it, none is checked.
-    #[arg(long, value_name = "ENVIRONMENT")]
-    environment: Option<String>,
+    #[command(flatten)]
+    source: ConfigOptions,
 }
 
 /// The answers to a group of lines.
@@ -54,8 +49,9 @@ struct Answers {
 
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, Failure> {
-    arguments.config.leaves_input_for("requests")?;
-    let core = arguments.config.core(arguments.environment.as_deref())?;
+    let origin = arguments.source.origin()?;
+    origin.leaves_input_for("requests")?;
+    let core = origin.core()?;
     let experiences = core.current_config().experiences().len();
     let mut lines = Lines::new(io::stdin().lock()).at_most(HELD_DECISIONS / (experiences + 1));
     let mut progress = Progress::new();

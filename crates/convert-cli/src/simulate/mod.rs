@@ -19,9 +19,9 @@ use self::report::{Report, Tally};
 use self::visitors::visitor_id;
 
 use crate::args::Facts;
-use crate::config_source::ConfigSource;
 use crate::failure::Failure;
 use crate::output::write_json;
+use crate::source::ConfigOptions;
 
 /// Simulate visitors, and show how an experience splits them.
 ///
@@ -35,9 +35,8 @@ use crate::output::write_json;
   convertctl simulate --config demo --experience checkout --visitors 100000 --attr plan=pro \\
     --svg checkout.svg")]
 pub(crate) struct Arguments {
-    /// The config: a file, `-` for standard input, or `demo`.
-    #[arg(long, value_name = "CONFIG")]
-    config: ConfigSource,
+    #[command(flatten)]
+    source: ConfigOptions,
 
     /// The experience, by key or id.
     #[arg(long, value_name = "KEY")]
@@ -46,10 +45,6 @@ pub(crate) struct Arguments {
     /// How many visitors to simulate, up to a billion.
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..=MOST))]
     visitors: u64,
-
-    /// The environment that experiences must belong to; without it, none is checked.
-    #[arg(long, value_name = "ENVIRONMENT")]
-    environment: Option<String>,
 
     #[command(flatten)]
     facts: Facts,
@@ -69,7 +64,7 @@ pub(crate) struct Arguments {
 
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, Failure> {
-    let core = arguments.config.core(arguments.environment.as_deref())?;
+    let core = arguments.source.origin()?.core()?;
     let config = core.current_config();
     let experience = config
         .experience(&arguments.experience)

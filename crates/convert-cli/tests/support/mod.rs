@@ -35,7 +35,12 @@ pub(crate) fn run(arguments: &[&str]) -> Run {
 
 /// Runs the program with this on standard input.
 pub(crate) fn run_with(arguments: &[&str], input: &[u8]) -> Run {
-    let Output { status, stdout, stderr } = output(arguments, input);
+    run_in(&[], arguments, input)
+}
+
+/// Runs the program with these variables, and none of its own besides.
+pub(crate) fn run_in(variables: &[(&str, &str)], arguments: &[&str], input: &[u8]) -> Run {
+    let Output { status, stdout, stderr } = output(variables, arguments, input);
     Run {
         code: status.code(),
         stdout: String::from_utf8(stdout).unwrap(),
@@ -43,9 +48,14 @@ pub(crate) fn run_with(arguments: &[&str], input: &[u8]) -> Run {
     }
 }
 
-fn output(arguments: &[&str], input: &[u8]) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_convertctl"))
+fn output(variables: &[(&str, &str)], arguments: &[&str], input: &[u8]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_convertctl"));
+    for name in OWN_VARIABLES {
+        command.env_remove(name);
+    }
+    let mut child = command
         .args(arguments)
+        .envs(variables.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -85,3 +95,7 @@ pub(crate) fn scratch_with(name: &str, content: &str) -> String {
     std::fs::write(&path, content).unwrap();
     path
 }
+
+/// The variables that the program looks at, which a test must not inherit.
+const OWN_VARIABLES: [&str; 4] =
+    ["CONVERT_SDK_KEY", "CONVERT_SDK_SECRET", "CONVERT_ENVIRONMENT", "CONVERT_DEBUG_TOKEN"];

@@ -58,6 +58,8 @@ pub(super) fn read_experience(reader: &Reader<'_, '_>) -> Option<Draft> {
         shadowed: false,
         locations,
         audiences: Box::default(),
+        unresolved_audiences: Box::default(),
+        unresolved_locations: Box::default(),
         all_audiences: matches_all(reader, "audiences"),
         segments: Box::default(),
         goals: reader.ids("goals").into(),
@@ -154,7 +156,7 @@ fn read_variation(reader: &Reader<'_, '_>, layout: Layout, changes: Box<[Change]
     // The JavaScript SDK skips an arm whose id it takes for false.
     let id = reader.true_id();
     if reader.field("id").is_none() {
-        reader.warn("id", "missing, so the variation takes no traffic");
+        reader.note("id", "missing, so the variation takes no traffic");
     }
     Variation {
         id,

@@ -17,6 +17,7 @@ impl SdkConfig {
     /// | `CONVERT_SDK_KEY` | the SDK key with which the config is fetched |
     /// | `CONVERT_SDK_DATA_FILE` | the path of a file that holds the config, in place of a key |
     /// | `CONVERT_SDK_SECRET` | the secret sent as `Authorization: Bearer …` |
+    /// | `CONVERT_DEBUG_TOKEN` | the token that [`SdkConfig::debug_token`] sets |
     /// | `CONVERT_ENVIRONMENT` | the environment, as [`SdkConfig::environment`] sets it |
     ///
     /// # Errors
@@ -56,6 +57,7 @@ impl SdkConfig {
             (None, None) => return invalid(format!("neither {KEY} nor {DATA_FILE} is set")),
         };
         config.environment_secret = variable(SECRET)?.map(Secret::new);
+        config.debug_token = variable(DEBUG_TOKEN)?.map(Secret::new);
         config.environment = variable(ENVIRONMENT)?;
         Ok(config)
     }
@@ -71,6 +73,7 @@ fn read_file(path: &str) -> Result<Vec<u8>, InvalidConfigError> {
 const KEY: &str = "CONVERT_SDK_KEY";
 const DATA_FILE: &str = "CONVERT_SDK_DATA_FILE";
 const SECRET: &str = "CONVERT_SDK_SECRET";
+const DEBUG_TOKEN: &str = "CONVERT_DEBUG_TOKEN";
 const ENVIRONMENT: &str = "CONVERT_ENVIRONMENT";
 
 #[cfg(test)]
@@ -111,12 +114,18 @@ mod tests {
 
     #[test]
     fn every_variable_is_taken() {
-        let config = from(&[(KEY, "1001/2002"), (SECRET, "hush"), (ENVIRONMENT, "staging")]);
-        let config = config.unwrap();
+        let config = from(&[
+            (KEY, "1001/2002"),
+            (SECRET, "hush"),
+            (DEBUG_TOKEN, "token"),
+            (ENVIRONMENT, "staging"),
+        ])
+        .unwrap();
         assert!(
             matches!(&config.source, Source::Remote { key, .. } if key.expose() == "1001/2002")
         );
         assert_eq!(config.environment_secret.unwrap().expose(), "hush");
+        assert_eq!(config.debug_token.unwrap().expose(), "token");
         assert_eq!(config.environment.as_deref(), Some("staging"));
     }
 

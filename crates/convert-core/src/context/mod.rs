@@ -83,7 +83,8 @@ impl Context {
     }
 
     /// Adds attributes, replacing those of the same names. Report segments among them (`country`,
-    /// `browser`, …) are recorded for the visitor as well.
+    /// `browser`, …) are recorded for the visitor as well; while previewing, they are recorded once
+    /// the preview is cleared.
     #[must_use]
     pub fn with_attributes(mut self, attributes: impl Into<Attributes>) -> Self {
         self.set_attributes(attributes);
@@ -110,7 +111,7 @@ impl Context {
     pub fn set_attributes(&mut self, attributes: impl Into<Attributes>) {
         let attributes = attributes.into();
         let names_segment = attributes.iter().any(|(name, _)| Segments::is_name(name));
-        if names_segment && self.preview.is_none() {
+        if names_segment {
             self.record_segments(Segments::from(attributes.clone()));
         }
         self.attributes.merge(attributes);
@@ -118,10 +119,11 @@ impl Context {
 
     /// Sets report segments of the visitor, replacing those of the same names; a list of custom
     /// segments is added to those the visitor is in. Attributes that are no report segments are
-    /// left out. While previewing, nothing is recorded.
+    /// left out. While previewing, rules see them, and they are recorded once the preview is
+    /// cleared.
     pub fn set_segments(&self, segments: impl Into<Segments>) {
         let segments = segments.into();
-        if self.preview.is_none() && !segments.is_empty() {
+        if !segments.is_empty() {
             self.record_segments(segments.clone());
             self.tell_segments(&segments, &[]);
         }
@@ -153,7 +155,7 @@ impl Context {
         if self.visitor_id.is_empty() {
             return Err(Reason::EmptyVisitorId);
         }
-        let record = self.record.load();
+        let record = self.seen();
         let evaluation = self.evaluation(record.as_deref(), options);
         let added = evaluation.select_segments(keys, &mut Silent)?;
         if !added.is_empty() && self.keeps_traces(options.storage) {
@@ -197,7 +199,7 @@ impl Context {
 
     /// Explains what the visitor gets of an experience with these options. Records nothing.
     pub fn explain_experience_with(&self, key: &str, options: &RunOptions<'_>) -> Explanation {
-        let record = self.record.load();
+        let record = self.seen();
         Explanation::of_experience(&self.evaluation(record.as_deref(), options), key)
     }
 
@@ -208,7 +210,7 @@ impl Context {
 
     /// Explains whether a feature is on for the visitor with these options. Records nothing.
     pub fn explain_feature_with(&self, key: &str, options: &RunOptions<'_>) -> Explanation {
-        let record = self.record.load();
+        let record = self.seen();
         Explanation::of_feature(&self.evaluation(record.as_deref(), options), key)
     }
 
@@ -219,7 +221,7 @@ impl Context {
 
     /// Explains whether a goal's rules match the visitor with these options. Records nothing.
     pub fn explain_goal_with(&self, key: &str, options: &RunOptions<'_>) -> Explanation {
-        let record = self.record.load();
+        let record = self.seen();
         Explanation::of_goal(&self.evaluation(record.as_deref(), options), key)
     }
 
@@ -256,8 +258,12 @@ impl Context {
     }
 
     fn record_segments(&self, segments: Segments) {
-        if !segments.is_empty() {
-            self.apply(&RecordDelta::new().segments(segments));
+        if segments.is_empty() {
+            return;
+        }
+        match &self.preview {
+            Some(previewed) => previewed.say(segments),
+            None => drop(self.apply(&RecordDelta::new().segments(segments))),
         }
     }
 

@@ -64,7 +64,9 @@ impl<'o> RunOptions<'o> {
     }
 
     /// Sets the id of the variation to answer, if the experience has it and its gates let the
-    /// visitor in. Defaults to none.
+    /// visitor in: the siblings' `forceVariationId`. A variation's key is no id and changes nothing;
+    /// [`Context::explain_experience_with`](crate::Context::explain_experience_with) shows it as
+    /// unknown. Defaults to none.
     pub fn force_variation(self, variation_id: &'o str) -> Self {
         RunOptions { force_variation: Some(variation_id), ..self }
     }
@@ -75,6 +77,9 @@ impl<'o> RunOptions<'o> {
     }
 
     /// Sets whether what is decided is remembered for the visitor. Defaults to `true`.
+    ///
+    /// Mutual exclusion asks for what is remembered, so that without it each experience of a pass is
+    /// decided as if alone.
     pub fn storage(self, storage: bool) -> Self {
         RunOptions { storage, ..self }
     }
@@ -87,11 +92,6 @@ impl<'o> RunOptions<'o> {
     /// Limits the call to experiences with these keys. Defaults to all.
     pub fn experience_keys(self, keys: &'o [&'o str]) -> Self {
         RunOptions { experience_keys: Some(keys), ..self }
-    }
-
-    /// Returns whether the call is about the experience with this key.
-    pub(crate) fn includes(&self, key: Option<&str>) -> bool {
-        self.experience_keys.is_none_or(|keys| key.is_some_and(|key| keys.contains(&key)))
     }
 }
 

@@ -1,48 +1,89 @@
 //! Previewing one variation.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use arc_swap::Guard;
 use convert_config::ProjectConfig;
-use convert_decision::{ForcedArm, Preview, PreviewError};
+use convert_decision::{ForcedArm, Preview, PreviewError, Segments, VisitorRecord};
 
 use crate::context::Context;
+use crate::error::Error;
+use crate::records::RecordDelta;
+use crate::stats::Counters;
 
 /// A preview, and the config that has its experience.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Previewed {
     preview: Preview,
     config: Arc<ProjectConfig>,
+    said: Said,
+}
+
+/// Report segments that the application has set while previewing: rules see them, and they are
+/// recorded once the preview ends.
+#[derive(Debug, Default)]
+struct Said {
+    delta: Mutex<RecordDelta<'static>>,
 }
 
 impl Context {
     /// Shows the visitor one variation, whatever its status, audience, location or environment.
     ///
-    /// Everything else decides as usual, and nothing leaves a trace.
+    /// Everything else decides as usual, and nothing leaves a trace. The experience is found by key
+    /// and by id, and takes the place of one of the config with the same key or id.
+    ///
+    /// Report segments that the application sets while previewing, as attributes or with
+    /// [`Context::set_segments`], are seen by rules at once, and recorded when the preview is
+    /// cleared. A context that is dropped while it previews leaves nothing.
     ///
     /// An experience that the config lacks, a draft say, is fetched where there is an SDK key. That
     /// **blocks** until the service has answered or the transport's deadline has passed, and while
-    /// another thread fetches a preview: an asynchronous program calls this where blocking is
+    /// another thread fetches the same one: an asynchronous program calls this where blocking is
     /// allowed. What was found is kept for a minute, for the 1,000 experiences asked for last; that
     /// nothing could be fetched is kept for five seconds.
     ///
     /// # Errors
     ///
     /// Fails if there is no such experience or variation, or if the service could not tell; then
-    /// nothing is previewed.
+    /// nothing is previewed, and an earlier preview is cleared.
     pub fn set_preview(&mut self, preview: Preview) -> Result<(), PreviewError> {
-        self.preview = None;
-        let config = match preview.resolve(&self.config) {
-            Ok(_) => Arc::clone(&self.config),
-            Err(PreviewError::ExperienceNotFound) => self.fetch_preview(&preview)?,
-            Err(error) => return Err(error),
+        let found = match preview.resolve(&self.config) {
+            Ok(_) => Ok(Arc::clone(&self.config)),
+            Err(PreviewError::ExperienceNotFound) => self.fetch_preview(&preview),
+            Err(error) => Err(error),
         };
-        self.preview = Some(Previewed { preview, config });
-        Ok(())
+        match found {
+            Ok(config) => {
+                let said = self.preview.take().map(|earlier| earlier.said).unwrap_or_default();
+                self.preview = Some(Previewed { preview, config, said });
+                Ok(())
+            }
+            Err(error) => {
+                self.clear_preview();
+                Err(error)
+            }
+        }
     }
 
-    /// Ends a preview.
+    /// Ends a preview, and records the report segments that were set while it lasted.
     pub fn clear_preview(&mut self) {
-        self.preview = None;
+        let Some(ended) = self.preview.take() else { return };
+        let said = std::mem::take(&mut *ended.said.lock());
+        if !said.is_empty() {
+            self.apply(&said);
+        }
+    }
+
+    /// Returns the visitor's record as rules see it: while previewing, with what the application has
+    /// said since.
+    pub(super) fn seen(&self) -> Guard<Option<Arc<VisitorRecord>>> {
+        let Some(previewed) = &self.preview else { return self.record.load() };
+        let said = previewed.said.lock();
+        if said.is_empty() {
+            return self.record.load();
+        }
+        let record = said.merge_into(self.visitor_record()).into_record();
+        Guard::from_inner(Some(Arc::new(record)))
     }
 
     /// Finds a config that has what is to be previewed.
@@ -58,7 +99,8 @@ impl Context {
             || shared.timer.now(),
             || {
                 shared.counters.preview_fetches.count();
-                remote.fetcher.fetch_preview(id)
+                let fetched = remote.fetcher.fetch_preview(id);
+                fetched.inspect_err(|error| report_failure(&shared.counters, error))
             },
         )?;
         preview.resolve(&found)?;
@@ -66,8 +108,30 @@ impl Context {
     }
 }
 
+fn report_failure(counters: &Counters, error: &Error) {
+    let count = counters.preview_failures.count();
+    if count.is_power_of_two() {
+        log::warn!(
+            target: "convert_sdk::preview",
+            "an experience to preview could not be fetched, {count} times so far: {error}"
+        );
+    }
+}
+
 impl Previewed {
+    /// Keeps what the application says while previewing.
+    pub(super) fn say(&self, segments: Segments) {
+        let mut said = self.said.lock();
+        *said = std::mem::take(&mut *said).segments(segments);
+    }
+
     pub(super) fn resolve(&self) -> Option<ForcedArm<'_>> {
         self.preview.resolve(&self.config).ok()
+    }
+}
+
+impl Said {
+    fn lock(&self) -> MutexGuard<'_, RecordDelta<'static>> {
+        self.delta.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,7 +1,7 @@
 //! Running experiences and features for a visitor.
 
-use convert_config::{Experience, Feature, Identified as _};
-use convert_decision::{Decision, Evaluation, FeatureDecision, Source, VisitorRecord};
+use convert_config::{Experience, Identified as _};
+use convert_decision::{Decision, Evaluation, FeatureDecision, Pending, Source, VisitorRecord};
 
 use crate::context::effects::Effects;
 use crate::context::{Context, ExperienceResult, FeatureResult, RunOptions};
@@ -10,8 +10,9 @@ use crate::records::{RecordDelta, Written};
 impl Context {
     /// Decides which variation of an experience the visitor gets, and remembers it.
     ///
-    /// The experience is found by key, or by id where no experience has the key. `None` means that
-    /// the visitor is not part of it; [`Context::explain_experience`] says why.
+    /// The experience is found by key, or by id where no experience has the key; a previewed one goes
+    /// before the config's own. `None` means that the visitor is not part of it;
+    /// [`Context::explain_experience`] says why.
     pub fn run_experience(&self, key: &str) -> Option<ExperienceResult<'_>> {
         self.run_experience_with(key, &RunOptions::new())
     }
@@ -22,13 +23,13 @@ impl Context {
         key: &str,
         options: &RunOptions<'_>,
     ) -> Option<ExperienceResult<'_>> {
-        let record = self.record.load();
+        let record = self.seen();
         let evaluation = self.evaluation(record.as_deref(), options);
         let mut effects = self.effects(record.as_deref(), options);
         self.shared.counters.count_decisions(1);
         let decision = evaluation.decide_by_key(key, &mut effects).ok();
         if let Some(decision) = decision {
-            effects.note(decision);
+            effects.note(decision, false);
         }
         let settled = self.settle(effects.delta());
         if let Some(decision) = decision.filter(|_| options.tracking) {
@@ -46,15 +47,12 @@ impl Context {
 
     /// Decides every experience, in config order, with these options.
     ///
-    /// Mutual exclusion sees the assignments made earlier in the pass.
+    /// Mutual exclusion sees the assignments made earlier in the pass, if they are stored.
     pub fn run_experiences_with(&self, options: &RunOptions<'_>) -> Vec<ExperienceResult<'_>> {
-        let record = self.record.load();
+        let record = self.seen();
         let mut pass = Pass::new(self, record.as_deref(), options);
-        let foreign = pass.foreign_preview();
-        for experience in self.config.distinct_experiences().chain(foreign) {
-            if options.includes(experience.key()) {
-                pass.decide(experience);
-            }
+        for experience in pass.evaluation.experiences() {
+            pass.decide(experience);
         }
         let results: Vec<_> =
             pass.into_decisions().into_iter().map(ExperienceResult::new).collect();
@@ -82,7 +80,7 @@ impl Context {
         options: &RunOptions<'_>,
     ) -> Option<FeatureResult<'_>> {
         let feature = self.config.features().by_key_or_id(key)?;
-        let record = self.record.load();
+        let record = self.seen();
         let mut pass = Pass::new(self, record.as_deref(), options);
         let evaluation = pass.evaluation;
         for carrier in evaluation.carriers_of(feature) {
@@ -104,28 +102,25 @@ impl Context {
 
     /// Returns every feature that is on for the visitor, with these options.
     ///
-    /// Mutual exclusion sees the assignments made earlier in the pass.
+    /// Mutual exclusion sees the assignments made earlier in the pass, if they are stored.
     pub fn run_features_with(&self, options: &RunOptions<'_>) -> Vec<FeatureResult<'_>> {
-        let record = self.record.load();
+        let record = self.seen();
         let mut pass = Pass::new(self, record.as_deref(), options);
         let evaluation = pass.evaluation;
-        let foreign = pass.foreign_preview();
-        for experience in self.config.distinct_experiences().chain(foreign) {
+        for experience in evaluation.experiences() {
             let mut arms = experience.variations().iter();
-            let carries = arms.any(|arm| !arm.feature_changes().is_empty());
-            if carries && options.includes(experience.key()) {
+            if arms.any(|arm| !arm.feature_changes().is_empty()) {
                 pass.decide(experience);
             }
         }
-        let enabled: Vec<FeatureDecision<'_>> =
+        let mut enabled: Vec<FeatureDecision<'_>> =
             pass.into_decisions().into_iter().flat_map(|one| evaluation.features_in(one)).collect();
-        let first_of = |feature: &Feature| {
-            let is_it = |one: &&FeatureDecision<'_>| std::ptr::eq(one.feature(), feature);
-            let previewed = enabled.iter().filter(|one| one.decision().source() == Source::Preview);
-            previewed.chain(&enabled).find(is_it).copied()
-        };
-        let results: Vec<_> =
-            self.config.features().iter().filter_map(first_of).map(FeatureResult::new).collect();
+        // The features are neighbours in one list, so that their addresses tell its order. Sorting
+        // is stable: of the rest, the first experience in config order comes first.
+        let place = |one: &FeatureDecision<'_>| std::ptr::from_ref(one.feature());
+        enabled.sort_by_key(|one| (place(one), one.decision().source() != Source::Preview));
+        enabled.dedup_by_key(|one| place(one));
+        let results: Vec<_> = enabled.into_iter().map(FeatureResult::new).collect();
         for result in &results {
             self.tell_feature(*result);
         }
@@ -147,7 +142,7 @@ impl Context {
         let Some(feature) = self.config.features().by_key_or_id(key) else {
             return Vec::new();
         };
-        let record = self.record.load();
+        let record = self.seen();
         let mut pass = Pass::new(self, record.as_deref(), options);
         let evaluation = pass.evaluation;
         for carrier in evaluation.carriers_of(feature) {
@@ -204,7 +199,7 @@ struct Pass<'c, 'd> {
     context: &'c Context,
     evaluation: Evaluation<'c, 'd>,
     effects: Effects<'d>,
-    pending: Vec<(&'c str, &'c str)>,
+    pending: Pending<'c>,
     decisions: Vec<Decision<'c>>,
     count: u64,
     tracks: bool,
@@ -222,24 +217,18 @@ impl<'c: 'd, 'd> Pass<'c, 'd> {
             effects: context.effects(record, options),
             count: 0,
             tracks: options.tracking,
-            pending: Vec::new(),
+            pending: Pending::new(),
             decisions: Vec::new(),
         }
-    }
-
-    /// Returns the previewed experience if it is not one of the config's own.
-    fn foreign_preview(&self) -> Option<&'c Experience> {
-        let experience = self.evaluation.previewed_experience()?;
-        let own = self.context.config.experiences().by_id(experience.id());
-        own.is_none().then_some(experience)
     }
 
     fn decide(&mut self, experience: &'c Experience) -> Option<Decision<'c>> {
         self.count += 1;
         let evaluation = self.evaluation.pending(&self.pending);
         let decision = evaluation.decide(experience, &mut self.effects).ok()?;
-        if self.effects.note(decision) {
-            self.pending.extend(decision.assignment());
+        let repeats = decision.is_new() && self.pending.has(decision.experience().id());
+        if self.effects.note(decision, repeats) {
+            self.pending.note(decision);
         }
         self.decisions.push(decision);
         Some(decision)

@@ -1,5 +1,6 @@
 //! Recording what a visitor was shown and did.
 
+use std::collections::HashSet;
 use std::iter;
 
 use convert_config::{Goal, Identified as _};
@@ -18,8 +19,13 @@ impl Context {
     ///
     /// A goal counts once per visitor: the visitor's record is marked in one step, so that of any
     /// number of threads exactly one gets [`ConversionResult::Queued`]. Goal data are reported with
-    /// it, and with [`Repeat::Every`](crate::Repeat::Every) each time again. Does not block: the
-    /// event is queued, and delivered in the background.
+    /// it, and with [`Repeat::Every`](crate::Repeat::Every) each time again. The event is queued, and
+    /// delivered in the background.
+    ///
+    /// Does not block, unless there is an external store of visitor records: then it waits for the
+    /// store to mark the goal, if [`StoreConfig`](crate::StoreConfig) does not say otherwise, so that
+    /// of any number of machines exactly one gets [`ConversionResult::Queued`]. If the store fails,
+    /// the goal counts as far as this machine knows.
     ///
     /// ```
     /// use convert_core::{Conversion, ConversionResult, Core, SdkConfig};
@@ -101,6 +107,7 @@ impl Context {
         if !delivery.record(&self.config, &self.visitor_id, record.segments(), payloads) {
             return ConversionResult::Dropped;
         }
+        self.shared.counters.count_conversion();
         if self.is_watched() {
             self.shared.bus.emit(&LifecycleEvent::Conversion(ConversionEvent {
                 visitor: visitor_fingerprint(&self.visitor_id),
@@ -131,13 +138,14 @@ impl Context {
             return;
         }
         let kept = written.map_or(&[][..], |written| &written.applied.kept);
+        let kept: HashSet<&str> = kept.iter().map(String::as_str).collect();
         let payload = |decision: &Decision<'_>| {
             let (experience_id, variation_id) = decision.assignment()?;
             let payload = || Payload::Exposure {
                 experience_id: SmolStr::new(experience_id),
                 variation_id: SmolStr::new(variation_id),
             };
-            (!kept.iter().any(|kept| kept == experience_id)).then(payload)
+            (!kept.contains(experience_id)).then(payload)
         };
         let mut payloads = decisions.iter().filter_map(payload);
         let Some(first) = payloads.next() else { return };
@@ -146,12 +154,15 @@ impl Context {
         let record = written.map(|written| &*written.record);
         let segments = record.or(held.as_deref()).map_or(&none, VisitorRecord::segments);
         let rest: Vec<Payload> = payloads.collect();
-        let delivery = &self.shared.delivery;
-        if rest.is_empty() {
-            delivery.record(&self.config, &self.visitor_id, segments, iter::once(first));
+        let (delivery, count) = (&self.shared.delivery, 1 + rest.len());
+        let is_queued = if rest.is_empty() {
+            delivery.record(&self.config, &self.visitor_id, segments, iter::once(first))
         } else {
             let payloads: Vec<Payload> = iter::once(first).chain(rest).collect();
-            delivery.record(&self.config, &self.visitor_id, segments, payloads.into_iter());
+            delivery.record(&self.config, &self.visitor_id, segments, payloads.into_iter())
+        };
+        if is_queued {
+            self.shared.counters.count_exposures(count);
         }
     }
 }

@@ -1,5 +1,9 @@
 //! Fetching again and again, and what comes of it.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use convert_config::InvalidConfigError;
+
 use crate::error::Error;
 use crate::event::{ConfigFacts, ConfigUpdatedEvent, LifecycleEvent, RefreshFailedEvent};
 use crate::handle::{Shared, report_diagnostics};
@@ -14,6 +18,14 @@ pub(crate) enum Plan {
     Forever,
     /// Until the service has sent, or confirmed, one config.
     UntilLoaded,
+}
+
+/// How a turn ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Stopped,
+    Loaded,
+    Failed,
 }
 
 /// Fetches whenever it is time, until told to stop. Runs on the refresh worker.
@@ -32,24 +44,56 @@ pub(crate) fn run(
             break;
         }
         drop(alarm);
-        let outcome = remote.fetcher.fetch(&shared.live.identity());
-        if inbox.is_stopping() {
-            break;
-        }
-        let now = shared.timer.now();
-        schedule.plan(attempt(&outcome), now, randomness.f64());
-        shared.live.plan(Some(schedule.next()));
-        match outcome {
-            Ok(fetched) => {
-                succeed(shared, remote, fetched);
-                if plan == Plan::UntilLoaded {
-                    break;
-                }
+        let unit = randomness.f64();
+        let turn =
+            catch_unwind(AssertUnwindSafe(|| turn(shared, remote, inbox, &mut schedule, unit)));
+        match turn {
+            Ok(Turn::Stopped) => break,
+            Ok(Turn::Loaded) if plan == Plan::UntilLoaded => break,
+            Ok(Turn::Loaded | Turn::Failed) => {}
+            Err(payload) => {
+                // Dropping the payload is the application's code too, and may panic again.
+                std::mem::forget(payload);
+                schedule.plan(Attempt::Failed, shared.timer.now(), unit);
+                survive(shared, &schedule);
             }
-            Err(error) => fail(shared, error, &schedule),
         }
     }
     shared.live.plan(None);
+}
+
+/// Fetches once, and does what follows from the answer.
+fn turn(
+    shared: &Shared,
+    remote: &Remote,
+    inbox: &Inbox,
+    schedule: &mut Schedule,
+    unit: f64,
+) -> Turn {
+    let outcome = remote.fetcher.fetch(&shared.live.identity());
+    if inbox.is_stopping() {
+        return Turn::Stopped;
+    }
+    schedule.plan(attempt(&outcome), shared.timer.now(), unit);
+    shared.live.plan(Some(schedule.next()));
+    match outcome {
+        Ok(fetched) => {
+            succeed(shared, remote, fetched);
+            Turn::Loaded
+        }
+        Err(error) => {
+            fail(shared, error, schedule);
+            Turn::Failed
+        }
+    }
+}
+
+/// Notes that code of the application's, a clock or a logger say, has panicked within a turn.
+/// Whatever it was, it must not end refresh for good, and it may well panic again.
+fn survive(shared: &Shared, schedule: &Schedule) {
+    let error = InvalidConfigError::new("", "code of the application's panicked while refreshing");
+    let told = catch_unwind(AssertUnwindSafe(|| fail(shared, error.into(), schedule)));
+    told.unwrap_or_else(std::mem::forget);
 }
 
 /// Judges how soon another attempt makes sense.
@@ -82,7 +126,7 @@ fn succeed(shared: &Shared, remote: &Remote, fetched: Fetched) {
     }
     let now = shared.timer.now();
     match fetched {
-        Fetched::Same => shared.live.confirm(now),
+        Fetched::Same(identity) => shared.live.confirm(identity, now),
         Fetched::Config { loaded, bytes } => {
             remote.keep(&loaded, &bytes, shared.clock.now().unix_seconds(), &shared.counters);
             let config = std::sync::Arc::clone(&loaded.config);

@@ -2,10 +2,11 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use convert_config::{InvalidConfigError, ProjectConfig};
 use convert_transport::{
-    ConfigRequest, ConfigResponse, Transport, TransportError, TransportErrorKind,
+    ConfigRequest, ConfigResponse, Transport, TransportConfig, TransportError, TransportErrorKind,
 };
 
 use crate::error::{ConfigLoadError, Error};
@@ -15,19 +16,26 @@ use crate::live::{Identity, Loaded};
 pub(crate) struct Fetcher {
     transport: Arc<dyn Transport>,
     request: ConfigRequest,
+    /// What must not be printed even if the service repeats it.
+    settings: TransportConfig,
+    panics: AtomicU64,
 }
 
 /// What came of a request.
 pub(crate) enum Fetched {
-    /// The config is still the one that is held.
-    Same,
+    /// The config is still the one that is held, known by this from now on.
+    Same(Identity),
     /// A usable config, and the bytes it was read from.
     Config { loaded: Loaded, bytes: Vec<u8> },
 }
 
 impl Fetcher {
-    pub(crate) fn new(transport: Arc<dyn Transport>, request: ConfigRequest) -> Self {
-        Fetcher { transport, request }
+    pub(crate) fn new(
+        transport: Arc<dyn Transport>,
+        request: ConfigRequest,
+        settings: TransportConfig,
+    ) -> Self {
+        Fetcher { transport, request, settings, panics: AtomicU64::new(0) }
     }
 
     /// Asks for the config, unless it is still the one known by `held`. Blocks.
@@ -35,15 +43,17 @@ impl Fetcher {
         let request = self.request.clone().with_validators(held.validators.clone());
         let body = match self.exchange(&request)? {
             ConfigResponse::Modified(body) => body,
-            ConfigResponse::NotModified if !held.validators.is_empty() => return Ok(Fetched::Same),
+            ConfigResponse::NotModified if !held.validators.is_empty() => {
+                return Ok(Fetched::Same(held.clone()));
+            }
             _ => return Err(unusable(&request)),
         };
         let digest = Some(hmac_sha256::Hash::hash(body.bytes()));
+        let identity = Identity { validators: body.validators().clone(), digest };
         if digest == held.digest {
-            return Ok(Fetched::Same);
+            return Ok(Fetched::Same(identity));
         }
         let config = self.parse(body.bytes())?;
-        let identity = Identity { validators: body.validators().clone(), digest };
         let loaded = Loaded { config: Arc::new(config), identity };
         Ok(Fetched::Config { loaded, bytes: body.into_bytes() })
     }
@@ -61,8 +71,10 @@ impl Fetcher {
         let endpoint = request.redacted_path();
         // A transport that panics must not end refresh for good.
         let outcome = catch_unwind(AssertUnwindSafe(|| self.transport.fetch_config(request)));
-        let outcome = outcome.unwrap_or_else(|_| {
-            log::error!(target: "convert_sdk::transport", "the transport panicked: GET {endpoint}");
+        let outcome = outcome.unwrap_or_else(|payload| {
+            // Dropping the payload is the application's code too, and may panic again.
+            std::mem::forget(payload);
+            self.report_panic(&endpoint);
             Err(request.error(TransportErrorKind::InvalidResponse))
         });
         match &outcome {
@@ -73,7 +85,17 @@ impl Fetcher {
             Ok(_) => log::debug!(target: "convert_sdk::transport", "GET {endpoint}: not modified"),
             Err(error) => log::debug!(target: "convert_sdk::transport", "GET {endpoint}: {error}"),
         }
-        outcome.map_err(|error: TransportError| ConfigLoadError::new(error).into())
+        outcome.map_err(|error: TransportError| ConfigLoadError::new(error, request).into())
+    }
+
+    fn report_panic(&self, endpoint: &str) {
+        let count = 1 + self.panics.fetch_add(1, Ordering::Relaxed);
+        if count.is_power_of_two() {
+            log::error!(
+                target: "convert_sdk::transport",
+                "the transport panicked: GET {endpoint}; it has {count} times so far"
+            );
+        }
     }
 
     fn parse(&self, bytes: &[u8]) -> Result<ProjectConfig, Error> {
@@ -82,16 +104,12 @@ impl Fetcher {
 
     /// Masks secrets in an error, whose reason may repeat what the service answered.
     fn redact(&self, error: &InvalidConfigError) -> InvalidConfigError {
-        let key = self.request.sdk_key();
-        let mut reason = error.reason().replace(key.expose(), &key.to_string());
-        if let Some(token) = self.request.debug_token() {
-            reason = reason.replace(token.expose(), &token.to_string());
-        }
+        let reason = self.settings.redact(&self.request.redact(error.reason()));
         InvalidConfigError::new(error.path(), reason)
     }
 }
 
 /// The error of an answer that makes no sense for the request.
 fn unusable(request: &ConfigRequest) -> Error {
-    ConfigLoadError::new(request.error(TransportErrorKind::InvalidResponse)).into()
+    ConfigLoadError::new(request.error(TransportErrorKind::InvalidResponse), request).into()
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use convert_config::{InvalidConfigError, ProjectConfig};
-use convert_transport::{ConfigRequest, SdkKey, Transport};
+use convert_transport::{ConfigRequest, SdkKey, Transport, TransportConfig};
 
 mod cache;
 mod fetcher;
@@ -47,7 +47,7 @@ impl Remote {
             request = request.with_debug_token(token.clone());
         }
         let cache = config.cache_file.as_ref().map(|path| CacheFile::new(path, &request));
-        let fetcher = Fetcher::new(transport, request);
+        let fetcher = Fetcher::new(transport, request, settings(config));
         Remote { fetcher, cache, previews: Previews::default() }
     }
 
@@ -69,7 +69,9 @@ impl Remote {
                 Ok(start(loaded, ConfigSource::Network))
             }
             // Nothing is held that an unconditional request could confirm; the fetcher knows that.
-            Ok(Fetched::Same) => Err(InvalidConfigError::new("", "the service sent none").into()),
+            Ok(Fetched::Same(_)) => {
+                Err(InvalidConfigError::new("", "the service sent none").into())
+            }
             Err(error) if error.is_retryable() => self.start_from_cache(error, wall, counters),
             Err(error) => Err(error),
         }
@@ -126,13 +128,18 @@ pub(crate) fn transport(config: &SdkConfig) -> Result<Arc<dyn Transport>, Error>
     }
 }
 
+/// Returns how to reach the service, with the secret that the environment gave.
+fn settings(config: &SdkConfig) -> TransportConfig {
+    let settings = config.transport.clone();
+    match &config.environment_secret {
+        Some(secret) => settings.auth_secret(secret.clone()),
+        None => settings,
+    }
+}
+
 #[cfg(feature = "https")]
 fn https(config: &SdkConfig) -> Result<Arc<dyn Transport>, Error> {
-    let mut settings = config.transport.clone();
-    if let Some(secret) = &config.environment_secret {
-        settings = settings.auth_secret(secret.clone());
-    }
-    Ok(Arc::new(convert_transport::HttpsTransport::new(&settings)?))
+    Ok(Arc::new(convert_transport::HttpsTransport::new(&settings(config))?))
 }
 
 #[cfg(not(feature = "https"))]

@@ -1,7 +1,8 @@
 //! Configs fetched for previews, kept for a minute.
 
+use std::collections::HashSet;
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use convert_config::ProjectConfig;
@@ -12,11 +13,24 @@ use crate::records::Lru;
 
 /// What was found for the experiences asked for last.
 pub(crate) struct Previews {
-    memo: Mutex<Lru<Found>>,
+    memo: Mutex<Memo>,
+    /// Rings when a fetch has ended.
+    ended: Condvar,
     // Ids come from links, so the hash must not be predictable.
     hash: RandomState,
-    /// Held while fetching, so that a link that many open at once costs one request.
-    turn: Mutex<()>,
+}
+
+struct Memo {
+    found: Lru<Found>,
+    /// What is being fetched, so that a link that many open at once costs one request, while those
+    /// who open others need not wait for it.
+    fetching: HashSet<Box<str>>,
+}
+
+/// Ends a fetch, however it ends.
+struct Turn<'p> {
+    previews: &'p Previews,
+    experience_id: &'p str,
 }
 
 #[derive(Debug, Clone)]
@@ -29,57 +43,58 @@ type Outcome = Result<Arc<ProjectConfig>, PreviewError>;
 
 impl Previews {
     /// Returns the config that has the experience, as kept or as fetched. Blocks while it is
-    /// fetched.
+    /// fetched, by this thread or by another one.
     pub(crate) fn find(
         &self,
         experience_id: &str,
         now: impl Fn() -> Duration,
         fetch: impl FnOnce() -> Result<ProjectConfig, Error>,
     ) -> Outcome {
-        if let Some(found) = self.recall(experience_id, now()) {
-            return found.outcome;
+        let hash = self.hash.hash_one(experience_id);
+        let mut memo = self.memo();
+        loop {
+            let known = memo.found.find(hash, experience_id);
+            if let Some(found) = known.filter(|found| now() < found.until) {
+                return found.outcome.clone();
+            }
+            if memo.fetching.insert(experience_id.into()) {
+                break;
+            }
+            memo = self.ended.wait(memo).unwrap_or_else(PoisonError::into_inner);
         }
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = self.recall(experience_id, now()) {
-            return found.outcome;
-        }
+        drop(memo);
+        let _turn = Turn { previews: self, experience_id };
         let has_it = |config: &ProjectConfig| config.experiences().by_id(experience_id).is_some();
         let (outcome, keep) = match fetch() {
             Ok(config) if has_it(&config) => (Ok(Arc::new(config)), KEEP),
             Ok(_) => (Err(PreviewError::ExperienceNotFound), KEEP),
-            Err(error) => {
-                // A failure is kept for some time, so that it cannot fill the log.
-                log::warn!(
-                    target: "convert_sdk::preview",
-                    "an experience to preview could not be fetched: {error}"
-                );
-                (Err(PreviewError::FetchFailed), KEEP_FAILURE)
-            }
+            Err(_) => (Err(PreviewError::FetchFailed), KEEP_FAILURE),
         };
         let found = Found { outcome: outcome.clone(), until: now().saturating_add(keep) };
-        let hash = self.hash.hash_one(experience_id);
         let mut memo = self.memo();
-        match memo.find(hash, experience_id) {
+        match memo.found.find(hash, experience_id) {
             Some(known) => *known = found,
-            None => memo.insert(hash, experience_id, found),
+            None => memo.found.insert(hash, experience_id, found),
         }
         outcome
     }
 
-    fn recall(&self, experience_id: &str, now: Duration) -> Option<Found> {
-        let hash = self.hash.hash_one(experience_id);
-        self.memo().find(hash, experience_id).filter(|found| now < found.until).cloned()
-    }
-
-    fn memo(&self) -> MutexGuard<'_, Lru<Found>> {
+    fn memo(&self) -> MutexGuard<'_, Memo> {
         self.memo.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Default for Previews {
     fn default() -> Self {
-        let (memo, turn) = (Mutex::new(Lru::new(CAPACITY)), Mutex::new(()));
-        Previews { memo, hash: RandomState::new(), turn }
+        let memo = Memo { found: Lru::new(CAPACITY), fetching: HashSet::new() };
+        Previews { memo: Mutex::new(memo), ended: Condvar::new(), hash: RandomState::new() }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.previews.memo().fetching.remove(self.experience_id);
+        self.previews.ended.notify_all();
     }
 }
 
@@ -134,6 +149,30 @@ mod tests {
         assert_eq!(fetches.get(), 1);
         assert!(!find(5));
         assert_eq!(fetches.get(), 2);
+    }
+
+    #[test]
+    fn those_who_open_other_links_do_not_wait() {
+        let previews = Previews::default();
+        let find = |id: &str, fetch: &dyn Fn()| {
+            let fetch = || {
+                fetch();
+                Ok(config(id))
+            };
+            previews.find(id, Duration::default, fetch).is_ok()
+        };
+        // Were the second to wait for the first, this would not end.
+        assert!(find("7", &|| assert!(find("8", &|| ()))));
+    }
+
+    #[test]
+    fn a_fetch_that_panics_leaves_its_place_to_the_next() {
+        let previews = Previews::default();
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            previews.find("7", Duration::default, || panic!("on purpose"))
+        }));
+        assert!(outcome.is_err());
+        assert!(previews.find("7", Duration::default, || Ok(config("7"))).is_ok());
     }
 
     #[test]

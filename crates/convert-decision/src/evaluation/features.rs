@@ -1,9 +1,9 @@
 //! Deciding features.
 
-use convert_config::{Experience, Feature, Identified as _};
+use convert_config::{Experience, Feature, Identified as _, ProjectConfig};
 
 use crate::decision::{Decision, FeatureDecision};
-use crate::evaluation::Evaluation;
+use crate::evaluation::{Evaluation, own};
 use crate::preview::ForcedArm;
 
 impl<'c, 'v> Evaluation<'c, 'v> {
@@ -14,16 +14,14 @@ impl<'c, 'v> Evaluation<'c, 'v> {
         &self,
         feature: &'c Feature,
     ) -> impl Iterator<Item = &'c Experience> + Clone + use<'c, 'v> {
-        let previewed = self.preview.filter(|arm| carries(arm, feature)).map(|arm| arm.experience);
-        let rest = self
-            .config
-            .carriers_of(feature)
-            .filter(move |carrier| previewed.is_none_or(|first| first.id() != carrier.id()));
-        let keys = self.experience_keys;
-        let is_included = move |one: &&Experience| {
-            keys.is_none_or(|keys| one.key().is_some_and(|key| keys.contains(&key)))
-        };
-        previewed.into_iter().chain(rest).filter(is_included)
+        let config = self.config;
+        let first = self.preview.filter(|arm| carries(arm, feature)).map(|arm| arm.experience);
+        let rest = own(config.features(), feature)
+            .into_iter()
+            .flat_map(|feature| config.carriers_of(feature))
+            .filter_map(self.standing())
+            .filter(move |carrier| first.is_none_or(|first| !std::ptr::eq(first, *carrier)));
+        first.into_iter().chain(rest).filter(self.included())
     }
 
     /// Returns the feature as a decision enables it; `None` if its variation does not.
@@ -32,6 +30,7 @@ impl<'c, 'v> Evaluation<'c, 'v> {
         feature: &'c Feature,
         decision: Decision<'c>,
     ) -> Option<FeatureDecision<'c>> {
+        let feature = own(self.config.features(), feature)?;
         self.features_in(decision).find(|enabled| std::ptr::eq(enabled.feature, feature))
     }
 
@@ -41,14 +40,30 @@ impl<'c, 'v> Evaluation<'c, 'v> {
         decision: Decision<'c>,
     ) -> impl Iterator<Item = FeatureDecision<'c>> + use<'c, 'v> {
         let config = self.config;
-        // A previewed experience may come from a config of its own, where the features are others
-        // with the same ids.
-        let owner = self.previewed(decision.experience).map_or(config, |arm| arm.config);
-        decision.variation.feature_changes().iter().filter_map(move |change| {
-            let carried = owner.feature_of(change)?;
-            let feature = config.features().by_id(carried.id())?;
-            Some(FeatureDecision { feature, change, decision })
+        self.adopt(decision).into_iter().flat_map(move |(owner, decision)| {
+            decision.variation.feature_changes().iter().filter_map(move |change| {
+                // A previewed experience may come from a config of its own, where the features are
+                // others with the same ids.
+                let carried = owner.feature_of(change)?;
+                let feature = config.features().by_id(carried.id())?;
+                Some(FeatureDecision { feature, change, decision })
+            })
         })
+    }
+
+    /// Returns a decision with the config that its experience is of: the previewed one's, or the
+    /// evaluated one, to whose entities a decision from elsewhere is brought over.
+    fn adopt(&self, decision: Decision<'c>) -> Option<(&'c ProjectConfig, Decision<'c>)> {
+        let is_its = |arm: &ForcedArm<'_>| std::ptr::eq(arm.experience, decision.experience);
+        if let Some(arm) = self.preview.filter(is_its) {
+            return Some((arm.config, decision));
+        }
+        let experience = own(self.config.experiences(), decision.experience)?;
+        if std::ptr::eq(experience, decision.experience) {
+            return Some((self.config, decision));
+        }
+        let variation = experience.variation_by_id(decision.variation.id()?)?;
+        Some((self.config, Decision { experience, variation, ..decision }))
     }
 }
 

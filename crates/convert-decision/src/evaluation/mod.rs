@@ -1,12 +1,15 @@
 //! The pure function from a config, a visitor and options to a decision.
 
-use convert_config::{Experience, Identified as _, ProjectConfig, Variation};
+use convert_config::{Catalog, Experience, Identified, ProjectConfig, Variation};
 
 mod features;
 mod gates;
 mod goals;
+mod pass;
 mod rules;
 mod segments;
+
+pub use self::pass::Pending;
 
 use crate::attributes::{Attributes, Facts};
 use crate::decision::{Decision, Source};
@@ -18,6 +21,10 @@ use crate::reason::Reason;
 use crate::record::VisitorRecord;
 
 /// Everything a decision follows from. Cheap to make and to copy; borrows all of it.
+///
+/// Experiences, features and decisions handed to it should come from its own config. One of another
+/// config, an older snapshot say, stands for the config's own entity with the same id; where there
+/// is none, nothing is found.
 ///
 /// ```
 /// use convert_config::ProjectConfig;
@@ -36,7 +43,7 @@ pub struct Evaluation<'c, 'v> {
     facts: Facts<'v>,
     location: Facts<'v>,
     record: &'v VisitorRecord,
-    pub(crate) pending: &'v [(&'c str, &'c str)],
+    pub(crate) pending: Option<&'v Pending<'c>>,
     pub(crate) remembers: bool,
     experience_keys: Option<&'v [&'v str]>,
     environment: Option<&'v str>,
@@ -56,7 +63,7 @@ impl<'c, 'v> Evaluation<'c, 'v> {
             facts: Facts::new(nothing()),
             location: Facts::new(nothing()),
             record: no_record(),
-            pending: &[],
+            pending: None,
             remembers: true,
             experience_keys: None,
             environment: None,
@@ -86,22 +93,23 @@ impl<'c, 'v> Evaluation<'c, 'v> {
         Evaluation { record, ..self }
     }
 
-    /// Sets assignments (experience id, variation id) made earlier in the same pass, which mutual
-    /// exclusion sees although the record does not have them yet. Defaults to none.
+    /// Sets assignments made earlier in the same pass, which mutual exclusion sees although the
+    /// record does not have them yet. Defaults to none.
     #[must_use]
-    pub fn pending(self, pending: &'v [(&'c str, &'c str)]) -> Self {
-        Evaluation { pending, ..self }
+    pub fn pending(self, pending: &'v Pending<'c>) -> Self {
+        Evaluation { pending: Some(pending), ..self }
     }
 
     /// Sets whether assignments are kept, so that within one pass over several experiences mutual
     /// exclusion sees those made earlier. Defaults to `true`. A single decision does not depend on
-    /// it.
+    /// it. Mutual exclusion asks for what is stored, so that without storing each experience of a
+    /// pass is decided as if alone, as in the JavaScript SDK.
     #[must_use]
     pub fn remembers(self, remembers: bool) -> Self {
         Evaluation { remembers, ..self }
     }
 
-    /// Limits features to experiences with these keys. Defaults to `None`: all.
+    /// Limits passes and features to experiences with these keys. Defaults to `None`: all.
     #[must_use]
     pub fn experience_keys(self, keys: Option<&'v [&'v str]>) -> Self {
         Evaluation { experience_keys: keys, ..self }
@@ -113,7 +121,8 @@ impl<'c, 'v> Evaluation<'c, 'v> {
         Evaluation { environment, ..self }
     }
 
-    /// Sets the id of the variation to answer, if the experience has it and lets the visitor in.
+    /// Sets the id of the variation to answer, if the experience has it and lets the visitor in: the
+    /// siblings' `forceVariationId`. A variation's key is no id and changes nothing.
     #[must_use]
     pub fn force_variation(self, variation_id: Option<&'v str>) -> Self {
         Evaluation { forced_variation: variation_id, ..self }
@@ -153,7 +162,8 @@ impl<'c, 'v> Evaluation<'c, 'v> {
         self.visitor_id
     }
 
-    /// Decides the experience with this key, or with this id where no experience has the key.
+    /// Decides the experience with this key, or with this id where no experience has the key. The
+    /// previewed experience goes before one of the config with the same key or id.
     ///
     /// # Errors
     ///
@@ -163,14 +173,13 @@ impl<'c, 'v> Evaluation<'c, 'v> {
         key: &str,
         observer: &mut O,
     ) -> Result<Decision<'c>, Reason> {
-        let previewed = self.preview.filter(|arm| arm.experience.key() == Some(key));
-        match self.config.experience(key).or(previewed.map(|arm| arm.experience)) {
+        match self.find_experience(key) {
             Some(experience) => self.decide(experience, observer),
             None => Err(Reason::ExperienceNotFound),
         }
     }
 
-    /// Decides an experience of the config.
+    /// Decides an experience of the config, or the previewed one.
     ///
     /// # Errors
     ///
@@ -183,6 +192,8 @@ impl<'c, 'v> Evaluation<'c, 'v> {
         if let Some(arm) = self.previewed(experience) {
             return self.decide_preview(arm, observer);
         }
+        let known = own(self.config.experiences(), experience);
+        let experience = known.ok_or(Reason::ExperienceNotFound)?;
         let sticky = self
             .record
             .assignment(experience.id())
@@ -206,6 +217,10 @@ impl<'c, 'v> Evaluation<'c, 'v> {
             is_new,
         };
         let forced = self.forced_variation.and_then(|id| experience.variation_by_id(id));
+        if let Some(unknown) = self.forced_variation.filter(|_| forced.is_none()) {
+            observer.open(|| Step::new("forced variation").named(unknown));
+            observer.close(|| "no such id");
+        }
         match (forced, sticky) {
             (Some(forced), Some(sticky)) if !std::ptr::eq(forced, sticky) => {
                 observer.open(|| Step::new("forced variation").about_variation(forced));
@@ -237,9 +252,7 @@ impl<'c, 'v> Evaluation<'c, 'v> {
         arm: ForcedArm<'c>,
         observer: &mut O,
     ) -> Result<Decision<'c>, Reason> {
-        if self.visitor_id.is_empty() {
-            return Err(Reason::EmptyVisitorId);
-        }
+        self.check_visitor_id(observer)?;
         observer.open(|| Step::new("preview").about_variation(arm.variation));
         observer.close(|| "chosen");
         Ok(Decision {
@@ -251,15 +264,29 @@ impl<'c, 'v> Evaluation<'c, 'v> {
         })
     }
 
-    /// Returns the experience that the visitor previews.
-    pub fn previewed_experience(&self) -> Option<&'c Experience> {
-        self.preview.map(|arm| arm.experience)
+    fn find_experience(&self, key: &str) -> Option<&'c Experience> {
+        let experiences = self.config.experiences();
+        let previewed = self.preview.map(|arm| arm.experience);
+        previewed
+            .filter(|experience| experience.key() == Some(key))
+            .or_else(|| experiences.by_key(key))
+            .or_else(|| previewed.filter(|experience| experience.id() == key))
+            .or_else(|| experiences.by_id(key))
     }
 
     /// Returns the previewed arm, if this is the experience it belongs to.
     fn previewed(&self, experience: &Experience) -> Option<ForcedArm<'c>> {
         self.preview.filter(|arm| arm.experience.id() == experience.id())
     }
+}
+
+/// Returns the entity itself if it is of this list, else the list's own entity with its id. What is
+/// of another config must not be looked at: its references are positions in that config's lists.
+fn own<'c, T: Identified>(list: &'c Catalog<T>, entity: &'c T) -> Option<&'c T> {
+    if list.as_ptr_range().contains(&std::ptr::from_ref(entity)) {
+        return Some(entity);
+    }
+    list.by_id(entity.id())
 }
 
 fn nothing() -> &'static Attributes {

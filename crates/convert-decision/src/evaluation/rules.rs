@@ -124,7 +124,7 @@ impl<'c> Evaluation<'c, '_> {
         });
         match answer {
             Answer::Value(value) if is_condition(element) => {
-                let found = Match::from(value.as_view() == ValueRef::Bool(true));
+                let found = Match::from(value.as_view().is_truthy());
                 show(element, Some(value.as_view()), found, observer)
             }
             Answer::Value(value) => compare(element, Some(value.as_view()), observer),

@@ -1,4 +1,4 @@
-//! Where a config comes from.
+//! A config at hand: a file, standard input, or the demo project.
 
 use std::borrow::Cow;
 use std::ffi::OsString;
@@ -6,13 +6,13 @@ use std::fmt;
 use std::io::{self, Read as _};
 use std::path::PathBuf;
 
-use convert_sdk::{Core, InvalidConfigError, ProjectConfig, SdkConfig};
+use convert_sdk::{InvalidConfigError, ProjectConfig};
 
 use crate::failure::Failure;
 
-/// Where a config comes from.
+/// A config that needs no network.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum ConfigSource {
+pub(crate) enum LocalConfig {
     /// The demo project inside this program.
     Demo,
     /// Standard input.
@@ -21,7 +21,7 @@ pub(crate) enum ConfigSource {
     File(PathBuf),
 }
 
-impl ConfigSource {
+impl LocalConfig {
     /// Reads and loads the config.
     pub(crate) fn load(&self) -> Result<ProjectConfig, Failure> {
         self.check()?.map_err(|error| Failure::new(format_args!("{self}: {error}")))
@@ -35,30 +35,21 @@ impl ConfigSource {
         Ok(ProjectConfig::from_json(&json))
     }
 
-    /// Loads the config for decisions. No visitor is remembered.
-    pub(crate) fn core(&self, environment: Option<&str>) -> Result<Core, Failure> {
-        let mut settings = SdkConfig::from_data(self.load()?).record_capacity(0);
-        if let Some(environment) = environment {
-            settings = settings.environment(environment);
-        }
-        Core::initialize(settings).map_err(Failure::new)
-    }
-
     /// Fails if standard input, which holds `what`, is to hold the config as well.
     pub(crate) fn leaves_input_for(&self, what: &str) -> Result<(), Failure> {
         match self {
-            ConfigSource::StandardInput => Err(Failure::Usage(format!(
+            LocalConfig::StandardInput => Err(Failure::Usage(format!(
                 "standard input holds the {what}, so the config cannot come from there"
             ))),
-            ConfigSource::Demo | ConfigSource::File(_) => Ok(()),
+            LocalConfig::Demo | LocalConfig::File(_) => Ok(()),
         }
     }
 
     fn read(&self) -> io::Result<Cow<'static, [u8]>> {
         match self {
-            ConfigSource::Demo => Ok(Cow::Borrowed(DEMO.as_bytes())),
-            ConfigSource::File(path) => std::fs::read(path).map(Cow::Owned),
-            ConfigSource::StandardInput => {
+            LocalConfig::Demo => Ok(Cow::Borrowed(DEMO.as_bytes())),
+            LocalConfig::File(path) => std::fs::read(path).map(Cow::Owned),
+            LocalConfig::StandardInput => {
                 let mut bytes = Vec::new();
                 io::stdin().lock().read_to_end(&mut bytes)?;
                 Ok(Cow::Owned(bytes))
@@ -67,27 +58,27 @@ impl ConfigSource {
     }
 }
 
-impl From<OsString> for ConfigSource {
+impl From<OsString> for LocalConfig {
     fn from(argument: OsString) -> Self {
         match argument.to_str() {
-            Some("demo") => ConfigSource::Demo,
-            Some("-") => ConfigSource::StandardInput,
-            _ => ConfigSource::File(PathBuf::from(argument)),
+            Some("demo") => LocalConfig::Demo,
+            Some("-") => LocalConfig::StandardInput,
+            _ => LocalConfig::File(PathBuf::from(argument)),
         }
     }
 }
 
-impl fmt::Display for ConfigSource {
+impl fmt::Display for LocalConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ConfigSource::Demo => f.write_str("the demo project"),
-            ConfigSource::StandardInput => f.write_str("standard input"),
-            ConfigSource::File(path) => path.display().fmt(f),
+            LocalConfig::Demo => f.write_str("the demo project"),
+            LocalConfig::StandardInput => f.write_str("standard input"),
+            LocalConfig::File(path) => path.display().fmt(f),
         }
     }
 }
 
-const DEMO: &str = include_str!("demo.json");
+const DEMO: &str = include_str!("../demo.json");
 
 #[cfg(test)]
 mod tests {
@@ -95,6 +86,6 @@ mod tests {
 
     #[test]
     fn the_demo_project_has_nothing_to_complain_of() {
-        assert_eq!(ConfigSource::Demo.load().unwrap().diagnostics(), []);
+        assert_eq!(LocalConfig::Demo.load().unwrap().diagnostics(), []);
     }
 }

@@ -1,0 +1,92 @@
+//! `convertctl fetch`: the config as the service serves it.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use clap::Args;
+use convert_sdk::{
+    BatchRequest, BatchResponse, ConfigRequest, ConfigResponse, Core, HttpsTransport, Transport,
+    TransportError,
+};
+
+use crate::failure::Failure;
+use crate::output::complain;
+use crate::replacement;
+use crate::source::Service;
+
+/// Fetch the config of an SDK key, and write it as it was served.
+///
+/// The config is loaded before anything is written: what no SDK could use is a failure, and leaves
+/// FILE as it was. What loading stepped over goes to standard error. FILE is replaced whole, so that
+/// whoever reads it meanwhile sees the old config or the new one.
+#[derive(Debug, Args)]
+#[command(after_long_help = "Examples:
+  CONVERT_SDK_KEY=10012345/10067890 convertctl fetch --out config.json
+  convertctl fetch --environment staging | convertctl validate -")]
+pub(crate) struct Arguments {
+    /// The file to write; without it, or with `-`, the config goes to standard output.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+
+    #[command(flatten)]
+    service: Service,
+}
+
+/// Runs the command.
+pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, Failure> {
+    if !arguments.service.has_key() {
+        return Err(Failure::Usage(
+            "there is no SDK key: give --sdk-key, or set CONVERT_SDK_KEY".to_owned(),
+        ));
+    }
+    let settings = arguments.service.settings()?;
+    let transport = HttpsTransport::new(&arguments.service.transport()?)
+        .map_err(|error| Failure::of(&error))?;
+    let tap = Arc::new(Tap { transport, served: Mutex::default() });
+    // A core fetches, so that what is asked for and what is accepted are the SDK's.
+    let core = Core::initialize(settings.tracking(false).transport_impl(Arc::clone(&tap)))
+        .map_err(|error| Failure::of(&error))?;
+    for diagnostic in core.current_config().diagnostics() {
+        complain(&diagnostic.to_string());
+    }
+    let config = tap.served();
+    match arguments.out.as_deref().filter(|file| file.as_os_str() != "-") {
+        Some(file) => replacement::write(file, &config).map_err(|error| {
+            Failure::new(format_args!("{} cannot be written: {error}", file.display()))
+        })?,
+        None => out.write_all(&config)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The HTTPS client, and the bytes of the config that came through it.
+struct Tap {
+    transport: HttpsTransport,
+    served: Mutex<Vec<u8>>,
+}
+
+impl Tap {
+    fn served(&self) -> Vec<u8> {
+        std::mem::take(&mut self.served.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Transport for Tap {
+    fn fetch_config(&self, request: &ConfigRequest) -> Result<ConfigResponse, TransportError> {
+        let response = self.transport.fetch_config(request)?;
+        if let ConfigResponse::Modified(body) = &response {
+            *self.served.lock().unwrap_or_else(PoisonError::into_inner) = body.bytes().to_vec();
+        }
+        Ok(response)
+    }
+
+    fn send_batch(&self, request: &BatchRequest) -> Result<BatchResponse, TransportError> {
+        self.transport.send_batch(request)
+    }
+
+    fn close(&self) {
+        self.transport.close();
+    }
+}

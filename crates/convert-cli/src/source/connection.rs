@@ -1,0 +1,78 @@
+//! How the service is reached, whatever is asked of it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use clap::builder::{StringValueParser, TypedValueParser};
+use convert_sdk::{Secret, TransportConfig};
+
+use crate::failure::Failure;
+
+/// The options of everything that goes over the network.
+#[derive(Debug, Args)]
+pub(crate) struct Connection {
+    /// Trust the certificates of this PEM file besides the built-in ones. Repeatable.
+    #[arg(long = "root-certificate", help_heading = HEADING, value_name = "FILE")]
+    root_certificates: Vec<PathBuf>,
+
+    /// The secret that the project's API asks for. Safer in the environment, since others on the
+    /// machine can see the command line.
+    #[arg(long, help_heading = HEADING, value_name = "SECRET", value_parser = secret())]
+    #[arg(env = "CONVERT_SDK_SECRET", hide_env_values = true)]
+    secret: Option<Secret>,
+
+    /// How long an exchange with the service may take.
+    #[arg(long, help_heading = HEADING, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    timeout: Duration,
+}
+
+impl Connection {
+    /// Returns the settings of the transport, as far as they are known here.
+    pub(crate) fn transport(&self) -> Result<TransportConfig, Failure> {
+        let mut settings = TransportConfig::default().timeout(self.timeout);
+        for file in &self.root_certificates {
+            settings = settings.root_certificates(read(file)?);
+        }
+        Ok(match &self.secret {
+            Some(secret) if !secret.expose().is_empty() => settings.auth_secret(secret.clone()),
+            _ => settings,
+        })
+    }
+}
+
+/// Takes what must not be printed; whoever uses it judges it, since an argument that is refused
+/// here would be repeated.
+pub(super) fn secret() -> impl TypedValueParser<Value = Secret> {
+    StringValueParser::new().map(Secret::new)
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    text.parse()
+        .ok()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .filter(|timeout| !timeout.is_zero())
+        .ok_or_else(|| "not a number of seconds above 0".to_owned())
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(file)
+        .map_err(|error| Failure::new(format_args!("{} cannot be read: {error}", file.display())))
+}
+
+/// Under which help lists the options that only matter with the service.
+pub(super) const HEADING: &str = "Service";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timeout_is_a_time() {
+        assert_eq!(seconds("10"), Ok(Duration::from_secs(10)));
+        assert_eq!(seconds("0.25"), Ok(Duration::from_millis(250)));
+        for text in ["", "0", "-1", "nan", "inf", "1e30", "10s"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+    }
+}

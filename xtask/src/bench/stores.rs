@@ -1,0 +1,87 @@
+//! What merging into a store of visitor records costs, and what it stands on.
+
+use std::hint::black_box;
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpStream};
+use std::time::Duration;
+
+use convert_redis::RedisStore;
+use convert_sdk::{DataStore, MemoryStore, RecordDelta, VisitorRecord};
+use test_support::RedisServer;
+
+use super::measure::Work;
+
+/// A Redis of the bench's own, if there is one to start.
+pub(super) struct Stores {
+    server: Option<RedisServer>,
+}
+
+impl Stores {
+    pub(super) fn start() -> Self {
+        Stores { server: RedisServer::start(&[]) }
+    }
+
+    /// Merges, and beside those of Redis the exchange they cannot do without.
+    pub(super) fn works(&self) -> Result<Vec<Work<'_>>, String> {
+        let memory = MemoryStore::default();
+        let mut works = vec![merging("store_memory_merge", memory, MANY)?];
+        if let Some(server) = &self.server {
+            let store = RedisStore::builder(server.url()).timeout(Duration::from_secs(10)).build();
+            let store = store.map_err(|error| error.to_string())?;
+            works.push(merging("store_redis_merge", store, FEW)?);
+            works.push(round_trip(server)?);
+        }
+        Ok(works)
+    }
+}
+
+/// Merges into the records of visitors who have been here before, a new assignment each time.
+fn merging<'w>(
+    name: &'static str,
+    store: impl DataStore + 'w,
+    count: usize,
+) -> Result<Work<'w>, String> {
+    let keys: Vec<String> =
+        (0..count).map(|visitor| format!("1001-2002-visitor-{visitor}")).collect();
+    let experiences: Vec<String> =
+        (0..10).map(|number| (100_000_000 + number).to_string()).collect();
+    for key in &keys {
+        let delta =
+            RecordDelta::new().assign("100334665", "1003346650").enter("shop").reach("signup");
+        store.merge(key, &delta).map_err(|error| error.to_string())?;
+    }
+    let mut round = 0;
+    Ok(Work::new(name, count, move || {
+        round += 1;
+        for key in &keys {
+            let experience = experiences.get(round % experiences.len()).map_or("", String::as_str);
+            let delta = RecordDelta::new().assign(experience, "1003346651");
+            let _ = black_box(store.merge(black_box(key), &delta));
+        }
+    }))
+}
+
+/// A command on a plain socket that reads a record, and writes one of the same size.
+fn round_trip(server: &RedisServer) -> Result<Work<'static>, String> {
+    let error = |error: std::io::Error| error.to_string();
+    let mut socket = TcpStream::connect((Ipv4Addr::LOCALHOST, server.port())).map_err(error)?;
+    socket.set_nodelay(true).map_err(error)?;
+    let record = RecordDelta::new().assign("100334665", "1003346650").reach("signup");
+    let record = record.merge_into(VisitorRecord::new()).into_record();
+    let text = serde_json::to_string(&record).map_err(|error| error.to_string())?;
+    let parts = ["SET", "raw", &text, "GET", "PX", "15552000000"];
+    let arguments = parts.map(|part| format!("${}\r\n{part}\r\n", part.len()));
+    let command = format!("*{}\r\n{}", parts.len(), arguments.concat());
+    let mut answer = vec![0; 64 * 1024];
+    Ok(Work::new("redis_round_trip", FEW, move || {
+        for _ in 0..FEW {
+            let _ = socket.write_all(command.as_bytes());
+            black_box(socket.read(&mut answer).unwrap_or_default());
+        }
+    }))
+}
+
+/// Visitors of a store in memory.
+const MANY: usize = 5_000;
+/// Visitors of a store that is asked over a socket.
+const FEW: usize = 500;
