@@ -256,6 +256,10 @@ fn repeated_key() {
     assert_eq!(ids, ["1"]);
     assert!(visitor.run_features().is_empty() && visitor.run_feature("banner").is_none());
     assert_eq!(visitor.run_experience("2").unwrap().experience_id(), "2");
+    let mut previewing = core.create_context("w");
+    previewing.set_preview(Preview::new("2", "20")).unwrap();
+    let shown = previewing.run_experiences();
+    assert_eq!((shown.len(), shown[0].experience_id()), (1, "2"));
 }
 
 #[test]
