@@ -15,9 +15,10 @@ use std::time::Duration;
 
 use convert_sdk::{
     BatchRequest, BatchResponse, ConfigBody, ConfigRequest, ConfigResponse, Conversion, Core,
-    Error, HttpsUrl, HttpsUrlTemplate, LifecycleEvent, ManualClock, Preview, ProxyUrl,
-    RefreshConfig, RunOptions, SdkConfig, Secret, TrackingConfig, Transport, TransportConfig,
-    TransportError, TransportErrorKind, attributes,
+    DataStore, Error, HttpsUrl, HttpsUrlTemplate, LifecycleEvent, ManualClock, Merged, Preview,
+    ProxyUrl, RecordDelta, RefreshConfig, RunOptions, SdkConfig, Secret, StoreError,
+    StoreErrorKind, TrackingConfig, Transport, TransportConfig, TransportError, TransportErrorKind,
+    VisitorRecord, attributes,
 };
 use convert_tests::sink::impatient;
 use test_support::{ConnectProxy, LoopbackServer, RefusedPort, Reply, Step};
@@ -323,8 +324,23 @@ impl Transport for Talkative {
     }
 }
 
+/// A store that is out of order, and shows whatever it is given.
+struct Broken(&'static Said);
+
+impl DataStore for Broken {
+    fn load(&self, _: &str) -> Result<Option<VisitorRecord>, StoreError> {
+        Err(StoreError::new(StoreErrorKind::Unavailable, "out of order"))
+    }
+
+    fn merge(&self, _: &str, delta: &RecordDelta<'_>) -> Result<Merged, StoreError> {
+        self.0.debug("delta", delta);
+        Err(StoreError::new(StoreErrorKind::Refused, "out of order"))
+    }
+}
+
 fn talk(said: &'static Said) {
     let settings = settings(TransportConfig::default())
+        .data_store(Broken(said))
         .transport_impl(Talkative)
         .tracking_config(impatient())
         .on_event(|event| tell(said, event));
@@ -389,6 +405,8 @@ fn what_the_sdk_says_holds_nothing_that_was_to_stay_secret() {
         "conversion",
         "api.queue.released",
         "events.dropped",
+        "store.failed",
+        "delta",
         "spool",
     ] {
         assert!(told.iter().any(|(other, _)| other == place), "{place} was not told");
