@@ -39,6 +39,8 @@ pub struct Experience {
     pub(crate) shadowed: bool,
     pub(crate) locations: LocationGate,
     pub(crate) audiences: Box<[u32]>,
+    pub(crate) unresolved_audiences: Box<[SmolStr]>,
+    pub(crate) unresolved_locations: Box<[SmolStr]>,
     pub(crate) all_audiences: bool,
     pub(crate) segments: Box<[u32]>,
     pub(crate) goals: Box<[SmolStr]>,
@@ -141,6 +143,17 @@ impl Experience {
     /// Returns where the experience runs.
     pub fn location_gate(&self) -> &LocationGate {
         &self.locations
+    }
+
+    /// Returns the ids given as audiences that neither an audience nor a segment has. They do not
+    /// count.
+    pub fn unresolved_audience_ids(&self) -> impl Iterator<Item = &str> {
+        self.unresolved_audiences.iter().map(SmolStr::as_str)
+    }
+
+    /// Returns the ids given as locations that no location has. They match nobody.
+    pub fn unresolved_location_ids(&self) -> impl Iterator<Item = &str> {
+        self.unresolved_locations.iter().map(SmolStr::as_str)
     }
 
     /// Returns whether every audience must match, not just one.

@@ -325,8 +325,10 @@ impl<'de> Deserialize<'de> for VisitorRecord {
                     record.locations = without_repeats(texts);
                 }
                 ("segments", Value::Map(pairs)) => {
-                    let members = pairs.iter().map(|(name, value)| (name, value.as_view()));
-                    record.segments = Segments::from(members.collect::<Attributes>());
+                    // Only what may be kept is collected, however much there is.
+                    let known = pairs.iter().filter(|(name, _)| Segments::is_name(name));
+                    let members = known.map(|(name, value)| (name, value.as_view())).collect();
+                    record.segments = Segments { members };
                 }
                 ("goals", Value::Map(pairs)) => {
                     let reached = pairs.iter().filter(|(_, reached)| reached.as_view().is_truthy());

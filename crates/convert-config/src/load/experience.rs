@@ -58,6 +58,8 @@ pub(super) fn read_experience(reader: &Reader<'_, '_>) -> Option<Draft> {
         shadowed: false,
         locations,
         audiences: Box::default(),
+        unresolved_audiences: Box::default(),
+        unresolved_locations: Box::default(),
         all_audiences: matches_all(reader, "audiences"),
         segments: Box::default(),
         goals: reader.ids("goals").into(),

@@ -92,13 +92,19 @@ fn link(draft: Draft, referents: &Referents<'_>, path: &Path<'_>, sink: &Sink) -
     experience.archived = referents.archived.binary_search(&experience.id).is_ok();
     experience.audiences = resolve(&audience_ids, referents.audiences);
     experience.segments = resolve(&audience_ids, referents.segments);
-    if audience_ids.iter().any(|id| !referents.has_audience(id)) {
+    let unresolved = |ids: Vec<SmolStr>, is_known: &dyn Fn(&str) -> bool| -> Box<[SmolStr]> {
+        ids.into_iter().filter(|id| !is_known(id)).collect()
+    };
+    experience.unresolved_audiences = unresolved(audience_ids, &|id| referents.has_audience(id));
+    if !experience.unresolved_audiences.is_empty() {
         reader
             .note("audiences", "some ids are neither audiences nor segments, so they do not count");
     }
     if let LocationGate::At { locations, .. } = &mut experience.locations {
         *locations = resolve(&location_ids, referents.locations);
-        if location_ids.iter().any(|id| referents.locations.position_of_id(id).is_none()) {
+        experience.unresolved_locations =
+            unresolved(location_ids, &|id| referents.locations.position_of_id(id).is_some());
+        if !experience.unresolved_locations.is_empty() {
             reader.note("locations", "some ids are no locations, so they never match");
         }
     }

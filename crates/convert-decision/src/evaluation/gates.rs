@@ -1,7 +1,7 @@
 //! The gates a visitor must pass before an experience is decided.
 
 use convert_config::rule::Exclusion;
-use convert_config::{Audience, Experience, Identified as _, Location, LocationGate};
+use convert_config::{Audience, Experience, Identified, Location, LocationGate};
 
 use crate::evaluation::Evaluation;
 use crate::evaluation::rules::Match;
@@ -18,14 +18,18 @@ impl<'c> Evaluation<'c, '_> {
         observer: &mut O,
     ) -> Result<(), Reason> {
         check(observer, "not archived", Reason::Archived, !experience.is_archived())?;
-        let has_id = !self.visitor_id.is_empty();
-        check(observer, "visitor id", Reason::EmptyVisitorId, has_id)?;
+        self.check_visitor_id(observer)?;
         self.check_environment(experience, observer)?;
         self.check_locations(experience, observer)?;
         self.check_audiences(experience, is_bucketed, observer)?;
         self.check_segments(experience, observer)?;
         let has_variations = !experience.variations().is_empty();
         check(observer, "variations", Reason::NoVariations, has_variations)
+    }
+
+    /// Checks that there is a visitor.
+    pub(crate) fn check_visitor_id<O: Observer<'c>>(&self, observer: &mut O) -> Result<(), Reason> {
+        check(observer, "visitor id", Reason::EmptyVisitorId, !self.visitor_id.is_empty())
     }
 
     fn check_environment<O: Observer<'c>>(
@@ -46,9 +50,15 @@ impl<'c> Evaluation<'c, '_> {
         experience: &'c Experience,
         observer: &mut O,
     ) -> Result<(), Reason> {
-        observer.open(|| Step::new("locations"));
+        if self.ignores_location {
+            observer.open(|| Step::new("locations"));
+            observer.close(|| "skipped");
+            return Ok(());
+        }
+        observer.open(|| {
+            Step::new("locations").list("unresolved", experience.unresolved_location_ids())
+        });
         let found = match experience.location_gate() {
-            _ if self.ignores_location => Match::Yes,
             LocationGate::Open => Match::Yes,
             LocationGate::At { all, .. } => self.match_locations(experience, *all, observer),
             LocationGate::SiteArea(rules) => self.match_rules(rules, &self.location, observer),
@@ -102,11 +112,17 @@ impl<'c> Evaluation<'c, '_> {
         observer: &mut O,
     ) -> Result<(), Reason> {
         let all = experience.needs_all_audiences();
-        observer.open(|| Step::new("audiences").detail("match", if all { "all" } else { "any" }));
+        observer.open(|| {
+            Step::new("audiences")
+                .detail("match", if all { "all" } else { "any" })
+                .list("unresolved", experience.unresolved_audience_ids())
+        });
         let mut tally = Tally::default();
         let mut checked = 0;
         for audience in self.config.audiences_of(experience) {
             if is_bucketed && audience.is_permanent() {
+                observer.open(|| Step::new("permanent audience").about(audience));
+                observer.close(|| "skipped");
                 continue;
             }
             checked += 1;
@@ -167,7 +183,11 @@ impl<'c> Evaluation<'c, '_> {
         observer: &mut O,
     ) -> Result<(), Reason> {
         let mut segments = self.config.segments_of(experience).peekable();
-        observer.open(|| Step::new("segments"));
+        observer.open(|| {
+            let wanted = self.config.segments_of(experience).map(Identified::id);
+            let held = self.record.segments().custom();
+            Step::new("segments").list("wanted", wanted).list("held", held)
+        });
         let passes = segments.peek().is_none()
             || segments.any(|segment| self.record.segments().has_custom(segment.id()));
         observer.close(|| passed(passes));

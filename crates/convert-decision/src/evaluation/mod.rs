@@ -252,9 +252,7 @@ impl<'c, 'v> Evaluation<'c, 'v> {
         arm: ForcedArm<'c>,
         observer: &mut O,
     ) -> Result<Decision<'c>, Reason> {
-        if self.visitor_id.is_empty() {
-            return Err(Reason::EmptyVisitorId);
-        }
+        self.check_visitor_id(observer)?;
         observer.open(|| Step::new("preview").about_variation(arm.variation));
         observer.close(|| "chosen");
         Ok(Decision {

@@ -85,12 +85,18 @@ impl Explanation {
             let reason = Reason::FeatureNotFound;
             return Explanation::new(evaluation, Subject::Feature, key, reason, None, recorder);
         };
-        let mut enabled = None;
+        if let Err(reason) = evaluation.check_visitor_id(&mut recorder) {
+            return Explanation::new(evaluation, Subject::Feature, key, reason, None, recorder);
+        }
+        let (mut enabled, mut open) = (None, None);
         let mut pending = evaluation.pending.cloned().unwrap_or_default();
         for carrier in evaluation.carriers_of(feature) {
             recorder.open(|| Step::new("experience").about(carrier));
             let outcome = evaluation.pending(&pending).decide(carrier, &mut recorder);
             recorder.close(|| outcome.as_ref().map_or_else(|reason| reason.code(), |_| "decided"));
+            if let Err(reason @ (Reason::NeedMoreData | Reason::NoDataFound)) = outcome {
+                open.get_or_insert(reason);
+            }
             let decision = outcome.ok();
             if let Some(decision) = decision.filter(|_| evaluation.remembers) {
                 pending.note(decision);
@@ -100,9 +106,10 @@ impl Explanation {
                 break;
             }
         }
-        let reason = match enabled {
-            Some(_) => Reason::Resolved,
-            None => Reason::FeatureNotInSelectedVariations,
+        let reason = match (enabled, open) {
+            (Some(_), _) => Reason::Resolved,
+            (None, Some(open)) => open,
+            (None, None) => Reason::FeatureNotInSelectedVariations,
         };
         Explanation::new(evaluation, Subject::Feature, key, reason, enabled, recorder)
     }
@@ -110,13 +117,12 @@ impl Explanation {
     /// Explains whether a goal's rules match, the goal found by key or id.
     pub fn of_goal(evaluation: &Evaluation<'_, '_>, key: &str) -> Self {
         let mut recorder = Recorder::default();
-        let reason = match evaluation.config().goals().by_key_or_id(key) {
-            None => Reason::GoalNotFound,
-            Some(goal) => match evaluation.match_goal(goal, &mut recorder) {
-                Ok(()) => Reason::Resolved,
-                Err(reason) => reason,
-            },
-        };
+        let goal = evaluation.config().goals().by_key_or_id(key).ok_or(Reason::GoalNotFound);
+        let outcome = goal.and_then(|goal| {
+            evaluation.check_visitor_id(&mut recorder)?;
+            evaluation.match_goal(goal, &mut recorder)
+        });
+        let reason = outcome.err().unwrap_or(Reason::Resolved);
         Explanation::new(evaluation, Subject::Goal, key, reason, None, recorder)
     }
 

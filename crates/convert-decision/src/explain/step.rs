@@ -66,6 +66,16 @@ impl Step {
         &self.steps
     }
 
+    /// Adds texts, unless there are none.
+    pub(crate) fn list<T: AsRef<str>>(
+        self,
+        name: &'static str,
+        texts: impl Iterator<Item = T>,
+    ) -> Self {
+        let texts: Vec<String> = texts.map(|text| text.as_ref().to_owned()).collect();
+        if texts.is_empty() { self } else { self.detail(name, texts) }
+    }
+
     pub(crate) fn named(mut self, subject: &str) -> Self {
         self.subject = Some(subject.to_owned());
         self
@@ -84,7 +94,7 @@ impl Step {
         let step = Step::new("rule").named(&element.to_string());
         match value {
             Some(value) => step.kept("saw", Value::from(value).into_owned()),
-            None => step.detail("saw", "nothing of that name"),
+            None => step.detail("absent", true),
         }
     }
 
