@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that meets the unexpected should stop at once")]
 
-use convert_sdk::{Context, Preview, RunOptions, Source};
+use convert_sdk::{Context, ExperienceResult, Preview, RunOptions, Source};
 use convert_tests::live::Refreshed;
 use serde_json::{Value, json};
 use test_support::ConfigAnswer;
@@ -38,7 +38,7 @@ fn shown(visitor: &Context, name: &str) -> Option<(String, String, Source)> {
 }
 
 fn ids(visitor: &Context) -> Vec<&str> {
-    visitor.run_experiences().iter().map(|result| result.experience_id()).collect()
+    visitor.run_experiences().iter().map(ExperienceResult::experience_id).collect()
 }
 
 #[test]
