@@ -1,6 +1,7 @@
 //! Delivery over real connections, closing, and the spool.
 
 #![expect(clippy::unwrap_used, reason = "a test that meets the unexpected should stop at once")]
+#![expect(clippy::indexing_slicing, reason = "a JSON member that is missing reads as null")]
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,8 +9,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use convert_sdk::{
-    BatchResponse, CloseReport, ConversionResult, Core, Error, LifecycleEvent, SdkConfig,
-    TrackingConfig, TransportErrorKind,
+    BatchResponse, CloseReport, Conversion, ConversionResult, Core, Error, LifecycleEvent, Repeat,
+    SdkConfig, TrackingConfig, TransportErrorKind,
 };
 use convert_tests::sink::{PROJECT, Tracked, body, events_of, impatient};
 use test_support::{BatchAnswer, LoopbackServer, RecordingTransport, Reply, Step};
@@ -113,8 +114,7 @@ fn closing_during_a_request_breaks_it_off_when_the_patience_has_gone() {
     assert!(tracked.service.wait_for_batches(1, PATIENCE));
     signup(&tracked.core, 10..12);
     let report = tracked.core.close(SHORT);
-    // Whether the worker has ended by then as well is up to the scheduler.
-    assert!(tracked.service.is_closed());
+    assert!(report.is_complete() && tracked.service.is_closed());
     assert_eq!(counts(report), (0, 0, 0, 12));
     assert_eq!(tracked.service.batch_requests().len(), 1);
 }
@@ -128,6 +128,77 @@ fn closing_while_backing_off_tries_once_more_at_once() {
     // The clock stands still, so that only closing can bring the second attempt.
     assert_eq!(counts(tracked.core.close(PATIENCE)), (10, 0, 0, 0));
     assert_eq!(tracked.service.batch_requests().len(), 2);
+}
+
+#[test]
+fn closing_before_a_request_fails_tries_once_more_at_once_as_well() {
+    let tracked = Tracked::start().unwrap();
+    tracked.service.script_batches([failing(), BatchAnswer::Response(BatchResponse::new(200))]);
+    tracked.service.pause();
+    signup(&tracked.core, 0..10);
+    assert!(tracked.service.wait_for_batches(1, PATIENCE));
+    std::thread::scope(|scope| {
+        let closing = scope.spawn(|| tracked.core.close(PATIENCE));
+        let probe = tracked.core.create_context("probe");
+        while probe.track_conversion("no-such-goal") != ConversionResult::TrackingDisabled {
+            std::thread::yield_now();
+        }
+        // The request that is under way fails now, and the clock stands still.
+        tracked.service.resume();
+        assert_eq!(counts(closing.join().unwrap()), (10, 0, 0, 0));
+    });
+    assert_eq!(tracked.service.batch_requests().len(), 2);
+}
+
+#[test]
+fn with_a_spool_nothing_goes_while_a_request_hangs() {
+    let directory = Directory::new();
+    let builder = TrackingConfig::builder().spool(directory.path()).queue_capacity(50);
+    let settings = builder.build().unwrap();
+    let tracked = Tracked::start_with(|config| config.tracking_config(settings)).unwrap();
+    tracked.service.pause();
+    signup(&tracked.core, 0..10);
+    assert!(tracked.service.wait_for_batches(1, PATIENCE));
+    // Two threads, each with visitors of its own that come back again and again.
+    std::thread::scope(|scope| {
+        for thread in 0..2 {
+            let core = &tracked.core;
+            scope.spawn(move || {
+                for number in 0..1_000 {
+                    let visitor = core.create_context(format!("w{thread}-{}", number % 7));
+                    let conversion = Conversion::new("purchase").transaction_id(number.to_string());
+                    let conversion = conversion.repeat(Repeat::Every);
+                    assert!(visitor.track_conversion(conversion).is_queued());
+                }
+            });
+        }
+    });
+    let stats = tracked.core.stats();
+    assert!(stats.dropped_queue_full == 0 && stats.queue_events <= 50, "{stats:?}");
+    tracked.service.resume();
+    let report = tracked.core.close(PATIENCE);
+    assert!(report.is_complete());
+    // Each visitor's first event is one without data.
+    assert_eq!((report.delivered(), report.left(), report.spooled()), (10 + 2_000 + 14, 0, 0));
+    for thread in 0..2 {
+        for visitor in 0..7 {
+            let ids = transactions(&tracked, &format!("w{thread}-{visitor}"));
+            let expected = (0..1_000).filter(|number| number % 7 == visitor);
+            assert_eq!(ids, expected.map(|number| number.to_string()).collect::<Vec<_>>());
+        }
+    }
+}
+
+/// Returns the transaction ids the service was sent of one visitor, in order.
+fn transactions(tracked: &Tracked, visitor_id: &str) -> Vec<String> {
+    let list = |value: &serde_json::Value| value.as_array().cloned().unwrap_or_default();
+    let bodies = tracked.bodies();
+    let visitors = bodies.iter().flat_map(|body| list(&body["visitors"]));
+    let events = visitors
+        .filter(|visitor| visitor["visitorId"] == visitor_id)
+        .flat_map(|visitor| list(&visitor["events"]));
+    let data = events.flat_map(|event| list(&event["data"]["goalData"]));
+    data.filter_map(|datum| datum["value"].as_str().map(str::to_owned)).collect()
 }
 
 #[test]
