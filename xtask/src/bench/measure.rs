@@ -58,7 +58,7 @@ pub(super) fn measure(mut works: Vec<Work<'_>>, rounds: usize) -> Vec<Figure> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-fn total(count: u64) -> f64 {
+pub(super) fn total(count: u64) -> f64 {
     count as f64
 }
 

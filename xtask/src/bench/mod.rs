@@ -9,6 +9,7 @@ mod hashing;
 mod loading;
 mod measure;
 mod stores;
+mod tracking;
 mod workload;
 
 use self::figure::Figure;
@@ -21,7 +22,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
         return Err(format!("bench: unknown option `{unknown}`; known: --json, --quick"));
     }
     let (visitors, rounds) = if is_set("--quick") { (1_000, 5) } else { (10_000, 15) };
-    let figures = figures(visitors, rounds)?;
+    let figures = figures(visitors, rounds, is_set("--quick"))?;
     if is_set("--json") {
         figure::print_json(&figures);
     } else {
@@ -31,7 +32,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
 }
 
 /// Every figure of the workload.
-fn figures(visitor_count: usize, rounds: usize) -> Result<Vec<Figure>, String> {
+fn figures(visitor_count: usize, rounds: usize, is_quick: bool) -> Result<Vec<Figure>, String> {
     let visitors = workload::visitors(visitor_count);
     let core = core()?;
     let contexts = || -> Vec<Context> {
@@ -49,6 +50,7 @@ fn figures(visitor_count: usize, rounds: usize) -> Result<Vec<Figure>, String> {
     works.extend(stores.works()?);
     let mut figures = measure(works, rounds);
     figures.extend(loading::figures());
+    figures.extend(tracking::figures(&visitors, is_quick)?);
     Ok(figures)
 }
 
