@@ -44,6 +44,9 @@ pub struct Experience {
     pub(crate) goals: Box<[SmolStr]>,
     pub(crate) variations: Box<[Variation]>,
     pub(crate) buckets: Buckets,
+    // Read by explanations alone.
+    pub(crate) unknown_audiences: Box<[SmolStr]>,
+    pub(crate) unknown_locations: Box<[SmolStr]>,
 }
 
 /// Where an experience runs.
@@ -146,6 +149,18 @@ impl Experience {
     /// Returns whether every audience must match, not just one.
     pub fn needs_all_audiences(&self) -> bool {
         self.all_audiences
+    }
+
+    /// Returns the ids among the experience's audiences that are neither audiences nor segments of
+    /// the project. They do not count.
+    pub fn unknown_audience_ids(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.unknown_audiences.iter().map(SmolStr::as_str)
+    }
+
+    /// Returns the ids among the experience's locations that are no locations of the project. They
+    /// never match.
+    pub fn unknown_location_ids(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.unknown_locations.iter().map(SmolStr::as_str)
     }
 
     /// Returns the ids of the experience's goals.

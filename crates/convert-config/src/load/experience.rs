@@ -63,6 +63,8 @@ pub(super) fn read_experience(reader: &Reader<'_, '_>) -> Option<Draft> {
         goals: reader.ids("goals").into(),
         variations: arms.variations.into(),
         buckets,
+        unknown_audiences: Box::default(),
+        unknown_locations: Box::default(),
         id,
     };
     let audience_ids = reader.ids("audiences");

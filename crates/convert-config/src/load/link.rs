@@ -92,13 +92,17 @@ fn link(draft: Draft, referents: &Referents<'_>, path: &Path<'_>, sink: &Sink) -
     experience.archived = referents.archived.binary_search(&experience.id).is_ok();
     experience.audiences = resolve(&audience_ids, referents.audiences);
     experience.segments = resolve(&audience_ids, referents.segments);
-    if audience_ids.iter().any(|id| !referents.has_audience(id)) {
+    experience.unknown_audiences =
+        audience_ids.into_iter().filter(|id| !referents.has_audience(id)).collect();
+    if !experience.unknown_audiences.is_empty() {
         reader
             .note("audiences", "some ids are neither audiences nor segments, so they do not count");
     }
     if let LocationGate::At { locations, .. } = &mut experience.locations {
         *locations = resolve(&location_ids, referents.locations);
-        if location_ids.iter().any(|id| referents.locations.position_of_id(id).is_none()) {
+        let is_unknown = |id: &SmolStr| referents.locations.position_of_id(id).is_none();
+        experience.unknown_locations = location_ids.into_iter().filter(is_unknown).collect();
+        if !experience.unknown_locations.is_empty() {
             reader.note("locations", "some ids are no locations, so they never match");
         }
     }

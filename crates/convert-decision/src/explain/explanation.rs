@@ -8,7 +8,7 @@ use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 use crate::decision::{Decision, Source};
 use crate::evaluation::Evaluation;
 use crate::explain::recorder::Recorder;
-use crate::explain::step::Step;
+use crate::explain::step::{OneLine, Step};
 use crate::fingerprint::visitor_fingerprint;
 use crate::observer::Observer as _;
 use crate::reason::Reason;
@@ -85,24 +85,33 @@ impl Explanation {
             let reason = Reason::FeatureNotFound;
             return Explanation::new(evaluation, Subject::Feature, key, reason, None, recorder);
         };
+        // Why nothing else could be expected; an experience that turns the feature on outweighs it.
+        let mut hindrance = evaluation.check_visitor_id(&mut recorder).err();
         let mut enabled = None;
         let mut pending = evaluation.pending.cloned().unwrap_or_default();
         for carrier in evaluation.carriers_of(feature) {
             recorder.open(|| Step::new("experience").about(carrier));
             let outcome = evaluation.pending(&pending).decide(carrier, &mut recorder);
-            recorder.close(|| outcome.as_ref().map_or_else(|reason| reason.code(), |_| "decided"));
-            let decision = outcome.ok();
-            if let Some(decision) = decision.filter(|_| evaluation.remembers) {
+            let carries = |one: &Decision<'_>| evaluation.feature_in(feature, *one).is_some();
+            enabled = outcome.ok().filter(carries);
+            recorder.close(|| match outcome {
+                Ok(_) if enabled.is_some() => "turns it on",
+                Ok(_) => "does not turn it on",
+                Err(reason) => reason.code(),
+            });
+            if let Some(decision) = outcome.ok().filter(|_| evaluation.remembers) {
                 pending.note(decision);
             }
-            enabled = decision.filter(|one| evaluation.feature_in(feature, *one).is_some());
             if enabled.is_some() {
                 break;
+            }
+            if let Err(open @ (Reason::NeedMoreData | Reason::NoDataFound)) = outcome {
+                hindrance.get_or_insert(open);
             }
         }
         let reason = match enabled {
             Some(_) => Reason::Resolved,
-            None => Reason::FeatureNotInSelectedVariations,
+            None => hindrance.unwrap_or(Reason::FeatureNotInSelectedVariations),
         };
         Explanation::new(evaluation, Subject::Feature, key, reason, enabled, recorder)
     }
@@ -110,13 +119,12 @@ impl Explanation {
     /// Explains whether a goal's rules match, the goal found by key or id.
     pub fn of_goal(evaluation: &Evaluation<'_, '_>, key: &str) -> Self {
         let mut recorder = Recorder::default();
-        let reason = match evaluation.config().goals().by_key_or_id(key) {
-            None => Reason::GoalNotFound,
-            Some(goal) => match evaluation.match_goal(goal, &mut recorder) {
-                Ok(()) => Reason::Resolved,
-                Err(reason) => reason,
-            },
-        };
+        let goal = evaluation.config().goals().by_key_or_id(key).ok_or(Reason::GoalNotFound);
+        let matched = evaluation
+            .check_visitor_id(&mut recorder)
+            .and_then(|()| goal)
+            .and_then(|goal| evaluation.match_goal(goal, &mut recorder));
+        let reason = matched.err().unwrap_or(Reason::Resolved);
         Explanation::new(evaluation, Subject::Goal, key, reason, None, recorder)
     }
 
@@ -227,11 +235,11 @@ impl Subject {
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (subject, key, visitor) = (self.subject.name(), &self.key, &self.visitor);
+        let (subject, key, visitor) = (self.subject.name(), OneLine(&self.key), &self.visitor);
         write!(f, "{subject} {key} for visitor {visitor}: {}", self.reason.code())?;
         if let Some(outcome) = &self.outcome {
             let variation = outcome.variation_key().or(outcome.variation_id()).unwrap_or_default();
-            write!(f, " -> {variation} ({})", outcome.source)?;
+            write!(f, " -> {} ({})", OneLine(variation), outcome.source)?;
         }
         writeln!(f)?;
         self.steps.iter().try_for_each(|step| write!(f, "{step:1}"))
