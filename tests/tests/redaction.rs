@@ -13,11 +13,12 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use convert_redis::RedisStore;
 use convert_sdk::{
     BatchRequest, BatchResponse, ConfigBody, ConfigRequest, ConfigResponse, Conversion, Core,
-    Error, HttpsUrl, HttpsUrlTemplate, LifecycleEvent, ManualClock, Preview, ProxyUrl,
-    RefreshConfig, RunOptions, SdkConfig, Secret, TrackingConfig, Transport, TransportConfig,
-    TransportError, TransportErrorKind, attributes,
+    Error, HttpsUrl, HttpsUrlTemplate, LifecycleEvent, ManualClock, Preview, ProxyUrl, RecordDelta,
+    RefreshConfig, RunOptions, SdkConfig, Secret, StoreConfig, TrackingConfig, Transport,
+    TransportConfig, TransportError, TransportErrorKind, VisitorRecord, WriteMode, attributes,
 };
 use convert_tests::sink::impatient;
 use test_support::{ConnectProxy, LoopbackServer, RefusedPort, Reply, Step};
@@ -189,6 +190,31 @@ fn fail(said: &Said) {
     said.debug("url", &HttpsUrl::parse(format!("http://user:{PROXY}@host")).unwrap_err());
 }
 
+/// Decides with a store that cannot be reached.
+fn lose_the_store(said: &'static Said) {
+    let refused = RefusedPort::reserve();
+    let builder = RedisStore::builder(format!("redis://user:{PROXY}@127.0.0.1:{}", refused.port()));
+    said.debug("store settings", &builder);
+    let store = builder.build().unwrap();
+    said.debug("store", &store);
+    let settings = SdkConfig::from_json(&body(1))
+        .unwrap()
+        .data_store(store)
+        .store_config(StoreConfig::default().assignments(WriteMode::Wait))
+        .on_event(|event: &LifecycleEvent| said.debug(event.name(), event));
+    said.debug("settings", &settings);
+    let core = Core::initialize(settings).unwrap();
+    decide(&core, said);
+    let delta = RecordDelta::new().segments(attributes! { "country" => SEGMENT });
+    said.debug("delta", &delta);
+    said.debug("merged", &delta.merge_into(VisitorRecord::new()));
+    said.debug("flush", &core.flush(Duration::ZERO));
+    said.debug("stats", &core.stats());
+    said.debug("close", &core.close(Duration::from_secs(30)));
+    let broken = RedisStore::builder(format!("http://user:{PROXY}@127.0.0.1")).build();
+    said.debug("store error", &broken);
+}
+
 /// Starts a core that tracks, by way of a proxy, and tells everything it is told.
 fn tracking_core(
     config: &LoopbackServer,
@@ -344,6 +370,7 @@ fn what_the_sdk_says_holds_nothing_that_was_to_stay_secret() {
     track(said);
     spool(said);
     talk(said);
+    lose_the_store(said);
 
     let cache = std::env::temp_dir().join(format!("convert-redaction-{}", std::process::id()));
     let server = LoopbackServer::start(script());
@@ -373,9 +400,17 @@ fn what_the_sdk_says_holds_nothing_that_was_to_stay_secret() {
     std::fs::remove_file(cache).unwrap();
 
     let logged = COLLECTOR.0.lock().unwrap().clone();
-    for target in
-        ["core", "config", "decisions", "events", "preview", "refresh", "tracking", "transport"]
-    {
+    for target in [
+        "core",
+        "config",
+        "decisions",
+        "events",
+        "preview",
+        "records",
+        "refresh",
+        "tracking",
+        "transport",
+    ] {
         let target = format!("convert_sdk::{target}");
         assert!(logged.iter().any(|(other, _)| *other == target), "{target} logged nothing");
     }
@@ -390,6 +425,7 @@ fn what_the_sdk_says_holds_nothing_that_was_to_stay_secret() {
         "api.queue.released",
         "events.dropped",
         "spool",
+        "store.failed",
     ] {
         assert!(told.iter().any(|(other, _)| other == place), "{place} was not told");
     }

@@ -17,7 +17,7 @@ use convert_sdk::{
 use convert_tests::live::Events;
 use convert_tests::sink::PROJECT;
 use serde_json::Value;
-use test_support::{RecordingStore, RecordingTransport, StoreAnswer, StoreCall};
+use test_support::{RecordingStore, RecordingTransport, StoreAnswer, StoreCall, wait_until};
 
 const KEY: &str = "1001-2002-v";
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -60,6 +60,11 @@ impl Machine {
     /// Waits until everything is written and delivered.
     fn settle(&self) {
         self.core.flush(PATIENCE).unwrap();
+    }
+
+    /// Waits until this many writes have failed and wait for their time to come.
+    fn wait_for_retries(&self, count: u64) {
+        assert!(wait_until(PATIENCE, || self.core.stats().store_retries == count));
     }
 
     fn merges(&self) -> usize {
@@ -282,7 +287,7 @@ fn what_too_many_visitors_did_in_an_outage_is_lost_and_counted() {
     let lost_while_waiting = machine.core.stats().store_dropped;
     machine.store.resume();
     // The write that failed takes the place of the oldest that waits.
-    machine.clock.next_alarm();
+    machine.wait_for_retries(1);
     let stats = machine.core.stats();
     assert_eq!(stats.store_waiting, 2);
     assert!((2..=3).contains(&lost_while_waiting) && stats.store_dropped == 3, "{stats:?}");
@@ -356,7 +361,7 @@ fn a_conversion_takes_along_what_waits() {
     machine.store.script([StoreAnswer::Failure(StoreErrorKind::Contended)]);
     visitor.run_experience("menu").unwrap();
     // The writer pauses after the failure.
-    machine.clock.next_alarm();
+    machine.wait_for_retries(1);
     assert_eq!(visitor.track_conversion("purchase"), ConversionResult::Queued);
     let written = serde_json::to_string(&machine.store.record(KEY).unwrap()).unwrap();
     assert_eq!(written, r#"{"bucketing":{"4":"40"},"goals":{"purchase":true}}"#);
@@ -383,7 +388,7 @@ fn closing_writes_what_waits_or_says_what_is_lost() {
     let visitor = machine.visitor();
     machine.store.script([StoreAnswer::Failure(StoreErrorKind::Unavailable)]);
     visitor.run_experience("hero").unwrap();
-    machine.clock.next_alarm();
+    machine.wait_for_retries(1);
     let report = machine.core.close(PATIENCE);
     assert!(report.is_complete() && report.records_lost() == 0, "{report:?}");
     assert_eq!(machine.store.record(KEY).unwrap().assignment("3"), Some("30"));

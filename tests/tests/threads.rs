@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use convert_sdk::{Core, LifecycleEvent, ProjectConfig, RefreshConfig, SdkConfig};
+use convert_sdk::{Core, LifecycleEvent, MemoryStore, ProjectConfig, RefreshConfig, SdkConfig};
 use convert_tests::live::{KEY, config, sdk_threads};
 use test_support::{LoopbackServer, Reply, Step};
 
@@ -37,6 +37,16 @@ fn threads_exist_while_they_are_needed_and_no_longer() {
     let idle = [direct.clone(), direct.refresh(refresh)].map(|one| Core::initialize(one).unwrap());
     assert_eq!(all(), before);
     drop(idle);
+
+    // An external store is written by one thread, which begins with the first change.
+    let stored = SdkConfig::from_json(&config("1")).unwrap().data_store(MemoryStore::default());
+    let core = Core::initialize(stored).unwrap();
+    let visitor = core.create_context("visitor-1");
+    assert_eq!(all(), before);
+    visitor.run_experience("hero").unwrap();
+    assert_eq!(all(), before + 1);
+    assert!(core.close(Duration::from_secs(30)).is_complete());
+    assert!(settles_at(0), "{:?}", sdk_threads());
 
     // Nor does a key without refresh, once the config is there.
     let server = LoopbackServer::start([Reply::json(config("1"))]);

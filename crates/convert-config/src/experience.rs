@@ -39,14 +39,13 @@ pub struct Experience {
     pub(crate) shadowed: bool,
     pub(crate) locations: LocationGate,
     pub(crate) audiences: Box<[u32]>,
+    pub(crate) unresolved_audiences: Box<[SmolStr]>,
+    pub(crate) unresolved_locations: Box<[SmolStr]>,
     pub(crate) all_audiences: bool,
     pub(crate) segments: Box<[u32]>,
     pub(crate) goals: Box<[SmolStr]>,
     pub(crate) variations: Box<[Variation]>,
     pub(crate) buckets: Buckets,
-    // Read by explanations alone.
-    pub(crate) unknown_audiences: Box<[SmolStr]>,
-    pub(crate) unknown_locations: Box<[SmolStr]>,
 }
 
 /// Where an experience runs.
@@ -146,21 +145,20 @@ impl Experience {
         &self.locations
     }
 
+    /// Returns the ids given as audiences that neither an audience nor a segment has. They do not
+    /// count.
+    pub fn unresolved_audience_ids(&self) -> impl Iterator<Item = &str> {
+        self.unresolved_audiences.iter().map(SmolStr::as_str)
+    }
+
+    /// Returns the ids given as locations that no location has. They match nobody.
+    pub fn unresolved_location_ids(&self) -> impl Iterator<Item = &str> {
+        self.unresolved_locations.iter().map(SmolStr::as_str)
+    }
+
     /// Returns whether every audience must match, not just one.
     pub fn needs_all_audiences(&self) -> bool {
         self.all_audiences
-    }
-
-    /// Returns the ids among the experience's audiences that are neither audiences nor segments of
-    /// the project. They do not count.
-    pub fn unknown_audience_ids(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.unknown_audiences.iter().map(SmolStr::as_str)
-    }
-
-    /// Returns the ids among the experience's locations that are no locations of the project. They
-    /// never match.
-    pub fn unknown_location_ids(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.unknown_locations.iter().map(SmolStr::as_str)
     }
 
     /// Returns the ids of the experience's goals.

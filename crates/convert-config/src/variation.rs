@@ -1,5 +1,6 @@
 //! The arms of an experience and what they change.
 
+use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 use smol_str::SmolStr;
 
 use crate::value::Value;
@@ -43,7 +44,7 @@ pub struct Variation {
 /// assert_eq!(change.data().member("js").and_then(|js| js.as_str()), Some("go()"));
 /// # Ok::<(), convert_config::InvalidConfigError>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Change {
     pub(crate) id: Option<SmolStr>,
     pub(crate) kind: Option<SmolStr>,
@@ -123,6 +124,17 @@ impl Change {
     /// Returns the payload, uncast.
     pub fn data(&self) -> &Value<'static> {
         &self.data
+    }
+}
+
+impl Serialize for Change {
+    /// Writes the change as the config has it.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Change", 3)?;
+        fields.serialize_field("id", &self.id())?;
+        fields.serialize_field("type", &self.kind())?;
+        fields.serialize_field("data", &self.data)?;
+        fields.end()
     }
 }
 

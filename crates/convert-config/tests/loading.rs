@@ -8,7 +8,7 @@
     reason = "a test that meets the unexpected should stop at once"
 )]
 
-use convert_config::{Identified, LocationGate, ProjectConfig, Severity, Value};
+use convert_config::{Diagnostic, Identified, LocationGate, ProjectConfig, Severity, Value};
 
 fn load(json: &str) -> ProjectConfig {
     ProjectConfig::from_json(json).unwrap()
@@ -244,7 +244,7 @@ fn what_is_no_list_is_reported_once() {
         r#""experiences": [{"id": "1", "locations": "5", "audiences": 5, "goals": {}, "variations": 5},
             {"id": "2", "locations": [{}], "variations": [{"id": "3", "changes": "x"}]}]"#,
     );
-    let paths: Vec<_> = config.diagnostics().iter().map(|one| one.path()).collect();
+    let paths: Vec<_> = config.diagnostics().iter().map(Diagnostic::path).collect();
     let expected = [
         "experiences[0].variations",
         "experiences[0].locations",

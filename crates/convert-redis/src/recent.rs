@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use convert_sdk::VisitorRecord;
+
 /// The text of each record as last seen, for the visitors seen last: what a merge starts from.
 ///
 /// It may be out of date, which costs one more exchange and nothing else. Two generations stand in
@@ -12,22 +14,29 @@ pub(crate) struct Recent(Mutex<Generations>);
 
 #[derive(Debug, Default)]
 struct Generations {
-    young: HashMap<String, Arc<[u8]>>,
-    old: HashMap<String, Arc<[u8]>>,
+    young: HashMap<String, Seen>,
+    old: HashMap<String, Seen>,
+}
+
+/// A record as it was seen; the text is empty where there was none.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Seen {
+    pub(crate) text: Arc<[u8]>,
+    pub(crate) record: Arc<VisitorRecord>,
 }
 
 impl Recent {
-    /// Returns the text that was last seen under a key; empty if there was none, or none was seen.
-    pub(crate) fn find(&self, key: &str) -> Arc<[u8]> {
+    /// Returns what was last seen under a key; nothing if there was none, or none was seen.
+    pub(crate) fn find(&self, key: &str) -> Seen {
         let generations = self.generations();
         let found = generations.young.get(key).or_else(|| generations.old.get(key));
         found.cloned().unwrap_or_default()
     }
 
     /// Notes what was seen under a key.
-    pub(crate) fn note(&self, key: &str, text: Arc<[u8]>) {
+    pub(crate) fn note(&self, key: &str, seen: Seen) {
         let mut generations = self.generations();
-        if text.is_empty() {
+        if seen.text.is_empty() {
             generations.young.remove(key);
             generations.old.remove(key);
             return;
@@ -35,7 +44,10 @@ impl Recent {
         if generations.young.len() >= GENERATION {
             generations.old = std::mem::take(&mut generations.young);
         }
-        generations.young.insert(key.to_owned(), text);
+        match generations.young.get_mut(key) {
+            Some(known) => *known = seen,
+            None => drop(generations.young.insert(key.to_owned(), seen)),
+        }
     }
 
     fn generations(&self) -> MutexGuard<'_, Generations> {
@@ -50,19 +62,23 @@ const GENERATION: usize = 5_000;
 mod tests {
     use super::*;
 
+    fn seen(text: &[u8]) -> Seen {
+        Seen { text: Arc::from(text), record: Arc::default() }
+    }
+
     #[test]
     fn it_keeps_the_last_text_and_a_bounded_number_of_visitors() {
         let recent = Recent::default();
-        assert!(recent.find("a").is_empty());
-        recent.note("a", Arc::from(*b"1"));
-        recent.note("a", Arc::from(*b"2"));
-        assert_eq!(*recent.find("a"), *b"2");
-        recent.note("a", Arc::default());
-        assert!(recent.find("a").is_empty());
+        assert!(recent.find("a").text.is_empty());
+        recent.note("a", seen(b"1"));
+        recent.note("a", seen(b"2"));
+        assert_eq!(*recent.find("a").text, *b"2");
+        recent.note("a", Seen::default());
+        assert!(recent.find("a").text.is_empty());
         for visitor in 0..20_000 {
-            recent.note(&visitor.to_string(), Arc::from(*b"x"));
+            recent.note(&visitor.to_string(), seen(b"x"));
         }
-        assert!(recent.find("0").is_empty() && !recent.find("19999").is_empty());
+        assert!(recent.find("0").text.is_empty() && !recent.find("19999").text.is_empty());
         let generations = recent.generations();
         assert!(generations.young.len() + generations.old.len() <= 2 * GENERATION);
     }

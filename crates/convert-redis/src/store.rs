@@ -10,7 +10,7 @@ use redis::{Cmd, Value, cmd};
 use crate::builder::RedisStoreBuilder;
 use crate::clock::Deadline;
 use crate::error::{Trouble, unavailable, unreadable};
-use crate::recent::Recent;
+use crate::recent::{Recent, Seen};
 use crate::server::Server;
 
 /// Visitor records in Redis or Valkey. Clones share connections.
@@ -70,14 +70,6 @@ impl RedisStore {
         [&*self.inner.prefix, key].concat()
     }
 
-    /// Reads the text of a record; empty if there is none.
-    pub(crate) fn read(&self, key: &str, deadline: Deadline) -> Result<Arc<[u8]>, StoreError> {
-        let full = self.full(key);
-        let text = text_of(self.ask(&full, cmd("GET").arg(&full), deadline)?)?;
-        self.inner.recent.note(key, Arc::clone(&text));
-        Ok(text)
-    }
-
     /// Makes the command that stores a text.
     pub(crate) fn set(&self, full: &str, text: &[u8]) -> Cmd {
         let mut command = cmd("SET");
@@ -130,8 +122,11 @@ impl RedisStore {
 
 impl DataStore for RedisStore {
     fn load(&self, key: &str) -> Result<Option<VisitorRecord>, StoreError> {
-        let text = self.read(key, self.deadline())?;
-        parse(&text)
+        let full = self.full(key);
+        let seen = parse(text_of(self.ask(&full, cmd("GET").arg(&full), self.deadline())?)?)?;
+        self.inner.recent.note(key, seen.clone());
+        let Seen { text, record } = seen;
+        Ok((!text.is_empty()).then(|| (*record).clone()))
     }
 
     fn merge(&self, key: &str, delta: &RecordDelta<'_>) -> Result<Merged, StoreError> {
@@ -141,20 +136,21 @@ impl DataStore for RedisStore {
         // What was sent when a connection broke: whether it arrived is not known.
         let mut unanswered: Option<(Arc<[u8]>, Merged)> = None;
         for _ in 0..MOST_TRIES {
-            let merged = delta.merge_into(parse(&held)?.unwrap_or_default());
+            let merged = delta.merge_into((*held.record).clone());
             let text = write(merged.record())?;
-            match self.swap(&full, &held, &text, deadline) {
+            match self.swap(&full, &held.text, &text, deadline) {
                 Ok(Swap::Made) => {
-                    recent.note(key, text);
+                    let record = Arc::new(merged.record().clone());
+                    recent.note(key, Seen { text, record });
                     return Ok(merged);
                 }
                 Ok(Swap::Other(other)) => {
-                    if let Some((_, merged)) = unanswered.take().filter(|(sent, _)| *sent == other)
-                    {
-                        recent.note(key, other);
+                    held = parse(other)?;
+                    let sent = unanswered.take().filter(|(sent, _)| *sent == held.text);
+                    if let Some((_, merged)) = sent {
+                        recent.note(key, held);
                         return Ok(merged);
                     }
-                    held = other;
                 }
                 Err(Trouble::Dropped) => unanswered = Some((text, merged)),
                 Err(trouble) => return Err(trouble.into()),
@@ -182,15 +178,16 @@ enum Swap {
 }
 
 /// Reads a record; an empty text is none.
-pub(crate) fn parse(text: &[u8]) -> Result<Option<VisitorRecord>, StoreError> {
+fn parse(text: Arc<[u8]>) -> Result<Seen, StoreError> {
     if text.is_empty() {
-        return Ok(None);
+        return Ok(Seen::default());
     }
     if text.len() > MOST_BYTES {
         return Err(unreadable("it is longer than 1 MiB"));
     }
-    let record = serde_json::from_slice(text);
-    record.map(Some).map_err(|_| unreadable("it is no JSON object"))
+    let record = serde_json::from_slice(&text);
+    let record = Arc::new(record.map_err(|_| unreadable("it is no JSON object"))?);
+    Ok(Seen { text, record })
 }
 
 pub(crate) fn write(record: &VisitorRecord) -> Result<Arc<[u8]>, StoreError> {

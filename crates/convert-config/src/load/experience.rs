@@ -58,13 +58,13 @@ pub(super) fn read_experience(reader: &Reader<'_, '_>) -> Option<Draft> {
         shadowed: false,
         locations,
         audiences: Box::default(),
+        unresolved_audiences: Box::default(),
+        unresolved_locations: Box::default(),
         all_audiences: matches_all(reader, "audiences"),
         segments: Box::default(),
         goals: reader.ids("goals").into(),
         variations: arms.variations.into(),
         buckets,
-        unknown_audiences: Box::default(),
-        unknown_locations: Box::default(),
         id,
     };
     let audience_ids = reader.ids("audiences");

@@ -92,17 +92,19 @@ fn link(draft: Draft, referents: &Referents<'_>, path: &Path<'_>, sink: &Sink) -
     experience.archived = referents.archived.binary_search(&experience.id).is_ok();
     experience.audiences = resolve(&audience_ids, referents.audiences);
     experience.segments = resolve(&audience_ids, referents.segments);
-    experience.unknown_audiences =
-        audience_ids.into_iter().filter(|id| !referents.has_audience(id)).collect();
-    if !experience.unknown_audiences.is_empty() {
+    let unresolved = |ids: Vec<SmolStr>, is_known: &dyn Fn(&str) -> bool| -> Box<[SmolStr]> {
+        ids.into_iter().filter(|id| !is_known(id)).collect()
+    };
+    experience.unresolved_audiences = unresolved(audience_ids, &|id| referents.has_audience(id));
+    if !experience.unresolved_audiences.is_empty() {
         reader
             .note("audiences", "some ids are neither audiences nor segments, so they do not count");
     }
     if let LocationGate::At { locations, .. } = &mut experience.locations {
         *locations = resolve(&location_ids, referents.locations);
-        let is_unknown = |id: &SmolStr| referents.locations.position_of_id(id).is_none();
-        experience.unknown_locations = location_ids.into_iter().filter(is_unknown).collect();
-        if !experience.unknown_locations.is_empty() {
+        experience.unresolved_locations =
+            unresolved(location_ids, &|id| referents.locations.position_of_id(id).is_some());
+        if !experience.unresolved_locations.is_empty() {
             reader.note("locations", "some ids are no locations, so they never match");
         }
     }

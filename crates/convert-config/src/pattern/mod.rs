@@ -79,9 +79,18 @@ impl Pattern {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn compile(source: &str) -> Result<Self, PatternError> {
+        let mut unlimited = u64::MAX;
+        Self::compile_within(source, &mut unlimited)
+    }
+
+    /// Compiles a pattern for the linear engine only if `budget` is worth the work, and takes the
+    /// work off it. The other engine's programs are small and quickly made.
+    pub(crate) fn compile_within(source: &str, budget: &mut u64) -> Result<Self, PatternError> {
         let tree = parser::parse(source)?;
-        let engine = match Linear::compile(&tree) {
-            Some(linear) => {
+        let rest = budget.checked_sub(tree.root.compiling_work().saturating_add(FIXED_WORK));
+        let engine = match rest.and_then(|rest| Some((Linear::compile(&tree)?, rest))) {
+            Some((linear, rest)) => {
+                *budget = rest;
                 let stand_by = linear.needs_stand_by().then(|| Program::compile(&tree));
                 Engine::Linear(linear, stand_by)
             }
@@ -157,3 +166,6 @@ impl fmt::Debug for Pattern {
             .finish_non_exhaustive()
     }
 }
+
+/// What compiling even the smallest pattern for the linear engine is in work.
+const FIXED_WORK: u64 = 500;

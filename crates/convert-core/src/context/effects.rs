@@ -1,5 +1,7 @@
 //! What a decision leaves behind, gathered while it is made.
 
+use std::collections::BTreeSet;
+
 use convert_config::rule::Element;
 use convert_config::{Identified as _, Location};
 use convert_decision::{Decision, Observer, Source, Transition, VisitorRecord};
@@ -16,6 +18,9 @@ pub(super) struct Effects<'d> {
     tells: bool,
     delta: RecordDelta<'d>,
     moves: Vec<(&'d Location, Transition)>,
+    /// Locations that have been seen to, and the keys that the delta has for them.
+    moved: BTreeSet<*const Location>,
+    keys: BTreeSet<&'d str>,
 }
 
 impl<'d> Effects<'d> {
@@ -26,11 +31,13 @@ impl<'d> Effects<'d> {
         tells: bool,
     ) -> Self {
         let (delta, moves) = (RecordDelta::default(), Vec::new());
-        Effects { shared, record, keeps, tells, delta, moves }
+        let (moved, keys) = (BTreeSet::new(), BTreeSet::new());
+        Effects { shared, record, keeps, tells, delta, moves, moved, keys }
     }
 
-    /// Notes a decision's assignment, if it is new, and returns whether it was noted.
-    pub(super) fn note(&mut self, decision: Decision<'d>) -> bool {
+    /// Notes a decision's assignment, if it is new, and returns whether it was noted. The caller
+    /// knows whether one in the same experience was noted before, which few configs come to.
+    pub(super) fn note(&mut self, decision: Decision<'d>, repeats: bool) -> bool {
         let Some((experience_id, variation_id)) = decision.assignment().filter(|_| self.keeps)
         else {
             return false;
@@ -41,7 +48,11 @@ impl<'d> Effects<'d> {
             (_, Some(stale)) => Replaces::Stale(stale.into()),
             (_, None) => Replaces::Nothing,
         };
-        self.delta.push_assignment(experience_id, variation_id, replaces);
+        if repeats {
+            self.delta.push_assignment(experience_id, variation_id, replaces);
+        } else {
+            self.delta.append_assignment(experience_id, variation_id, replaces);
+        }
         true
     }
 
@@ -58,14 +69,23 @@ impl<'d> Effects<'d> {
 
 impl<'c: 'd, 'd> Observer<'c> for Effects<'d> {
     fn moved(&mut self, location: &'c Location, transition: Transition) {
-        if self.tells && !self.moves.iter().any(|(known, _)| std::ptr::eq(*known, location)) {
+        if !(self.tells || self.keeps) || !self.moved.insert(location) {
+            // Neither the record nor the location changes within a call, nor does the outcome.
+            return;
+        }
+        if self.tells {
             self.moves.push((location, transition));
         }
         if !self.keeps {
             return;
         }
         let key = location.key().unwrap_or(location.id());
-        self.delta.push_location(key, matches!(transition, Transition::Activated));
+        let is_there = matches!(transition, Transition::Activated);
+        if self.keys.insert(key) {
+            self.delta.append_location(key, is_there);
+        } else {
+            self.delta.push_location(key, is_there);
+        }
     }
 
     #[cold]

@@ -26,7 +26,7 @@ pub struct ExperienceResult<'c> {
 }
 
 /// An [`ExperienceResult`] that can outlive its context.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct OwnedExperienceResult {
     experience_id: String,
     experience_key: String,
@@ -34,6 +34,7 @@ pub struct OwnedExperienceResult {
     variation_id: String,
     variation_key: String,
     variation_name: String,
+    changes: Box<[Change]>,
     bucket_value: Option<u16>,
     source: Source,
 }
@@ -111,6 +112,7 @@ impl<'c> ExperienceResult<'c> {
             variation_id: self.variation_id().to_owned(),
             variation_key: self.variation_key().to_owned(),
             variation_name: self.variation_name().to_owned(),
+            changes: self.changes().into(),
             bucket_value: self.bucket_value(),
             source: self.source(),
         }
@@ -148,6 +150,11 @@ impl OwnedExperienceResult {
         &self.variation_name
     }
 
+    /// Returns everything the variation changes.
+    pub fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
     /// Returns the visitor's bucket, 0..=9999, where it was computed for this answer.
     pub fn bucket_value(&self) -> Option<u16> {
         self.bucket_value
@@ -163,13 +170,14 @@ macro_rules! serialize_result {
     ($($result:ty),*) => {$(
         impl Serialize for $result {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                let mut fields = serializer.serialize_struct("ExperienceResult", 8)?;
+                let mut fields = serializer.serialize_struct("ExperienceResult", 9)?;
                 fields.serialize_field("experience_id", self.experience_id())?;
                 fields.serialize_field("experience_key", self.experience_key())?;
                 fields.serialize_field("experience_name", self.experience_name())?;
                 fields.serialize_field("variation_id", self.variation_id())?;
                 fields.serialize_field("variation_key", self.variation_key())?;
                 fields.serialize_field("variation_name", self.variation_name())?;
+                fields.serialize_field("changes", self.changes())?;
                 fields.serialize_field("bucket_value", &self.bucket_value())?;
                 fields.serialize_field("source", &self.source())?;
                 fields.end()

@@ -36,7 +36,9 @@ pub struct OwnedFeatureResult {
     feature_id: String,
     feature_key: String,
     feature_name: String,
+    experience_id: String,
     experience_key: String,
+    variation_id: String,
     variation_key: String,
     variables: Value<'static>,
 }
@@ -73,9 +75,19 @@ impl<'c> FeatureResult<'c> {
         self.enabled.feature().name().unwrap_or_default()
     }
 
+    /// Returns the id of the experience that turns the feature on.
+    pub fn experience_id(&self) -> &'c str {
+        self.experience().experience_id()
+    }
+
     /// Returns the key of the experience that turns the feature on.
     pub fn experience_key(&self) -> &'c str {
         self.experience().experience_key()
+    }
+
+    /// Returns the id of the variation that turns the feature on.
+    pub fn variation_id(&self) -> &'c str {
+        self.experience().variation_id()
     }
 
     /// Returns the key of the variation that turns the feature on.
@@ -117,7 +129,9 @@ impl<'c> FeatureResult<'c> {
             feature_id: self.feature_id().to_owned(),
             feature_key: self.feature_key().to_owned(),
             feature_name: self.feature_name().to_owned(),
+            experience_id: self.experience_id().to_owned(),
             experience_key: self.experience_key().to_owned(),
+            variation_id: self.variation_id().to_owned(),
             variation_key: self.variation_key().to_owned(),
             variables: self.raw_variables().clone(),
         }
@@ -140,9 +154,19 @@ impl OwnedFeatureResult {
         &self.feature_name
     }
 
+    /// Returns the id of the experience that turns the feature on.
+    pub fn experience_id(&self) -> &str {
+        &self.experience_id
+    }
+
     /// Returns the key of the experience that turns the feature on.
     pub fn experience_key(&self) -> &str {
         &self.experience_key
+    }
+
+    /// Returns the id of the variation that turns the feature on.
+    pub fn variation_id(&self) -> &str {
+        &self.variation_id
     }
 
     /// Returns the key of the variation that turns the feature on.
@@ -221,11 +245,13 @@ macro_rules! serialize_result {
     ($($result:ty),*) => {$(
         impl Serialize for $result {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                let mut fields = serializer.serialize_struct("FeatureResult", 6)?;
+                let mut fields = serializer.serialize_struct("FeatureResult", 8)?;
                 fields.serialize_field("feature_id", self.feature_id())?;
                 fields.serialize_field("feature_key", self.feature_key())?;
                 fields.serialize_field("feature_name", self.feature_name())?;
+                fields.serialize_field("experience_id", self.experience_id())?;
                 fields.serialize_field("experience_key", self.experience_key())?;
+                fields.serialize_field("variation_id", self.variation_id())?;
                 fields.serialize_field("variation_key", self.variation_key())?;
                 fields.serialize_field("variables", self.raw_variables())?;
                 fields.end()

@@ -29,7 +29,7 @@ impl Context {
         self.shared.counters.count_decisions(1);
         let decision = evaluation.decide_by_key(key, &mut effects).ok();
         if let Some(decision) = decision {
-            effects.note(decision);
+            effects.note(decision, false);
         }
         let settled = self.settle(effects.delta());
         if let Some(decision) = decision.filter(|_| options.tracking) {
@@ -226,7 +226,8 @@ impl<'c: 'd, 'd> Pass<'c, 'd> {
         self.count += 1;
         let evaluation = self.evaluation.pending(&self.pending);
         let decision = evaluation.decide(experience, &mut self.effects).ok()?;
-        if self.effects.note(decision) {
+        let repeats = decision.is_new() && self.pending.has(decision.experience().id());
+        if self.effects.note(decision, repeats) {
             self.pending.note(decision);
         }
         self.decisions.push(decision);

@@ -19,8 +19,13 @@ impl Context {
     ///
     /// A goal counts once per visitor: the visitor's record is marked in one step, so that of any
     /// number of threads exactly one gets [`ConversionResult::Queued`]. Goal data are reported with
-    /// it, and with [`Repeat::Every`](crate::Repeat::Every) each time again. Does not block: the
-    /// event is queued, and delivered in the background.
+    /// it, and with [`Repeat::Every`](crate::Repeat::Every) each time again. The event is queued, and
+    /// delivered in the background.
+    ///
+    /// Does not block, unless there is an external store of visitor records: then it waits for the
+    /// store to mark the goal, if [`StoreConfig`](crate::StoreConfig) does not say otherwise, so that
+    /// of any number of machines exactly one gets [`ConversionResult::Queued`]. If the store fails,
+    /// the goal counts as far as this machine knows.
     ///
     /// ```
     /// use convert_core::{Conversion, ConversionResult, Core, SdkConfig};

@@ -1,7 +1,7 @@
 //! A change to a visitor record.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
 use convert_decision::{Segments, VisitorRecord};
@@ -192,17 +192,21 @@ impl<'d> RecordDelta<'d> {
     /// Makes the change.
     pub(crate) fn apply(&self, record: &mut VisitorRecord) -> Applied {
         let mut applied = Applied::default();
+        let mut made: BTreeMap<&str, &str> = BTreeMap::new();
         for assignment in &self.assignments {
-            let earlier = record.assignment(&assignment.experience_id);
-            let is_same = earlier == Some(&*assignment.variation_id);
-            if assignment.replaces.allows(earlier) && !is_same {
-                record.assign(&assignment.experience_id, &assignment.variation_id);
+            let (experience_id, variation_id) =
+                (&*assignment.experience_id, &*assignment.variation_id);
+            let in_record = || record.assignment(experience_id);
+            let earlier = made.get(experience_id).copied().or_else(in_record);
+            if assignment.replaces.allows(earlier) && earlier != Some(variation_id) {
+                made.insert(experience_id, variation_id);
             } else {
-                applied.kept.push(assignment.experience_id.clone().into_owned());
+                applied.kept.push(experience_id.to_owned());
             }
         }
-        for (location, is_there) in &self.locations {
-            if *is_there { record.enter(location) } else { record.leave(location) }
+        record.assign_all(made);
+        if !self.locations.is_empty() {
+            record.move_all(self.locations.iter().map(|(key, is_there)| (&**key, *is_there)));
         }
         if !self.segments.is_empty() {
             record.merge_segments(self.segments.clone());
@@ -266,8 +270,24 @@ impl<'d> RecordDelta<'d> {
         self.add_assignment(Assignment { experience_id, variation_id, replaces });
     }
 
+    /// Adds an assignment in an experience that the delta has none in. Takes constant time.
+    pub(crate) fn append_assignment(
+        &mut self,
+        experience_id: &'d str,
+        variation_id: &'d str,
+        replaces: Replaces<'d>,
+    ) {
+        let (experience_id, variation_id) = (experience_id.into(), variation_id.into());
+        self.assignments.push(Assignment { experience_id, variation_id, replaces });
+    }
+
     pub(crate) fn push_location(&mut self, location_key: &'d str, is_there: bool) {
         self.add_location(Cow::Borrowed(location_key), is_there);
+    }
+
+    /// Adds a location that the delta does not have. Takes constant time.
+    pub(crate) fn append_location(&mut self, location_key: &'d str, is_there: bool) {
+        self.locations.push((Cow::Borrowed(location_key), is_there));
     }
 
     fn add_assignment(&mut self, later: Assignment<'d>) {

@@ -51,14 +51,16 @@ impl<'c> Evaluation<'c, '_> {
         observer: &mut O,
     ) -> Result<(), Reason> {
         observer.open(|| Step::locations(experience, self.ignores_location));
+        if self.ignores_location {
+            observer.close(|| "skipped");
+            return Ok(());
+        }
         let found = match experience.location_gate() {
-            _ if self.ignores_location => Match::Yes,
             LocationGate::Open => Match::Yes,
             LocationGate::At { all, .. } => self.match_locations(experience, *all, observer),
             LocationGate::SiteArea(rules) => self.match_rules(rules, &self.location, observer),
         };
         observer.close(|| match experience.location_gate() {
-            _ if self.ignores_location => "skipped",
             LocationGate::Open => "not restricted",
             LocationGate::At { .. } | LocationGate::SiteArea(_) => found.text(),
         });

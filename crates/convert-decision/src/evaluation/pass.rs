@@ -50,7 +50,8 @@ impl<'c> Pending<'c> {
         }
     }
 
-    pub(super) fn has(&self, experience_id: &str) -> bool {
+    /// Returns whether an assignment in the experience with this id was noted.
+    pub fn has(&self, experience_id: &str) -> bool {
         self.experience_ids.contains(experience_id)
     }
 }

@@ -85,9 +85,10 @@ impl Explanation {
             let reason = Reason::FeatureNotFound;
             return Explanation::new(evaluation, Subject::Feature, key, reason, None, recorder);
         };
-        // Why nothing else could be expected; an experience that turns the feature on outweighs it.
-        let mut hindrance = evaluation.check_visitor_id(&mut recorder).err();
-        let mut enabled = None;
+        if let Err(reason) = evaluation.check_visitor_id(&mut recorder) {
+            return Explanation::new(evaluation, Subject::Feature, key, reason, None, recorder);
+        }
+        let (mut enabled, mut open) = (None, None);
         let mut pending = evaluation.pending.cloned().unwrap_or_default();
         for carrier in evaluation.carriers_of(feature) {
             recorder.open(|| Step::new("experience").about(carrier));
@@ -99,19 +100,20 @@ impl Explanation {
                 Ok(_) => "does not turn it on",
                 Err(reason) => reason.code(),
             });
+            if let Err(reason @ (Reason::NeedMoreData | Reason::NoDataFound)) = outcome {
+                open.get_or_insert(reason);
+            }
             if let Some(decision) = outcome.ok().filter(|_| evaluation.remembers) {
                 pending.note(decision);
             }
             if enabled.is_some() {
                 break;
             }
-            if let Err(open @ (Reason::NeedMoreData | Reason::NoDataFound)) = outcome {
-                hindrance.get_or_insert(open);
-            }
         }
-        let reason = match enabled {
-            Some(_) => Reason::Resolved,
-            None => hindrance.unwrap_or(Reason::FeatureNotInSelectedVariations),
+        let reason = match (enabled, open) {
+            (Some(_), _) => Reason::Resolved,
+            (None, Some(open)) => open,
+            (None, None) => Reason::FeatureNotInSelectedVariations,
         };
         Explanation::new(evaluation, Subject::Feature, key, reason, enabled, recorder)
     }
@@ -120,11 +122,11 @@ impl Explanation {
     pub fn of_goal(evaluation: &Evaluation<'_, '_>, key: &str) -> Self {
         let mut recorder = Recorder::default();
         let goal = evaluation.config().goals().by_key_or_id(key).ok_or(Reason::GoalNotFound);
-        let matched = evaluation
-            .check_visitor_id(&mut recorder)
-            .and_then(|()| goal)
-            .and_then(|goal| evaluation.match_goal(goal, &mut recorder));
-        let reason = matched.err().unwrap_or(Reason::Resolved);
+        let outcome = goal.and_then(|goal| {
+            evaluation.check_visitor_id(&mut recorder)?;
+            evaluation.match_goal(goal, &mut recorder)
+        });
+        let reason = outcome.err().unwrap_or(Reason::Resolved);
         Explanation::new(evaluation, Subject::Goal, key, reason, None, recorder)
     }
 

@@ -27,9 +27,9 @@ impl Step {
         match experience.location_gate() {
             _ if is_ignored => step.detail("why", "ignore_location"),
             LocationGate::Open => step,
-            LocationGate::At { all, .. } => {
-                step.detail("match", any_or_all(*all)).unknown(experience.unknown_location_ids())
-            }
+            LocationGate::At { all, .. } => step
+                .detail("match", any_or_all(*all))
+                .unresolved(experience.unresolved_location_ids()),
             LocationGate::SiteArea(_) => step.detail("by", "site_area"),
         }
     }
@@ -38,7 +38,7 @@ impl Step {
     pub(crate) fn audiences(experience: &Experience) -> Self {
         Step::new("audiences")
             .detail("match", any_or_all(experience.needs_all_audiences()))
-            .unknown(experience.unknown_audience_ids())
+            .unresolved(experience.unresolved_audience_ids())
     }
 
     /// The segment gate: the segments that will do, and those the visitor is in.
@@ -147,11 +147,9 @@ impl Step {
         self.named(name_of(variation))
     }
 
-    fn unknown<'i>(self, ids: impl ExactSizeIterator<Item = &'i str>) -> Self {
-        if ids.len() == 0 {
-            return self;
-        }
-        self.detail("unknown", ids.collect::<Vec<&str>>())
+    fn unresolved<'i>(self, ids: impl Iterator<Item = &'i str>) -> Self {
+        let ids: Vec<&str> = ids.collect();
+        if ids.is_empty() { self } else { self.detail("unresolved", ids) }
     }
 }
 
