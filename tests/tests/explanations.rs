@@ -176,6 +176,11 @@ fn results_keep_everything_when_they_are_kept() {
     let (borrowed, owned) = (json!(feature), json!(feature.into_owned()));
     assert_eq!(borrowed, owned);
     assert_eq!((&owned["experience_id"], &owned["variation_id"]), (&json!("3"), &json!("30")));
+    let kept = feature.into_owned();
+    assert_eq!(kept.experience(), &feature.experience().into_owned());
+    assert_eq!((kept.experience_id(), kept.variation_id()), ("3", "30"));
+    assert_eq!(json!(kept.experience()), json!(feature.experience()));
+    assert_eq!(kept.raw_variables(), feature.raw_variables());
 }
 
 #[test]
