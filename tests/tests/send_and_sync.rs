@@ -3,157 +3,48 @@
 use std::collections::BTreeSet;
 
 use convert_sdk::{
-    Answer, AttributeProvider, Attributes, AttributesIter, Audience, BatchRequest, BatchResponse,
-    BucketingEvent, Buckets, CacheLevel, Catalog, Change, ClockFace, CloseReport, ConfigBody,
-    ConfigLoadError, ConfigRequest, ConfigResponse, ConfigSource, ConfigUpdatedEvent, Context,
-    Conversion, ConversionEvent, ConversionResult, Core, DataStore, Diagnostic, DropReason,
-    DroppedEvent, Entity, EntityCounts, EntityKind, Error, Experience, ExperienceResult,
-    ExplainedOutcome, Explanation, Feature, FeatureChange, FeatureResult, FlushError, Goal,
-    GoalValue, Health, HttpsTransport, HttpsUrl, HttpsUrlTemplate, InvalidConfigError,
-    InvalidGoalDataError, Layout, LifecycleEvent, Location, LocationEvent, LocationGate,
-    ManualClock, MemoryStore, Merged, Moment, OwnedExperienceResult, OwnedFeatureResult, Preview,
-    PreviewError, ProjectConfig, ProjectSettings, ProxyUrl, ReadyEvent, Reason, RecordDelta,
-    RefreshConfig, RefreshConfigBuilder, RefreshFailedEvent, RefreshSkippedEvent, ReleaseReason,
-    ReleasedEvent, Repeat, RunOptions, SdkConfig, SdkKey, Secret, Segment, Segments, SegmentsEvent,
-    Severity, SkipReason, Source, SpoolError, Stats, Step, StoreConfig, StoreError, StoreErrorKind,
-    StoreFailedEvent, StoreOperation, Subject, Subscription, Text, TrackingConfig,
-    TrackingConfigBuilder, Transport, TransportConfig, TransportError, TransportErrorKind,
-    Validators, Value, ValueError, ValueList, ValueMap, ValueRef, VariableError, VariableKind,
-    Variation, VisitorRecord, WallClock, WriteMode,
+    Context, Core, Error, Explanation, OwnedExperienceResult, OwnedFeatureResult, SdkConfig,
+    Subscription, VisitorRecord,
 };
 
-/// Takes the name of a type that may be shared between threads; no other compiles.
+/// Takes a type that may be shared between threads; no other compiles.
 fn shared<T: Send + Sync + ?Sized>() -> &'static str {
     std::any::type_name::<T>()
 }
 
-/// Returns the bare name of each type.
-macro_rules! names_of {
-    ($($shared:ty),* $(,)?) => {
-        [$((shared::<$shared>(), stringify!($shared)).1),*]
+/// Checks types of the facade and returns their names.
+macro_rules! checked {
+    (dyn $($name:ident)+) => {
+        [$((shared::<dyn convert_sdk::$name>(), stringify!($name)).1),+]
+    };
+    ($($name:ident $([$parameter:tt])?)+) => {
+        [$((shared::<convert_sdk::$name $(<$parameter>)?>(), stringify!($name)).1),+]
     };
 }
 
-/// The public types, those of errors and events included, and the traits that applications
-/// implement.
+/// Returns the public types, and the traits that applications implement.
 fn types() -> BTreeSet<&'static str> {
-    let written = [
-        &names_of![
-            Answer,
-            Attributes,
-            AttributesIter<'_>,
-            Audience,
-            BatchRequest,
-            BatchResponse,
-            BucketingEvent,
-            Buckets,
-            CacheLevel,
-            Catalog<Experience>,
-            Change,
-            ClockFace,
-            CloseReport,
-            ConfigBody,
-            ConfigLoadError,
-            ConfigRequest,
-            ConfigResponse,
-            ConfigSource,
-            ConfigUpdatedEvent,
-            Context,
-            Conversion,
-            ConversionEvent,
-            ConversionResult,
-            Core,
-            Diagnostic,
-            DropReason,
-            DroppedEvent,
-            Entity<'_>,
-            EntityCounts,
-            EntityKind,
-            Error,
-            Experience,
-            ExperienceResult<'_>,
-            ExplainedOutcome,
-            Explanation,
-            Feature,
-            FeatureChange,
-            FeatureResult<'_>,
-            FlushError,
-            Goal,
-            GoalValue,
-            Health,
-            HttpsTransport,
-            HttpsUrl,
-            HttpsUrlTemplate,
-            InvalidConfigError,
-            InvalidGoalDataError,
-            Layout,
-            LifecycleEvent,
-            Location,
-            LocationEvent,
-            LocationGate,
-            ManualClock,
-            MemoryStore,
-            Merged,
-            Moment,
-            OwnedExperienceResult,
-            OwnedFeatureResult,
-            Preview,
-            PreviewError,
-            ProjectConfig,
-            ProjectSettings,
-            ProxyUrl,
-            ReadyEvent,
-            Reason,
-            RecordDelta<'_>,
-            RefreshConfig,
-            RefreshConfigBuilder,
-            RefreshFailedEvent,
-            RefreshSkippedEvent,
-            ReleaseReason,
-            ReleasedEvent,
-            Repeat,
-            RunOptions<'_>,
-            SdkConfig,
-            SdkKey,
-            Secret,
-            Segment,
-            Segments,
-            SegmentsEvent,
-            Severity,
-            SkipReason,
-            Source,
-            SpoolError,
-            Stats,
-            Step,
-            StoreConfig,
-            StoreError,
-            StoreErrorKind,
-            StoreFailedEvent,
-            StoreOperation,
-            Subject,
-            Subscription,
-            Text<'_>,
-            TrackingConfig,
-            TrackingConfigBuilder,
-            TransportConfig,
-            TransportError,
-            TransportErrorKind,
-            Validators,
-            Value<'_>,
-            ValueError,
-            ValueList<'_>,
-            ValueMap<'_>,
-            ValueRef<'_>,
-            VariableError,
-            VariableKind,
-            Variation,
-            VisitorRecord,
-            WriteMode,
-        ][..],
-        &names_of![dyn AttributeProvider, dyn DataStore, dyn Transport, dyn WallClock],
-    ];
-    let bare = |name: &'static str| name.trim_start_matches("dyn ").split('<').next();
-    written.into_iter().flatten().filter_map(|name| bare(name)).map(str::trim).collect()
+    let types = checked! {
+        Answer Attributes AttributesIter['_] Audience BatchRequest BatchResponse BucketingEvent
+        Buckets CacheLevel Catalog[u8] Change ClockFace CloseReport ConfigBody ConfigLoadError
+        ConfigRequest ConfigResponse ConfigSource ConfigUpdatedEvent Context Conversion
+        ConversionEvent ConversionResult Core Diagnostic DropReason DroppedEvent Entity['_]
+        EntityCounts EntityKind Error Experience ExperienceResult['_] ExplainedOutcome Explanation
+        Feature FeatureChange FeatureResult['_] FlushError Goal GoalValue Health HttpsTransport
+        HttpsUrl HttpsUrlTemplate InvalidConfigError InvalidGoalDataError Layout LifecycleEvent
+        Location LocationEvent LocationGate ManualClock MemoryStore Merged Moment
+        OwnedExperienceResult OwnedFeatureResult Preview PreviewError ProjectConfig
+        ProjectSettings ProxyUrl ReadyEvent Reason RecordDelta['_] RefreshConfig
+        RefreshConfigBuilder RefreshFailedEvent RefreshSkippedEvent ReleaseReason ReleasedEvent
+        Repeat RunOptions['_] SdkConfig SdkKey Secret Segment Segments SegmentsEvent Severity
+        SkipReason Source SpoolError Stats Step StoreConfig StoreError StoreErrorKind
+        StoreFailedEvent StoreOperation Subject Subscription Text['_] TrackingConfig
+        TrackingConfigBuilder TransportConfig TransportError TransportErrorKind Validators
+        Value['_] ValueError ValueList['_] ValueMap['_] ValueRef['_] VariableError VariableKind
+        Variation VisitorRecord WriteMode
+    };
+    let traits = checked! { dyn AttributeProvider DataStore Transport WallClock };
+    types.into_iter().chain(traits).collect()
 }
 
 #[test]

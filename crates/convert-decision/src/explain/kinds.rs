@@ -68,13 +68,13 @@ impl Step {
 
     /// A comparison, with the attribute as it was seen.
     pub(crate) fn comparison(element: &Element, value: Option<ValueRef<'_>>) -> Self {
+        // That there is no such attribute is seen already, and what a provider says of a condition is
+        // the outcome itself.
         let flaw = match element.test().verdict(value) {
-            // What a provider says of a condition is the outcome itself.
-            Verdict::Impossible(_) if is_condition(element) => None,
-            // That there is no such attribute is seen already.
-            Verdict::Impossible(Flaw::Missing) => None,
-            Verdict::Impossible(flaw) => Some(flaw.to_string()),
-            Verdict::Holds | Verdict::Fails => None,
+            Verdict::Impossible(flaw) if flaw != Flaw::Missing && !is_condition(element) => {
+                Some(flaw.to_string())
+            }
+            _ => None,
         };
         Step::new("rule")
             .named(&element.to_string())
