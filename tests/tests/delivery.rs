@@ -3,17 +3,16 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets the unexpected should stop at once")]
 #![expect(clippy::indexing_slicing, reason = "a JSON member that is missing reads as null")]
 
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use convert_sdk::{
-    BatchResponse, CloseReport, Conversion, ConversionResult, Core, Error, LifecycleEvent, Repeat,
-    SdkConfig, TrackingConfig, TransportErrorKind,
+    BatchResponse, CloseReport, Conversion, ConversionResult, Core, Error, LifecycleEvent,
+    ManualClock, RefreshConfig, Repeat, SdkConfig, TrackingConfig, TransportErrorKind,
 };
+use convert_tests::directory::Directory;
 use convert_tests::sink::{PROJECT, Tracked, body, events_of, impatient};
-use test_support::{BatchAnswer, LoopbackServer, RecordingTransport, Reply, Step};
+use test_support::{BatchAnswer, ConfigAnswer, LoopbackServer, RecordingTransport, Reply, Step};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Long enough for anything but the one thing that does not come.
@@ -202,6 +201,76 @@ fn transactions(tracked: &Tracked, visitor_id: &str) -> Vec<String> {
 }
 
 #[test]
+fn a_project_that_changes_between_two_events_splits_the_batch_and_both_are_addressed() {
+    let of = |project: &str| PROJECT.replace("2002", project);
+    let service = Arc::new(RecordingTransport::default());
+    service.script_configs([ConfigAnswer::body(of("2002")), ConfigAnswer::body(of("3003"))]);
+    let (tell, updates) = std::sync::mpsc::channel();
+    let config = SdkConfig::from_sdk_key("1001/2002")
+        .unwrap()
+        .transport_impl(Arc::clone(&service))
+        .manual_clock(ManualClock::new())
+        .refresh(RefreshConfig::default())
+        .on_event(move |event: &LifecycleEvent| {
+            if let LifecycleEvent::ConfigUpdated(_) = event {
+                tell.send(()).unwrap();
+            }
+        });
+    let core = Core::initialize(config).unwrap();
+    let before = core.create_context("old");
+    signup(&core, 0..2);
+    core.refresh_now();
+    updates.recv_timeout(PATIENCE).unwrap();
+    signup(&core, 2..4);
+    // A context keeps its config, and with it the project that its events belong to.
+    assert!(before.track_conversion("signup").is_queued());
+    assert_eq!(counts(core.close(PATIENCE)), (5, 0, 0, 0));
+    let requests = service.batch_requests();
+    let addressed: Vec<_> = requests
+        .iter()
+        .map(|request| {
+            let body = body(request.body());
+            let visitors = events_of(&body).into_iter().map(|(visitor, _)| visitor);
+            let project = body["projectId"].as_str().unwrap().to_owned();
+            assert_eq!(request.project_id(), project);
+            (project, visitors.collect::<Vec<_>>().join(" "))
+        })
+        .collect();
+    let expected = [("2002", "v0 v1"), ("3003", "v2 v3"), ("2002", "old")];
+    assert_eq!(addressed, expected.map(|(project, who)| (project.to_owned(), who.to_owned())));
+}
+
+#[test]
+fn closing_adds_up_whatever_the_service_does() {
+    for answers in [
+        vec![failing()],
+        vec![BatchAnswer::Response(BatchResponse::new(200)), failing()],
+        vec![BatchAnswer::Response(BatchResponse::new(400)), failing()],
+        vec![BatchAnswer::Response(BatchResponse::new(400))],
+    ] {
+        for spools in [false, true] {
+            let directory = Directory::new();
+            let builder = TrackingConfig::builder().batch_size(1_000).flush_interval(None);
+            let builder = if spools { builder.spool(directory.path()) } else { builder };
+            let settings = builder.build().unwrap();
+            let tracked = Tracked::start_with(|config| config.tracking_config(settings)).unwrap();
+            tracked.service.script_batches(answers.clone());
+            // Too much for one body.
+            for number in 0..3 {
+                let conversion = Conversion::new("purchase").transaction_id("x".repeat(600_000));
+                let visitor = tracked.core.create_context(format!("v{number}"));
+                assert!(visitor.track_conversion(conversion).is_queued());
+            }
+            let queued = tracked.core.stats().events_queued;
+            let report = tracked.core.close(SHORT);
+            let (delivered, dropped, spooled, left) = counts(report);
+            assert_eq!(delivered + dropped + spooled + left, queued, "{answers:?} {report:?}");
+            assert!(if spools { left == 0 } else { spooled == 0 }, "{answers:?} {report:?}");
+        }
+    }
+}
+
+#[test]
 fn handlers_that_panic_harm_no_event() {
     let tracked = Tracked::start().unwrap();
     tracked.core.subscribe(|_| panic!("on purpose")).detach();
@@ -286,36 +355,8 @@ fn a_queue_that_is_full_drops_the_oldest_and_says_so() {
     assert_eq!(told, stats.dropped_queue_full);
 }
 
-/// A directory that goes with the value.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("convert-delivery-{}-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        let _ = std::fs::remove_dir_all(&path);
-        Directory(path)
-    }
-
-    fn settings(&self) -> TrackingConfig {
-        TrackingConfig::builder().spool(&self.0).build().unwrap()
-    }
-
-    fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 fn spooling(directory: &Directory) -> Tracked {
-    Tracked::start_with(|config| config.tracking_config(directory.settings())).unwrap()
+    Tracked::start_with(|config| config.tracking_config(directory.settings().unwrap())).unwrap()
 }
 
 #[test]
@@ -375,7 +416,7 @@ fn a_directory_in_use_is_a_clear_error_at_initialise() {
         .unwrap()
         .transport_impl(RecordingTransport::default())
         .tracking(true)
-        .tracking_config(directory.settings());
+        .tracking_config(directory.settings().unwrap());
     let Err(Error::Spool(error)) = Core::initialize(config.clone()) else {
         panic!("two cores must not share a directory")
     };

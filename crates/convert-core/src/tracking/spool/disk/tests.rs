@@ -195,6 +195,14 @@ fn a_directory_that_cannot_be_written_is_a_clear_error() {
     assert_eq!(error.io_kind(), Some(io::ErrorKind::PermissionDenied), "{error}");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_place_where_nobody_may_write_is_a_clear_error() {
+    let path = Path::new("/proc/convert-spool");
+    let error = Spool::open(path, ROOM, KEY).unwrap_err();
+    assert!(error.io_kind().is_some() && error.directory() == path, "{error}");
+}
+
 #[test]
 fn files_of_limited_size_go_when_all_of_them_is_delivered() {
     let directory = TestDirectory::new();
