@@ -265,7 +265,9 @@ fn closing_adds_up_whatever_the_service_does() {
             let report = tracked.core.close(SHORT);
             let (delivered, dropped, spooled, left) = counts(report);
             assert_eq!(delivered + dropped + spooled + left, queued, "{answers:?} {report:?}");
-            assert!(if spools { left == 0 } else { spooled == 0 }, "{answers:?} {report:?}");
+            // A disk that takes its time may not be done by then.
+            let is_safe = left == 0 || !report.is_complete();
+            assert!(if spools { is_safe } else { spooled == 0 }, "{answers:?} {report:?}");
         }
     }
 }

@@ -20,7 +20,9 @@ pub(crate) fn run(outbox: &Outbox) {
             Step::Send => send(outbox, random.f64()),
             Step::Release(reason) => outbox.shelf().release(reason),
             step @ (Step::Store | Step::Spill) => {
-                let fault = outbox.shelf().put_away(step, true, outbox.now());
+                // In the end all of it is synced together, since closing is short of time.
+                let lasts = !outbox.hatch.look(|queue| queue.is_stopped());
+                let fault = outbox.shelf().put_away(step, lasts, outbox.now());
                 outbox.note(fault);
             }
             Step::Sync => {

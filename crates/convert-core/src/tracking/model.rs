@@ -177,7 +177,8 @@ impl Office {
                 Step::Release(reason) => self.shelf.lock().unwrap().release(reason),
                 Step::Send => self.send(),
                 step @ (Step::Store | Step::Spill) => {
-                    let fault = self.shelf.lock().unwrap().put_away(step, true, Duration::ZERO);
+                    let lasts = !self.hatch.look(|queue| queue.is_stopped());
+                    let fault = self.shelf.lock().unwrap().put_away(step, lasts, Duration::ZERO);
                     assert!(fault.is_none());
                 }
                 Step::Sync => assert!(self.shelf.lock().unwrap().sync().is_none()),

@@ -256,7 +256,8 @@ impl Queue {
     /// Notes that the spool has taken the last parcel that was not there, and whether it lasts.
     pub(crate) fn stored(&mut self, is_synced: bool) {
         self.spool_blocked_until = None;
-        self.is_unsynced |= !is_synced;
+        // One that lasts takes with it those before it.
+        self.is_unsynced = !is_synced;
         if let Some(parcel) = self.parcels.iter_mut().find(|parcel| !parcel.is_spooled) {
             parcel.is_spooled = true;
             self.tally.spooled += parcel.events;
@@ -400,11 +401,8 @@ impl Queue {
         if !self.can_spool(now) {
             return None;
         }
-        if self.is_unsynced {
-            return Some(Step::Sync);
-        }
         let in_trouble = self.retry.is_some() || self.is_stopped;
-        match self.parcels.front() {
+        let step = match self.parcels.front() {
             Some(head) if !head.is_spooled => {
                 (in_trouble || self.is_crowded()).then_some(Step::Store)
             }
@@ -412,7 +410,8 @@ impl Queue {
             _ if self.waiting.is_empty() => None,
             _ if self.is_stopped || self.is_crowded() => Some(Step::Spill),
             _ => (in_trouble && self.is_old(now)).then_some(Step::Spill),
-        }
+        };
+        step.or(self.is_unsynced.then_some(Step::Sync))
     }
 
     /// Returns why waiting events are to be released, if they are.
