@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 pub mod chaos;
+pub mod directory;
 pub mod generate;
 pub mod live;
 pub mod sink;

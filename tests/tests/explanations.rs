@@ -65,7 +65,7 @@ fn every_gate_is_shown_with_what_it_asked_and_what_it_saw() {
             "  not archived: passed",
             "  visitor id: passed",
             "  environment: passed (experience \"live\", given \"live\")",
-            "  locations: matched (unresolved [\"59\"])",
+            "  locations: matched (match \"any\", unresolved [\"59\"])",
             "    location shop: matched",
             "      all of: matched",
             "        any of: matched",
@@ -75,7 +75,10 @@ fn every_gate_is_shown_with_what_it_asked_and_what_it_saw() {
             "      all of: matched",
             "        any of: matched",
             "          rule plan equals \"pro\": matched (saw \"Pro\")",
-            "    permanent audience new: skipped",
+            concat!(
+                "    audience new: skipped ",
+                "(why \"permanent, and the visitor is in the experience already\")"
+            ),
             "  segments: passed (wanted [\"71\"], held [\"71\",\"72\"])",
             "  variations: passed",
             "  stored variation b: chosen",
@@ -90,8 +93,8 @@ fn what_was_not_looked_at_is_said_to_be_skipped() {
     let explanation = visitor.explain_experience_with("gated", &options);
     assert_eq!(explanation.reason(), Reason::SegmentMismatch);
     let text = explanation.to_string();
-    assert!(text.contains("  locations: skipped\n"), "{text}");
-    assert!(text.contains("  segments: failed (wanted [\"71\"])\n"), "{text}");
+    assert!(text.contains("  locations: skipped (why \"ignore_location\")\n"), "{text}");
+    assert!(text.contains("  segments: failed (wanted [\"71\"], held [])\n"), "{text}");
 }
 
 #[test]
@@ -101,9 +104,9 @@ fn a_missing_attribute_is_not_mistaken_for_a_text() {
     assert!(text.contains("rule page equals \"shop\": not matched (saw \"nothing\")"), "{text}");
     let explanation = plain("v").explain_experience("gated");
     let text = explanation.to_string();
-    assert!(text.contains("rule page equals \"shop\": not matched (absent true)"), "{text}");
+    assert!(text.contains("rule page equals \"shop\": not matched (saw nothing)"), "{text}");
     let json = serde_json::to_string(&explanation).unwrap();
-    assert!(json.contains(r#""absent":true"#) && !json.contains(r#""saw""#), "{json}");
+    assert!(json.contains(r#""absent":["saw"]"#) && !json.contains(r#""saw":"#), "{json}");
 }
 
 #[test]
@@ -113,7 +116,7 @@ fn an_unknown_forced_variation_is_named() {
     let core = Core::initialize(SdkConfig::from_json(json).unwrap()).unwrap();
     let options = RunOptions::new().force_variation("b");
     let text = core.create_context("v").explain_experience_with("open", &options).to_string();
-    assert!(text.contains("  forced variation b: no such id\n"), "{text}");
+    assert!(text.contains("  forced variation b: no such id (effect \"ignored\")\n"), "{text}");
     assert!(text.contains("  bucketing: chosen (hash "), "{text}");
 }
 
@@ -173,6 +176,11 @@ fn results_keep_everything_when_they_are_kept() {
     let (borrowed, owned) = (json!(feature), json!(feature.into_owned()));
     assert_eq!(borrowed, owned);
     assert_eq!((&owned["experience_id"], &owned["variation_id"]), (&json!("3"), &json!("30")));
+    let kept = feature.into_owned();
+    assert_eq!(kept.experience(), &feature.experience().into_owned());
+    assert_eq!((kept.experience_id(), kept.variation_id()), ("3", "30"));
+    assert_eq!(json!(kept.experience()), json!(feature.experience()));
+    assert_eq!(kept.raw_variables(), feature.raw_variables());
 }
 
 #[test]

@@ -9,8 +9,8 @@
 )]
 
 use convert_sdk::{
-    Attributes, Context, Core, Preview, ProjectConfig, RunOptions, SdkConfig, Value as Attribute,
-    attributes,
+    Answer, AttributeProvider, Attributes, Context, Core, Preview, ProjectConfig, RunOptions,
+    SdkConfig, Value as Attribute, attributes,
 };
 use serde_json::{Value, json};
 
@@ -196,6 +196,67 @@ fn preview_features() {
 }
 
 #[test]
+fn preview_segments() {
+    let german = json!([{"id": "8", "rules": rule("country", "equals", json!("DE"))}]);
+    let core = core(json!({"audiences": german, "experiences": [
+        experience(1, "draft", json!({})), experience(2, "german", json!({"audiences": ["8"]})),
+    ]}));
+    let mut visitor = core.create_context("v").with_attributes(attributes! { "country" => "FR" });
+    visitor.set_preview(Preview::parse("1.10").unwrap()).unwrap();
+    visitor.set_segments(attributes! { "country" => "DE" });
+    assert!(gets(&visitor, "german"), "what is set while previewing counts");
+    assert!(!gets(&core.create_context("v"), "german"), "but is not recorded");
+    visitor.clear_preview();
+    assert!(gets(&core.create_context("v"), "german"), "until the preview ends");
+}
+
+/// Answers `js_condition` with what the key of the rule says.
+struct Conditions;
+
+impl AttributeProvider for Conditions {
+    fn answer(&self, rule_type: &str, key: Option<&str>, _visitor_id: &str) -> Answer {
+        let answer = key.and_then(|key| serde_json::from_str::<Attribute<'_>>(key).ok());
+        match (rule_type, answer) {
+            ("js_condition", Some(answer)) => Answer::Value(answer.into_owned()),
+            _ => Answer::Unknown,
+        }
+    }
+}
+
+#[test]
+fn js_condition() {
+    let condition = |answer: &Value| {
+        json!({"OR_WHEN": [{"rule_type": "js_condition", "key": answer.to_string(), "value": "x",
+            "matching": {"match_type": "equals", "negated": true}}]})
+    };
+    let nobody = json!({"OR_WHEN": []});
+    for (answer, matches) in [
+        (json!(true), true),
+        (json!("yes"), true),
+        (json!(1), true),
+        (json!([]), true),
+        (json!(false), false),
+        (json!(0), false),
+        (json!(""), false),
+        (json!(null), false),
+    ] {
+        let alone = json!({"OR": [{"AND": [condition(&answer)]}]});
+        let with_more = json!({"OR": [{"AND": [condition(&answer), nobody]}]});
+        let audiences = json!([{"id": "8", "rules": alone}, {"id": "9", "rules": with_more}]);
+        let core = core_with(
+            json!({"audiences": audiences, "experiences": [
+                experience(1, "alone", json!({"audiences": ["8"]})),
+                experience(2, "with_more", json!({"audiences": ["9"]})),
+            ]}),
+            |config| config.attribute_provider(Conditions),
+        );
+        let visitor = core.create_context("v");
+        assert_eq!(gets(&visitor, "alone"), matches, "{answer}");
+        assert!(!gets(&visitor, "with_more"), "{answer} does not end the list");
+    }
+}
+
+#[test]
 fn call_attributes() {
     let audiences = json!([{"id": "8", "rules": rule("tags", "equals", json!("old"))}]);
     let core = core(json!({"audiences": audiences,
@@ -256,6 +317,10 @@ fn repeated_key() {
     assert_eq!(ids, ["1"]);
     assert!(visitor.run_features().is_empty() && visitor.run_feature("banner").is_none());
     assert_eq!(visitor.run_experience("2").unwrap().experience_id(), "2");
+    let mut previewing = core.create_context("w");
+    previewing.set_preview(Preview::new("2", "20")).unwrap();
+    let shown = previewing.run_experiences();
+    assert_eq!((shown.len(), shown[0].experience_id()), (1, "2"));
 }
 
 #[test]

@@ -67,6 +67,16 @@ impl Machine {
         assert!(wait_until(PATIENCE, || self.core.stats().store_retries == count));
     }
 
+    /// Returns how many losses have been told of.
+    fn lost(&self) -> u64 {
+        let events = self.events.all();
+        let lost = events.iter().filter_map(|event| match event {
+            LifecycleEvent::StoreFailed(failed) => Some(failed.lost()),
+            _ => None,
+        });
+        lost.sum()
+    }
+
     fn merges(&self) -> usize {
         let calls = self.store.calls();
         calls.iter().filter(|call| matches!(call, StoreCall::Merge(..))).count()
@@ -297,16 +307,8 @@ fn what_too_many_visitors_did_in_an_outage_is_lost_and_counted() {
     let written =
         (0..5).filter(|number| machine.store.record(&format!("1001-2002-v{number}")).is_some());
     assert_eq!(written.count(), 2);
-    let lost: u64 = machine
-        .events
-        .all()
-        .iter()
-        .filter_map(|event| match event {
-            LifecycleEvent::StoreFailed(failed) => Some(failed.lost()),
-            _ => None,
-        })
-        .sum();
-    assert!(lost > 0);
+    machine.core.close(PATIENCE);
+    assert_eq!(machine.lost(), 3);
 }
 
 #[test]
@@ -403,6 +405,7 @@ fn closing_writes_what_waits_or_says_what_is_lost() {
     visitor.run_experience("hero").unwrap();
     let report = machine.core.close(PATIENCE);
     assert!(report.is_complete() && report.records_lost() == 1, "{report:?}");
+    assert_eq!(machine.lost(), 1);
 }
 
 #[test]

@@ -3,22 +3,27 @@
 use clap::{Args, Parser, Subcommand};
 use convert_sdk::{Attributes, Value};
 
-use crate::{assign, evaluate, explain, fetch, json, records, simulate, validate};
+use crate::{
+    assign, evaluate, explain, fetch, json, records, serve_sink, simulate, track, validate,
+};
 
 /// Looks into Convert configs and decides from them.
 ///
 /// A CONFIG is a file with the JSON that the service serves, `-` for standard input, or `demo` for
 /// an embedded demo project; with it, nothing leaves the machine. With an SDK key in place of it the
-/// config is fetched. Nothing is tracked.
+/// config is fetched. Nothing is tracked but by `track`.
 #[derive(Debug, Parser)]
 #[command(name = "convertctl", version, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage (validate: diagnostics).
+#[command(
+    after_help = "Exit codes: 0 done, 1 failed (track: not delivered), 2 wrong usage (validate: diagnostics).
 
 Examples:
   convertctl validate config.json
   convertctl explain --config demo --visitor visitor-001 --experience checkout --attr plan=pro
   CONVERT_SDK_KEY=10012345/10067890 convertctl fetch --out config.json
-  convertctl evaluate --config config.json < requests.ndjson > answers.ndjson")]
+  convertctl serve-sink --port 9443 --certificate-out sink.pem
+  convertctl evaluate --config config.json < requests.ndjson > answers.ndjson"
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -33,6 +38,8 @@ pub(crate) enum Command {
     Simulate(simulate::Arguments),
     Assign(assign::Arguments),
     Fetch(fetch::Arguments),
+    Track(track::Arguments),
+    ServeSink(serve_sink::Arguments),
     Records(records::Arguments),
 }
 

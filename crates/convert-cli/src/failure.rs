@@ -39,11 +39,27 @@ impl Failure {
     pub(crate) fn no_experience(key: &str, config: &ProjectConfig) -> Self {
         let experiences = config.experiences();
         let name = |index: usize| experiences.get(index).map(|one| one.key().unwrap_or(one.id()));
+        Failure::not_there("experience", key, experiences.len(), name)
+    }
+
+    /// Makes the failure of a goal that is not there, and names some that are.
+    pub(crate) fn no_goal(key: &str, config: &ProjectConfig) -> Self {
+        let goals = config.goals();
+        let name = |index: usize| goals.get(index).map(|one| one.key().unwrap_or(one.id()));
+        Failure::not_there("goal", key, goals.len(), name)
+    }
+
+    fn not_there<'k>(
+        what: &str,
+        key: &str,
+        count: usize,
+        name: impl Fn(usize) -> Option<&'k str>,
+    ) -> Self {
         let known: Vec<&str> = (0..SHOWN).filter_map(name).collect();
-        let more = if experiences.len() > SHOWN { ", …" } else { "" };
+        let more = if count > SHOWN { ", …" } else { "" };
         Failure::Other(match known.as_slice() {
-            [] => format!("no experience `{key}`: the config has none at all"),
-            known => format!("no experience `{key}`; the config has {}{more}", known.join(", ")),
+            [] => format!("no {what} `{key}`: the config has none at all"),
+            known => format!("no {what} `{key}`; the config has {}{more}", known.join(", ")),
         })
     }
 }
@@ -58,5 +74,5 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// Experiences that are named where another was asked for.
+/// Experiences, or goals, that are named where another was asked for.
 const SHOWN: usize = 12;

@@ -15,9 +15,11 @@ mod output;
 mod progress;
 mod records;
 mod replacement;
+mod serve_sink;
 mod shares;
 mod simulate;
 mod source;
+mod track;
 mod validate;
 
 use std::io::{self, BufWriter, Write};
@@ -59,6 +61,8 @@ fn run(command: &Command, out: &mut dyn Write) -> Result<ExitCode, Failure> {
         Command::Simulate(args) => simulate::run(args, out),
         Command::Assign(args) => assign::run(args, out),
         Command::Fetch(args) => fetch::run(args, out),
+        Command::Track(args) => track::run(args, out),
+        Command::ServeSink(args) => serve_sink::run(args, out),
         Command::Records(args) => records::run(args, out),
     }
 }

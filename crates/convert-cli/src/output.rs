@@ -94,12 +94,19 @@ pub(crate) fn terminal_width() -> usize {
         .map_or(DEFAULT_WIDTH, |(width, _)| usize::from(width.0))
 }
 
+/// Returns how many lines the terminal has; 24 where standard output is none.
+pub(crate) fn terminal_height() -> usize {
+    terminal_size::terminal_size_of(io::stdout())
+        .map_or(DEFAULT_HEIGHT, |(_, height)| usize::from(height.0))
+}
+
 fn width(text: &str) -> usize {
     printable(text).chars().count()
 }
 
 const GAP: usize = 2;
 const DEFAULT_WIDTH: usize = 80;
+const DEFAULT_HEIGHT: usize = 24;
 const PARTS: [Option<char>; 8] =
     [None, Some('▏'), Some('▎'), Some('▍'), Some('▌'), Some('▋'), Some('▊'), Some('▉')];
 

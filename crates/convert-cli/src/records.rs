@@ -76,7 +76,7 @@ enum Action {
 /// Which Redis.
 #[derive(Args)]
 struct Store {
-    /// The address, redis://[USER][:PASSWORD@]HOST[:PORT][/DATABASE], or with rediss:// for TLS. The
+    /// The address, `redis://user:password@host:port/database`, or with rediss:// for TLS. The
     /// variable keeps a password out of process lists.
     #[arg(long, value_name = "URL", env = "CONVERT_REDIS_URL", hide_env_values = true)]
     redis: String,

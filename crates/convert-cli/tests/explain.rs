@@ -70,8 +70,8 @@ fn values_are_json_where_they_can_be() {
     };
     assert!(explain("basket_value=42.50").contains("(saw 42.5)"));
     assert!(explain("basket_value=\"42.50\"").contains("(saw \"42.50\")"));
-    assert!(explain("basket_value=lots").contains("(saw \"lots\")"));
-    assert!(explain("basket_value=[1,2]").contains("(saw [1,2])"));
+    assert!(explain("basket_value=lots").contains("(saw \"lots\", why \"types differ\")"));
+    assert!(explain("basket_value=[1,2]").contains("(saw [1,2], why \"types differ\")"));
 }
 
 #[test]

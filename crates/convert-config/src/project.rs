@@ -259,12 +259,6 @@ impl ProjectConfig {
     pub fn experience(&self, key: &str) -> Option<&Experience> {
         self.experiences.by_key_or_id(key)
     }
-
-    /// Returns the experiences to decide where all of them are asked for, in config order: each
-    /// but those whose key an earlier one has.
-    pub fn distinct_experiences(&self) -> impl Iterator<Item = &Experience> + Clone {
-        self.experiences.iter().filter(|experience| !experience.is_shadowed())
-    }
 }
 
 impl ProjectSettings {

@@ -53,7 +53,44 @@ impl Timer {
                 Alarm::System(crossbeam_channel::after(wait))
             }
             #[cfg(any(test, feature = "test-util"))]
-            Timer::Manual(clock) => Alarm::Manual(clock.alarm(at, *ORIGIN)),
+            Timer::Manual(clock) => {
+                let (sender, bell) = crossbeam_channel::bounded(1);
+                // An alarm that nobody listens to any more need not be heard.
+                let ring = move || {
+                    let _ = sender.try_send(*ORIGIN);
+                };
+                let alarm = clock.alarm(at, ring.clone());
+                if alarm.is_none() {
+                    ring();
+                }
+                Alarm::Manual(bell, alarm)
+            }
+        }
+    }
+
+    /// Arranges for somebody to be woken at a time, if that is yet to come; without a time, never.
+    ///
+    /// Whoever makes the appointment waits no longer than its patience. Where a test moves the
+    /// clock `ring` is called instead, with no lock of the clock held.
+    #[cfg_attr(
+        not(any(test, feature = "test-util")),
+        expect(unused_variables, reason = "the system rings no bell; whoever waits looks at it")
+    )]
+    pub(crate) fn appointment(
+        &self,
+        at: Option<Duration>,
+        ring: impl Fn() + Send + 'static,
+    ) -> Option<Appointment> {
+        match self {
+            Timer::System => {
+                let patience = at.map(|at| at.saturating_sub(self.now()));
+                let is_to_come = patience.is_none_or(|patience| !patience.is_zero());
+                is_to_come.then_some(Appointment::System(patience))
+            }
+            #[cfg(any(test, feature = "test-util"))]
+            Timer::Manual(clock) => {
+                clock.alarm(at.unwrap_or(Duration::MAX), ring).map(Appointment::Manual)
+            }
         }
     }
 
@@ -72,7 +109,18 @@ impl Timer {
 pub(crate) enum Alarm {
     System(Receiver<Instant>),
     #[cfg(any(test, feature = "test-util"))]
-    Manual(manual::ManualAlarm),
+    Manual(
+        Receiver<Instant>,
+        #[expect(dead_code, reason = "it is there to be dropped")] Option<manual::ManualAlarm>,
+    ),
+}
+
+/// To be woken at a time; forgotten when it is dropped.
+#[derive(Debug)]
+pub(crate) enum Appointment {
+    System(Option<Duration>),
+    #[cfg(any(test, feature = "test-util"))]
+    Manual(#[expect(dead_code, reason = "it is there to be dropped")] manual::ManualAlarm),
 }
 
 impl Alarm {
@@ -81,7 +129,18 @@ impl Alarm {
         match self {
             Alarm::System(bell) => bell,
             #[cfg(any(test, feature = "test-util"))]
-            Alarm::Manual(alarm) => alarm.bell(),
+            Alarm::Manual(bell, _) => bell,
+        }
+    }
+}
+
+impl Appointment {
+    /// Returns how long to wait at most; `None` is for ever.
+    pub(crate) fn patience(&self) -> Option<Duration> {
+        match self {
+            Appointment::System(patience) => *patience,
+            #[cfg(any(test, feature = "test-util"))]
+            Appointment::Manual(_) => None,
         }
     }
 }

@@ -8,6 +8,10 @@ use crate::tracking::Ending;
 
 /// What closing a core achieved.
 ///
+/// Every event that was queued when closing began is delivered, dropped, spooled or left: the four
+/// add up. An event that is left may still arrive where a request could not be broken off in time;
+/// then [`is_complete`](CloseReport::is_complete) is false.
+///
 /// ```
 /// use std::time::Duration;
 /// use convert_core::{Core, SdkConfig};
@@ -73,6 +77,8 @@ impl CloseReport {
 }
 
 impl Lifeline {
+    /// Closes in steps, each of which is bounded: deliver for three quarters of the patience; stop,
+    /// breaking off what is on its way; wait for the threads, and for the handlers.
     pub(crate) fn close(&self, deadline: Deadline, patience: Duration) -> CloseReport {
         let (bus, delivery) = (&self.shared.bus, &self.shared.delivery);
         if let Some(worker) = &self.worker {
@@ -82,14 +88,16 @@ impl Lifeline {
         if let Some(records) = records {
             records.hurry();
         }
-        let before = delivery.close(Deadline::after(patience / 4 * 3).sooner(deadline));
+        let closing = delivery.close();
+        delivery.drain(&closing, Deadline::after(patience / 4 * 3).sooner(deadline));
+        delivery.stop();
         // What came of the last batch is told before nobody is told anything any more.
         delivery.join(Deadline::after(patience / 8).sooner(deadline));
         let spent = Deadline::after(patience / 8).sooner(deadline);
         let records_lost = records.map_or(0, |records| records.close(spent));
         let was_closed = bus.shut();
         let workers_ended = self.end_workers(deadline, patience);
-        let events = delivery.ending(before);
+        let events = delivery.ending(&closing);
         let handlers_ended = bus.wait_until_quiet(deadline);
         if !was_closed {
             log::info!(
@@ -104,8 +112,7 @@ impl Lifeline {
         CloseReport { was_closed, handlers_ended, workers_ended, events, records_lost }
     }
 
-    /// Waits for the workers, and breaks off what they exchange when a part of the patience has
-    /// gone.
+    /// Waits for the workers, and breaks off a fetch when a part of the patience has gone.
     fn end_workers(&self, deadline: Deadline, patience: Duration) -> bool {
         let delivery = &self.shared.delivery;
         let join = |deadline| {

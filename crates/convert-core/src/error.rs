@@ -16,21 +16,17 @@ use crate::tracking::SpoolError;
 /// let Err(Error::InvalidConfig(error)) = SdkConfig::from_json("{}") else { unreachable!() };
 /// assert_eq!(error.path(), "account_id");
 /// ```
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Error {
     /// The config, or a setting, is unusable.
-    #[error(transparent)]
-    InvalidConfig(#[from] InvalidConfigError),
+    InvalidConfig(InvalidConfigError),
     /// The config could not be fetched.
-    #[error(transparent)]
-    ConfigLoad(#[from] ConfigLoadError),
+    ConfigLoad(ConfigLoadError),
     /// The directory for undelivered events cannot be used.
-    #[error(transparent)]
-    Spool(#[from] SpoolError),
+    Spool(SpoolError),
     /// The transport, or an address for it, could not be set up. Nothing was sent.
-    #[error(transparent)]
-    Transport(#[from] TransportError),
+    Transport(TransportError),
 }
 
 /// Says why a config could not be fetched. Redacted: it may be logged as it is.
@@ -73,6 +69,53 @@ impl Error {
             Error::ConfigLoad(error) => error.is_retryable(),
             Error::InvalidConfig(_) | Error::Spool(_) | Error::Transport(_) => false,
         }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::InvalidConfig(error) => error.fmt(f),
+            Error::ConfigLoad(error) => error.fmt(f),
+            Error::Spool(error) => error.fmt(f),
+            Error::Transport(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    /// Returns what lies under the inner error, whose own message is this one's.
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Error::InvalidConfig(error) => error.source(),
+            Error::ConfigLoad(error) => error.source(),
+            Error::Spool(error) => error.source(),
+            Error::Transport(error) => error.source(),
+        }
+    }
+}
+
+impl From<InvalidConfigError> for Error {
+    fn from(error: InvalidConfigError) -> Self {
+        Error::InvalidConfig(error)
+    }
+}
+
+impl From<ConfigLoadError> for Error {
+    fn from(error: ConfigLoadError) -> Self {
+        Error::ConfigLoad(error)
+    }
+}
+
+impl From<SpoolError> for Error {
+    fn from(error: SpoolError) -> Self {
+        Error::Spool(error)
+    }
+}
+
+impl From<TransportError> for Error {
+    fn from(error: TransportError) -> Self {
+        Error::Transport(error)
     }
 }
 

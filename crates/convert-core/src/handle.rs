@@ -237,9 +237,9 @@ impl Core {
     /// Delivers what is queued and stops what runs in the background, waiting for it no longer than
     /// `patience`.
     ///
-    /// Delivery has three quarters of the patience; then nothing more is sent, and what is left
-    /// goes to the spool, if there is one. A delivery that failed is tried once more at once, unless
-    /// the service asked to be left alone.
+    /// Delivery has three quarters of the patience; then nothing more is sent, a request under way
+    /// is broken off, and what is left goes to the spool, if there is one. A delivery that failed,
+    /// or is about to, is tried once more at once, unless the service asked to be left alone.
     /// No event comes once this has returned, unless a handler closes: then the handlers that run
     /// on other threads, and the worker if it is the one that runs the handler, end by themselves.
     /// A fetch under way is broken off. Contexts go on deciding from the config they have. Closing

@@ -17,7 +17,12 @@ pub(crate) struct Worker {
     commands: Sender<Command>,
     flags: Arc<Flags>,
     done: Receiver<Infallible>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    thread: Thread,
+}
+
+/// A thread of the SDK's own.
+pub(crate) struct Thread {
+    handle: Mutex<Option<JoinHandle<()>>>,
     id: ThreadId,
 }
 
@@ -62,9 +67,8 @@ impl Worker {
         let flags = Arc::new(Flags::default());
         let inbox =
             Inbox { commands: inbox_commands, flags: Arc::clone(&flags), _done: done_sender };
-        let thread = thread::Builder::new().name(name.to_owned()).spawn(move || body(&inbox))?;
-        let id = thread.thread().id();
-        Ok(Worker { commands, flags, done, thread: Mutex::new(Some(thread)), id })
+        let thread = Thread::spawn(name, move || body(&inbox))?;
+        Ok(Worker { commands, flags, done, thread })
     }
 
     /// Asks for a refresh, unless one is waiting to be begun already. Never blocks.
@@ -84,7 +88,7 @@ impl Worker {
 
     /// Returns whether the calling thread is this one.
     pub(crate) fn is_current(&self) -> bool {
-        thread::current().id() == self.id
+        self.thread.is_current()
     }
 
     /// Waits for the thread to end, and returns whether it has. The worker does not wait for
@@ -98,10 +102,31 @@ impl Worker {
             Err(RecvTimeoutError::Timeout) => return false,
             Err(RecvTimeoutError::Disconnected) => {}
         }
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // A panic has been reported by the thread itself.
-        let _ = thread.map(JoinHandle::join);
+        self.thread.join();
         true
+    }
+}
+
+impl Thread {
+    /// Starts a thread.
+    pub(crate) fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<Self> {
+        let handle = thread::Builder::new().name(name.to_owned()).spawn(body)?;
+        let id = handle.thread().id();
+        Ok(Thread { handle: Mutex::new(Some(handle)), id })
+    }
+
+    /// Waits for the thread to end, however long that takes. Does nothing on the thread itself.
+    pub(crate) fn join(&self) {
+        if self.is_current() {
+            return;
+        }
+        let handle = self.handle.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // A panic has been reported by the thread itself.
+        let _ = handle.map(JoinHandle::join);
+    }
+
+    fn is_current(&self) -> bool {
+        thread::current().id() == self.id
     }
 }
 
@@ -134,7 +159,7 @@ impl Inbox {
 
 impl fmt::Debug for Worker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Worker").field("thread", &self.id).finish_non_exhaustive()
+        f.debug_struct("Worker").field("thread", &self.thread.id).finish_non_exhaustive()
     }
 }
 

@@ -261,7 +261,11 @@ impl Serialize for Segments {
 
 impl<'de> Deserialize<'de> for Segments {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Attributes::deserialize(deserializer).map(Segments::from)
+        let value = Value::deserialize(deserializer)?;
+        let Value::Map(members) = &value else {
+            return Err(serde::de::Error::custom("report segments are a JSON object"));
+        };
+        Ok(read_segments(members.iter().map(|(name, value)| (name, value.as_view()))))
     }
 }
 
@@ -325,10 +329,8 @@ impl<'de> Deserialize<'de> for VisitorRecord {
                     record.locations = without_repeats(texts);
                 }
                 ("segments", Value::Map(pairs)) => {
-                    // Only what may be kept is collected, however much there is.
-                    let known = pairs.iter().filter(|(name, _)| Segments::is_name(name));
-                    let members = known.map(|(name, value)| (name, value.as_view())).collect();
-                    record.segments = Segments { members };
+                    let pairs = pairs.iter().map(|(name, value)| (name, value.as_view()));
+                    record.segments = read_segments(pairs);
                 }
                 ("goals", Value::Map(pairs)) => {
                     let reached = pairs.iter().filter(|(_, reached)| reached.as_view().is_truthy());
@@ -340,6 +342,14 @@ impl<'de> Deserialize<'de> for VisitorRecord {
         }
         Ok(record)
     }
+}
+
+/// Collects report segments alone, however much else there is: records come from outside.
+fn read_segments<'v, N: AsRef<str>, V: Into<Value<'v>>>(
+    members: impl Iterator<Item = (N, V)>,
+) -> Segments {
+    let members = members.filter(|(name, _)| Segments::is_name(name.as_ref()));
+    Segments { members: members.collect() }
 }
 
 /// Keeps the first of every repeated text; in linear time, since records come from outside.
@@ -356,6 +366,8 @@ const NAMES: [&str; 8] =
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
 
     #[test]
@@ -372,6 +384,62 @@ mod tests {
         let record: VisitorRecord = serde_json::from_str(json).unwrap();
         assert_eq!(record.assignments().collect::<Vec<_>>(), [("1", "20")]);
         assert!(record.has_reached("bought") && !record.has_reached("seen"));
+    }
+
+    #[test]
+    fn the_last_of_a_repeated_name_counts_as_in_javascript() {
+        let json = r#"{"bucketing":{"1":"x","2":"20","1":"10"},"goals":{"a":true,"b":true,"a":false},
+            "segments":{"country":"US","country":"DE"},"locations":["l"],"locations":["m","m"]}"#;
+        let record: VisitorRecord = serde_json::from_str(json).unwrap();
+        assert_eq!(
+            serde_json::to_string(&record).unwrap(),
+            r#"{"bucketing":{"1":"10","2":"20"},"locations":["m"],"segments":{"country":"DE"},"goals":{"b":true}}"#
+        );
+        let json = r#"{"bucketing":{"1":"10","1":null},"segments":{"country":"US"},"segments":5}"#;
+        let record: VisitorRecord = serde_json::from_str(json).unwrap();
+        assert!(record.is_empty(), "{record:?}");
+    }
+
+    #[test]
+    fn what_is_no_report_segment_is_not_even_collected() {
+        struct Counted<'c>(&'c Cell<usize>);
+        impl From<Counted<'_>> for Value<'static> {
+            fn from(counted: Counted<'_>) -> Self {
+                counted.0.set(counted.0.get() + 1);
+                Value::Bool(true)
+            }
+        }
+        let collected = Cell::new(0);
+        let foreign = (0..600_000).map(|i| format!("name-{i}"));
+        let names = foreign.chain(["country".to_owned(), "browser".to_owned()]);
+        let segments = read_segments(names.map(|name| (name, Counted(&collected))));
+        assert_eq!((segments.iter().count(), collected.get()), (2, 2));
+    }
+
+    #[test]
+    fn records_of_many_entries_are_read() {
+        const MANY: usize = 40_000;
+        let map = |entry: &dyn Fn(usize) -> String| {
+            format!("{{{}}}", (0..MANY).rev().map(entry).collect::<Vec<_>>().join(","))
+        };
+        let read = |name: &str, members: &str| -> VisitorRecord {
+            serde_json::from_str(&format!("{{\"{name}\":{members}}}")).unwrap()
+        };
+        let foreign = map(&|i| format!("\"name-{i}\":{i}"));
+        assert!(read("segments", &foreign).is_empty());
+        assert!(serde_json::from_str::<Segments>(&foreign).unwrap().is_empty());
+        let record = read("bucketing", &map(&|i| format!("\"{i}\":\"{i}\"")));
+        assert_eq!(record.assignments().count(), MANY);
+        assert_eq!(record.assignment("39999"), Some("39999"));
+        let record = read("bucketing", &map(&|i| format!("\"x{i}\":\"{i}\"")));
+        assert_eq!(record.assignment("x0"), Some("0"));
+        let record = read("bucketing", &map(&|i| format!("\"{}\":\"{i}\"", i % 3)));
+        assert_eq!(record.assignments().collect::<Vec<_>>(), [("0", "0"), ("1", "1"), ("2", "2")]);
+        let record = read("segments", &map(&|i| format!("\"country\":{i}")));
+        assert_eq!(record.segments().find("country"), Some(ValueRef::Integer(0)));
+        let record = read("goals", &map(&|i| format!("\"g{i}\":true")));
+        assert_eq!(record.goals().count(), MANY);
+        assert_eq!(read("theirs", &foreign).others.len(), 1);
     }
 
     #[test]

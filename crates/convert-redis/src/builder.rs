@@ -138,6 +138,19 @@ fn trusting(info: ConnectionInfo, roots: &[u8]) -> redis::RedisResult<Client> {
     Client::build_with_tls(info, certificates)
 }
 
+/// Sees to it that the process has a default provider of cryptography, which the `redis` crate
+/// takes. Where an application links two providers and has chosen neither, that crate would panic.
+#[cfg(feature = "tls")]
+fn provide_cryptography() {
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        // Another thread may have set one meanwhile, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    }
+}
+
+#[cfg(not(feature = "tls"))]
+fn provide_cryptography() {}
+
 #[cfg(not(feature = "tls"))]
 fn trusting(info: ConnectionInfo, _: &[u8]) -> redis::RedisResult<Client> {
     Client::open(info)
@@ -148,6 +161,9 @@ fn parse(url: &str) -> Result<ConnectionInfo, RedisStoreError> {
     let is_tls = ["rediss://", "valkeys://"].iter().any(|scheme| url.starts_with(scheme));
     if is_tls && !cfg!(feature = "tls") {
         return Err(RedisStoreError::new("the address wants TLS, and the feature `tls` is off"));
+    }
+    if is_tls {
+        provide_cryptography();
     }
     let info = url.into_connection_info();
     let info = info.map_err(|_| RedisStoreError::new("the address is no Redis URL"))?;

@@ -42,9 +42,9 @@
 //! # Features
 //!
 //! - `tls`: `rediss://` addresses, with the roots that browsers trust or those the application gives.
-//!   The `redis` crate takes the process's default provider of `rustls`, and makes *ring* the default
-//!   if there is none: where an application links another provider as well, it must set its default
-//!   before the first connection.
+//!   The `redis` crate takes the process's default provider of `rustls`; if there is none when the
+//!   first such address is built, *ring* becomes it. An application that wants another sets its
+//!   default before.
 
 mod builder;
 mod clock;

@@ -221,7 +221,9 @@
 //! - `https` (default): the HTTPS client. Without it an SDK key needs a transport of the
 //!   application's ([`SdkConfig::transport_impl`]).
 //! - `platform-verifier`: certificates can be verified by the operating system.
-//! - `spool`: undelivered events can be kept in a directory, where they survive a crash.
+//! - `spool`: undelivered events can be kept in a directory, where they survive a crash. Turn it on
+//!   where the process has a disk that outlives it and a lost conversion is lost revenue; it costs
+//!   four small crates, and nothing as long as the service answers.
 //! - `test-util`: `ManualClock`, which moves when a test says so.
 
 pub use convert_config::{

@@ -69,8 +69,8 @@ pub trait Transport: Send + Sync {
 
     /// Breaks off calls in progress and refuses new ones.
     ///
-    /// Called once, by the thread that closes the SDK, after its patience has run out. Must not
-    /// block. Does nothing unless an implementation can do better.
+    /// Called at most once, by the thread that closes the SDK, when a call is under way and the time
+    /// granted to it is up. Must not block. Does nothing unless an implementation can do better.
     fn close(&self) {}
 }
 

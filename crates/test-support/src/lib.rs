@@ -4,6 +4,7 @@
 
 mod certificates;
 mod connect_proxy;
+mod drain;
 mod ledger;
 mod listener;
 mod patience;
@@ -18,6 +19,7 @@ mod stop;
 mod wire;
 
 pub use connect_proxy::{ConnectProxy, TunnelRequest};
+pub use drain::DrainServer;
 pub use ledger::{Ledger, RecordedRequest};
 pub use patience::{took, wait_until};
 pub use recording_store::{RecordingStore, StoreAnswer, StoreCall};

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::figure::{Figure, Memory, Reading};
 use super::fixture::Fixture;
 use super::groups;
-use super::measure::Work;
+use super::measure::{self, Work};
 use super::options::Options;
 use crate::process::Process;
 
@@ -60,25 +60,37 @@ pub(super) fn print(options: &Options) -> Result<(), String> {
 pub(super) fn print_counts(works: Vec<Work<'_>>) -> Result<(), String> {
     for mut work in works.into_iter().filter(|work| !work.is_rate()) {
         // The first run is not like the others: caches are filled, and visitors become known.
-        work.run();
-        let counted = count(&mut work).ok_or("this program was not built to count allocations")?;
+        work.watched(|run| run())?;
+        let counted = count(&mut work)?.ok_or("this program was not built to count allocations")?;
         let Memory { allocs, bytes } = counted;
         println!("{}", json!({"name": work.name(), "allocs": allocs, "bytes": bytes}));
     }
     Ok(())
 }
 
-/// Counts what one operation allocates, on this thread.
-#[cfg(feature = "count-allocations")]
-fn count(work: &mut Work<'_>) -> Option<Memory> {
-    let counted = allocation_counter::measure(|| work.run());
-    let each = |total: u64| Some(f64::from(u32::try_from(total).ok()?) / work.operations());
-    Some(Memory { allocs: each(counted.count_total)?, bytes: each(counted.bytes_total)? })
+/// Counts what one operation allocates, on this thread; nothing where this program cannot count.
+fn count(work: &mut Work<'_>) -> Result<Option<Memory>, String> {
+    let counted = work.watched(allocated)?;
+    let operations = work.operations();
+    Ok(counted.map(|[allocs, bytes]| Memory {
+        allocs: measure::total(allocs) / operations,
+        bytes: measure::total(bytes) / operations,
+    }))
 }
 
-#[cfg(not(feature = "count-allocations"))]
-fn count(_: &mut Work<'_>) -> Option<Memory> {
-    None
+/// Returns how often there is an allocation during the work, and of how many bytes altogether.
+fn allocated(run: &mut dyn FnMut()) -> Option<[u64; 2]> {
+    #[cfg(feature = "count-allocations")]
+    let counted = {
+        let counted = allocation_counter::measure(run);
+        Some([counted.count_total, counted.bytes_total])
+    };
+    #[cfg(not(feature = "count-allocations"))]
+    let counted = {
+        run();
+        None
+    };
+    counted
 }
 
 /// Returns the bytes of the heap that what `make` makes holds on to, as far as this thread has

@@ -84,6 +84,11 @@ pub(super) fn unstored() -> RunOptions<'static> {
     RunOptions::new().storage(false).tracking(false)
 }
 
+/// Not stored, so that nobody becomes known, but tracked.
+pub(super) fn unstored_but_tracked() -> RunOptions<'static> {
+    RunOptions::new().storage(false)
+}
+
 fn run_all(visitors: &[Context], keys: &[String], options: &RunOptions<'_>) {
     for visitor in visitors {
         for key in keys {

@@ -83,20 +83,15 @@ impl Figure {
 
     /// Returns the figure as an object of its own.
     fn json(&self) -> Value {
-        let mut line = match &self.reading {
+        match &self.reading {
             Reading::Cost(cost) => json!({
                 "name": self.name, "ns": round(cost.ns.median()),
                 "allocs": cost.memory.map(|memory| round(memory.allocs)),
                 "bytes": cost.memory.map(|memory| round(memory.bytes))}),
             Reading::Rate(rate) => json!({
-                "name": self.name, "per_s": round(rate.per_s.median()),
-                "cpu_ns": round(rate.cpu_ns.median())}),
+                "name": self.name, "per_s": round(rate.per_s.median())}),
             Reading::Value(value) => json!({"name": self.name, "value": round(*value)}),
-        };
-        if let (Some(spread), Some(members)) = (self.spread(), line.as_object_mut()) {
-            members.insert("spread".to_owned(), round(spread).into());
         }
-        line
     }
 
     /// Returns what the figure is, in words.

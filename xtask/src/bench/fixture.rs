@@ -73,4 +73,4 @@ pub(super) fn guarded() -> Vec<String> {
 }
 
 /// The experiences of the workload.
-const EXPERIENCES: usize = 100;
+pub(super) const EXPERIENCES: usize = 100;

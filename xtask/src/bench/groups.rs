@@ -3,7 +3,8 @@
 use super::figure::Figure;
 use super::fixture::Fixture;
 use super::measure::Work;
-use super::{deciding, dependencies, hashing, idle, loading, stores};
+use super::options::Options;
+use super::{deciding, delivery, dependencies, hashing, idle, loading, stores, tracking};
 
 /// Figures that are made together.
 pub(super) struct Group {
@@ -17,7 +18,7 @@ enum Source {
     /// Work that is measured in rounds, in turn with that of the other groups.
     Works(for<'f> fn(&'f Fixture) -> Result<Vec<Work<'f>>, String>),
     /// What is found out once.
-    Figures(fn() -> Result<Vec<Figure>, String>),
+    Figures(fn(&Options) -> Result<Vec<Figure>, String>),
     /// What only the program finds out that counts allocations.
     Memory(fn() -> Vec<Figure>),
 }
@@ -34,11 +35,11 @@ pub(super) fn works<'f>(fixture: &'f Fixture, only: &[String]) -> Result<Vec<Wor
 }
 
 /// Returns the figures of the groups that are not measured in rounds.
-pub(super) fn figures(only: &[String]) -> Result<Vec<Figure>, String> {
+pub(super) fn figures(options: &Options) -> Result<Vec<Figure>, String> {
     let mut figures = Vec::new();
-    for group in GROUPS.iter().filter(|group| group.is_wanted(only)) {
+    for group in GROUPS.iter().filter(|group| group.is_wanted(&options.only)) {
         if let Source::Figures(find) = group.source {
-            figures.extend(find()?);
+            figures.extend(find(options)?);
         }
     }
     Ok(figures)
@@ -98,6 +99,10 @@ const GROUPS: &[Group] = &[
         names: &["run_experience_1t", "run_experience_2t"],
         source: Source::Works(|fixture| Ok(deciding::rates(fixture))),
     },
+    Group {
+        names: &["run_experience_tracked"],
+        source: Source::Works(|fixture| Ok(vec![tracking::recording(fixture)])),
+    },
     Group { names: &["load_config_1000"], source: Source::Works(|_| Ok(loading::works())) },
     Group { names: &["store_memory_merge"], source: Source::Works(|_| stores::memory()) },
     Group {
@@ -105,8 +110,18 @@ const GROUPS: &[Group] = &[
         source: Source::Works(|_| stores::redis()),
     },
     Group { names: &["config_memory_ratio"], source: Source::Memory(loading::figures) },
-    Group { names: &["idle_threads", "idle_wakeups"], source: Source::Figures(idle::figures) },
-    Group { names: &["tree_https", "tree_bare"], source: Source::Figures(dependencies::figures) },
+    Group {
+        names: &["delivery", "delivery_memory_mib"],
+        source: Source::Figures(delivery::figures),
+    },
+    Group {
+        names: &["idle_threads", "idle_wakeups"],
+        source: Source::Figures(|_| idle::figures()),
+    },
+    Group {
+        names: &["tree_https", "tree_bare"],
+        source: Source::Figures(|_| dependencies::figures()),
+    },
 ];
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod allocations;
 mod bars;
 mod clock;
 mod deciding;
+mod delivery;
 mod dependencies;
 mod figure;
 mod fixture;
@@ -20,6 +21,7 @@ mod readme;
 mod repeat;
 mod scale;
 mod stores;
+mod tracking;
 mod workload;
 
 use self::figure::Figure;
@@ -32,6 +34,10 @@ pub(crate) use self::readme::check as check_readme;
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     let options = Options::parse(arguments)?;
     match &options.task {
+        Measurement::Help => {
+            print!("{}", options::HELP);
+            Ok(())
+        }
         Measurement::Peers => peers::run(&options),
         Measurement::OwnAllocations => peers::print_allocations(),
         Measurement::Figures => run_figures(&options),
@@ -60,8 +66,8 @@ fn run_figures(options: &Options) -> Result<(), String> {
 fn figures(options: &Options) -> Result<Vec<Figure>, String> {
     let fixture = Fixture::new(options.visitors())?;
     let rounds = if options.quick { 9 } else { 25 };
-    let mut figures = measure::measure(groups::works(&fixture, &options.only)?, rounds);
-    figures.extend(groups::figures(&options.only)?);
+    let mut figures = measure::measure(groups::works(&fixture, &options.only)?, rounds)?;
+    figures.extend(groups::figures(options)?);
     allocations::complete(&mut figures, options)?;
     Ok(figures)
 }

@@ -10,7 +10,7 @@ pub(super) struct Options {
     /// The figures wanted, with their groups; all where there are none.
     pub(super) only: Vec<String>,
     /// Write the stored instruction counts anew.
-    pub(super) update: bool,
+    pub(super) store: bool,
     pub(super) task: Measurement,
 }
 
@@ -34,6 +34,8 @@ pub(super) enum Measurement {
     Memory,
     /// Allocations, in the program that counts them.
     Allocations,
+    /// What there is to ask for.
+    Help,
     /// The work of one figure, which the counting program watches.
     Watched(String),
 }
@@ -47,23 +49,24 @@ impl Options {
             match word.as_str() {
                 "--json" => options.json = true,
                 "--quick" => options.quick = true,
-                "--update" => options.update = true,
+                "--store" => options.store = true,
                 "--only" => options.only = value()?.split(',').map(str::to_owned).collect(),
                 "--instructions" => options.task = Measurement::Instructions,
                 "--peers" => options.task = Measurement::Peers,
                 "--own-allocations" => options.task = Measurement::OwnAllocations,
-                "--readme" => options.task = Measurement::Readme,
-                "--scale, --peers, --readme" => options.task = Measurement::Scale,
+                "--write-readme" => options.task = Measurement::Readme,
+                "--scale" => options.task = Measurement::Scale,
                 "--memory" => options.task = Measurement::Memory,
                 "--allocations" => options.task = Measurement::Allocations,
+                "--help" => options.task = Measurement::Help,
                 "--watched" => options.task = Measurement::Watched(value()?.clone()),
                 unknown => {
                     return Err(format!("bench: unknown option `{unknown}`; known: {KNOWN}"));
                 }
             }
         }
-        if options.update && options.task != Measurement::Instructions {
-            return Err("bench: --update goes with --instructions".to_owned());
+        if options.store && options.task != Measurement::Instructions {
+            return Err("bench: --store goes with --instructions".to_owned());
         }
         Ok(options)
     }
@@ -84,8 +87,27 @@ impl Options {
     }
 }
 
-const KNOWN: &str =
-    "--json, --quick, --only FIGURE,FIGURE, --instructions [--update], --scale, --peers, --readme";
+const KNOWN: &str = "--json, --quick, --only FIGURE,FIGURE, --instructions [--store], --scale, --peers, \
+                     --write-readme, --help";
+
+/// What `--help` prints.
+pub(super) const HELP: &str = "\
+Usage: cargo xtask bench [OPTIONS]
+
+Without one of the first four, it measures every figure, and fails where a bar is missed that no
+noise moves.
+
+  --instructions   Count with callgrind what hot calls execute, and fail where one takes 3 % more
+                   than xtask/instructions.json says
+  --scale          Measure what grows with what, and draw docs/plots/scale-*.svg
+  --peers          Have other libraries make the same decision, and draw docs/plots/peers.svg
+  --write-readme   Measure the figures and the peers, and write the README's section
+  --store          With --instructions: write the counts instead of comparing them
+  --only A,B       Only these figures, or with --scale only these sweeps
+  --quick          Fewer rounds and visitors, in less than a minute; no plot is drawn
+  --json           Nothing but JSON lines on standard output
+  --help           This
+";
 
 #[cfg(test)]
 mod tests {
@@ -108,6 +130,7 @@ mod tests {
     fn words_out_of_place_are_refused() {
         assert!(parse("--fast").unwrap_err().contains("--fast"));
         assert!(parse("--only").unwrap_err().contains("--only"));
-        assert!(parse("--update").is_err() && parse("--instructions --update").is_ok());
+        assert!(KNOWN.split(", ").all(|option| HELP.contains(option.split(' ').next().unwrap())));
+        assert!(parse("--store").is_err() && parse("--instructions --store").is_ok());
     }
 }

@@ -87,7 +87,10 @@ const ALL: &[&str] = &[
 /// Third-party crates with the only members that may depend on them.
 const CONFINED: &[(&str, &[&str])] = &[
     ("ureq", &["convert-transport"]),
-    ("rustls", &["convert-transport", "convert-redis", "test-support", "tls-coexistence"]),
+    (
+        "rustls",
+        &["convert-cli", "convert-transport", "convert-redis", "test-support", "tls-coexistence"],
+    ),
     ("redis", &["convert-redis"]),
     ("tokio", &[]),
 ];

@@ -71,13 +71,16 @@ pub(super) fn guest(tree: &Tree) -> Vec<Finding> {
         "set_logger",
         "set_boxed_logger",
         "set_max_level",
-        "install_default",
         "set_hook",
         "process::exit",
         "process::abort",
         "tokio",
     ];
-    named(library(tree), &words, "belongs to the host's process")
+    let message = "belongs to the host's process";
+    let bound = library(tree).filter(|file| !is_allowed(file, "install_default"));
+    let mut found = named(library(tree), &words, message);
+    found.extend(named(bound, &["install_default"], message));
+    found
 }
 
 /// The SDK neither prints nor reads the environment unasked.
@@ -92,14 +95,11 @@ pub(super) fn output_and_environment(tree: &Tree) -> Vec<Finding> {
         "env::var_os",
         "env::vars",
     ];
-    let allowed = |file: &RustFile, word: &str| {
-        ALLOWED.iter().any(|entry| entry.file == file.path && entry.word == word)
-    };
     let mut found = Vec::new();
     for file in library(tree) {
         for (number, line) in file.shipped() {
             let used = words.into_iter().filter(|word| has(&line.code, word));
-            for word in used.filter(|word| !allowed(file, word)) {
+            for word in used.filter(|word| !is_allowed(file, word)) {
                 found.push(Finding::new(&file.path, number, format!("`{word}` is the host's")));
             }
         }
@@ -111,6 +111,10 @@ pub(super) fn output_and_environment(tree: &Tree) -> Vec<Finding> {
         }
     }
     found
+}
+
+fn is_allowed(file: &RustFile, word: &str) -> bool {
+    ALLOWED.iter().any(|entry| entry.file == file.path && entry.word == word)
 }
 
 /// What one library file may use although others may not, because the application asked for it.
@@ -168,6 +172,8 @@ const ALLOWED: &[Allowed] = &[
     Allowed { file: "crates/convert-transport/src/https.rs", word: "env::var" },
     // `SdkConfig::from_env` is how an application asks for it.
     Allowed { file: "crates/convert-core/src/config/environment.rs", word: "env::var" },
+    // The `redis` crate takes the default provider, and would panic where there is none to take.
+    Allowed { file: "crates/convert-redis/src/builder.rs", word: "install_default" },
 ];
 
 #[cfg(test)]

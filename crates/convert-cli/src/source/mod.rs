@@ -15,7 +15,6 @@ use crate::failure::Failure;
 
 pub(crate) use self::local::LocalConfig;
 pub(crate) use self::service::Service;
-#[allow(unused_imports, reason = "for the commands that send events")]
 pub(crate) use self::tracking::TrackingAddress;
 
 /// The options of a command that needs a config.

@@ -1,5 +1,4 @@
 //! Where events are sent.
-#![allow(dead_code, reason = "for the commands that send events")]
 
 use clap::Args;
 use clap::builder::{StringValueParser, TypedValueParser};

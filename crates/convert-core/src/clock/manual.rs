@@ -1,9 +1,8 @@
 //! A clock that a test moves.
 
+use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
-
-use crossbeam_channel::{Receiver, Sender};
+use std::time::Duration;
 
 /// A clock that stands still until it is moved: for tests of what happens in the background.
 ///
@@ -35,12 +34,10 @@ struct State {
     pending: Vec<Pending>,
 }
 
-#[derive(Debug)]
 struct Pending {
     id: u64,
     at: Duration,
-    token: Instant,
-    bell: Sender<Instant>,
+    ring: Box<dyn Fn() + Send>,
 }
 
 /// An alarm of a [`ManualClock`]; forgotten by the clock when it is dropped.
@@ -48,7 +45,6 @@ struct Pending {
 pub(crate) struct ManualAlarm {
     clock: ManualClock,
     id: u64,
-    bell: Receiver<Instant>,
 }
 
 impl ManualClock {
@@ -66,7 +62,7 @@ impl ManualClock {
     pub fn advance(&self, by: Duration) {
         let mut state = self.lock();
         state.now = state.now.saturating_add(by);
-        state.ring();
+        ring_due(state);
     }
 
     /// Blocks until a worker waits for its time to come, and returns that time. A worker that
@@ -86,28 +82,28 @@ impl ManualClock {
         let at = self.next_alarm();
         let mut state = self.lock();
         state.now = state.now.max(at);
-        state.ring();
+        ring_due(state);
     }
 
-    pub(crate) fn alarm(&self, at: Duration, token: Instant) -> ManualAlarm {
-        let (sender, bell) = crossbeam_channel::bounded(1);
+    /// Calls `ring` at a time, with no lock held; `None` if that has come already.
+    pub(crate) fn alarm(
+        &self,
+        at: Duration,
+        ring: impl Fn() + Send + 'static,
+    ) -> Option<ManualAlarm> {
         let mut state = self.lock();
+        if at <= state.now {
+            return None;
+        }
         let id = state.next_id;
         state.next_id += 1;
-        state.pending.push(Pending { id, at, token, bell: sender });
-        state.ring();
+        state.pending.push(Pending { id, at, ring: Box::new(ring) });
         self.shared.changed.notify_all();
-        ManualAlarm { clock: self.clone(), id, bell }
+        Some(ManualAlarm { clock: self.clone(), id })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl ManualAlarm {
-    pub(crate) fn bell(&self) -> &Receiver<Instant> {
-        &self.bell
     }
 }
 
@@ -117,17 +113,23 @@ impl Drop for ManualAlarm {
     }
 }
 
-impl State {
-    /// Rings every alarm whose time has come.
-    fn ring(&mut self) {
-        let now = self.now;
-        self.pending.retain(|pending| {
-            let is_due = pending.at <= now;
-            if is_due {
-                // An alarm that nobody listens to any more need not be heard.
-                let _ = pending.bell.try_send(pending.token);
-            }
-            !is_due
-        });
+impl fmt::Debug for Pending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pending")
+            .field("id", &self.id)
+            .field("at", &self.at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Rings every alarm whose time has come.
+fn ring_due(mut state: MutexGuard<'_, State>) {
+    let now = state.now;
+    let pending = std::mem::take(&mut state.pending);
+    let (due, pending): (Vec<_>, Vec<_>) = pending.into_iter().partition(|one| one.at <= now);
+    state.pending = pending;
+    drop(state);
+    for one in due {
+        (one.ring)();
     }
 }

@@ -19,7 +19,7 @@ pub(super) struct Effects<'d> {
     delta: RecordDelta<'d>,
     moves: Vec<(&'d Location, Transition)>,
     /// Locations that have been seen to, and the keys that the delta has for them.
-    seen: BTreeSet<*const Location>,
+    handled: BTreeSet<*const Location>,
     keys: BTreeSet<&'d str>,
 }
 
@@ -31,8 +31,8 @@ impl<'d> Effects<'d> {
         tells: bool,
     ) -> Self {
         let (delta, moves) = (RecordDelta::default(), Vec::new());
-        let (seen, keys) = (BTreeSet::new(), BTreeSet::new());
-        Effects { shared, record, keeps, tells, delta, moves, seen, keys }
+        let (handled, keys) = (BTreeSet::new(), BTreeSet::new());
+        Effects { shared, record, keeps, tells, delta, moves, handled, keys }
     }
 
     /// Notes a decision's assignment, if it is new, and returns whether it was noted. The caller
@@ -69,7 +69,7 @@ impl<'d> Effects<'d> {
 
 impl<'c: 'd, 'd> Observer<'c> for Effects<'d> {
     fn moved(&mut self, location: &'c Location, transition: Transition) {
-        if !(self.tells || self.keeps) || !self.seen.insert(location) {
+        if !(self.tells || self.keeps) || !self.handled.insert(location) {
             // Neither the record nor the location changes within a call, nor does the outcome.
             return;
         }

@@ -7,7 +7,7 @@ use convert_decision::FeatureDecision;
 use serde::de::Deserialize;
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 
-use crate::context::experience::ExperienceResult;
+use crate::context::experience::{ExperienceResult, OwnedExperienceResult};
 
 /// A feature that is on for a visitor. Borrows from the context; copy it freely.
 ///
@@ -36,10 +36,7 @@ pub struct OwnedFeatureResult {
     feature_id: String,
     feature_key: String,
     feature_name: String,
-    experience_id: String,
-    experience_key: String,
-    variation_id: String,
-    variation_key: String,
+    experience: OwnedExperienceResult,
     variables: Value<'static>,
 }
 
@@ -129,10 +126,7 @@ impl<'c> FeatureResult<'c> {
             feature_id: self.feature_id().to_owned(),
             feature_key: self.feature_key().to_owned(),
             feature_name: self.feature_name().to_owned(),
-            experience_id: self.experience_id().to_owned(),
-            experience_key: self.experience_key().to_owned(),
-            variation_id: self.variation_id().to_owned(),
-            variation_key: self.variation_key().to_owned(),
+            experience: self.experience().into_owned(),
             variables: self.raw_variables().clone(),
         }
     }
@@ -156,22 +150,27 @@ impl OwnedFeatureResult {
 
     /// Returns the id of the experience that turns the feature on.
     pub fn experience_id(&self) -> &str {
-        &self.experience_id
+        self.experience.experience_id()
     }
 
     /// Returns the key of the experience that turns the feature on.
     pub fn experience_key(&self) -> &str {
-        &self.experience_key
+        self.experience.experience_key()
     }
 
     /// Returns the id of the variation that turns the feature on.
     pub fn variation_id(&self) -> &str {
-        &self.variation_id
+        self.experience.variation_id()
     }
 
     /// Returns the key of the variation that turns the feature on.
     pub fn variation_key(&self) -> &str {
-        &self.variation_key
+        self.experience.variation_key()
+    }
+
+    /// Returns what the visitor gets of the experience that turns the feature on.
+    pub fn experience(&self) -> &OwnedExperienceResult {
+        &self.experience
     }
 
     /// Returns the variables as a map, each cast to its declared type.

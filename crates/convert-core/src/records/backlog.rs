@@ -92,6 +92,11 @@ impl Backlog {
         pending.count_before(number)
     }
 
+    /// As [`Pending::losses_to_report`].
+    pub(crate) fn losses_to_report(&self, now: Duration, is_last: bool) -> Option<u64> {
+        self.pending().losses_to_report(now, is_last)
+    }
+
     /// Returns what has become of changes, and for how many visitors some wait.
     pub(crate) fn tally(&self) -> (WriteTally, usize) {
         let pending = self.pending();

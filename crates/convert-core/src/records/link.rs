@@ -67,7 +67,9 @@ impl Link {
     }
 
     /// Tells that changes are lost.
-    pub(crate) fn tell_lost(&self, count: u64, error: StoreError) {
+    pub(crate) fn tell_lost(&self, count: u64) {
+        let kind = StoreErrorKind::Unavailable;
+        let error = StoreError::new(kind, "refused, too many waiting, or the core being closed");
         log::error!(
             target: "convert_sdk::records",
             "changes of {count} visitor records are lost: {error}"

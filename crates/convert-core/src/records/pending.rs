@@ -29,6 +29,9 @@ pub(crate) struct Pending {
     tally: WriteTally,
     /// How many were lost before the core began to close, or was closed last.
     lost_before: u64,
+    /// How many losses have been told of, and when.
+    reported: u64,
+    reported_at: Option<Duration>,
 }
 
 #[derive(Debug)]
@@ -102,6 +105,8 @@ impl Pending {
             is_stopped: false,
             tally: WriteTally::default(),
             lost_before: 0,
+            reported: 0,
+            reported_at: None,
         }
     }
 
@@ -173,7 +178,7 @@ impl Pending {
                 return Step::Write(key, delta);
             }
         }
-        if self.is_closing { Step::Stop } else { Step::Rest(None) }
+        Step::Rest(None)
     }
 
     /// Notes what came of the write; `unit` is a random number from 0 to 1.
@@ -206,7 +211,7 @@ impl Pending {
         }
     }
 
-    /// Has everything tried once more, and then stops.
+    /// Has everything tried once more, without pauses.
     pub(crate) fn close(&mut self) {
         if !self.is_closing {
             self.is_closing = true;
@@ -249,6 +254,18 @@ impl Pending {
         self.is_stopped
     }
 
+    /// Returns how many losses to tell of, if there are some and it is time; once a minute at most,
+    /// unless it is the last time.
+    pub(crate) fn losses_to_report(&mut self, now: Duration, is_last: bool) -> Option<u64> {
+        let losses = self.tally.dropped - self.reported;
+        let is_due = self.reported_at.is_none_or(|at| now >= at.saturating_add(SILENCE));
+        if losses == 0 || !(is_due || is_last) {
+            return None;
+        }
+        (self.reported, self.reported_at) = (self.tally.dropped, Some(now));
+        Some(losses)
+    }
+
     /// Returns what has become of changes so far.
     pub(crate) fn tally(&self) -> WriteTally {
         self.tally
@@ -274,6 +291,9 @@ impl Pending {
         self.entries.insert(key, Entry { place, age, delta });
     }
 }
+
+/// How long nothing more is said of losses.
+const SILENCE: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::clock::Deadline;
 use crate::records::backlog::Backlog;
 use crate::records::link::Link;
-use crate::records::pending::{Outcome, Step, WriteTally};
-use crate::records::store::{StoreError, StoreErrorKind};
+use crate::records::pending::{Outcome, Step};
+use crate::records::store::StoreError;
 use crate::worker::{Inbox, Worker};
 
 /// Writes what is in the backlog, on a thread of its own that starts when there is something.
@@ -65,6 +65,9 @@ impl Writer {
         if let Some(worker) = self.worker() {
             worker.stop();
         }
+        if let Some(count) = self.backlog.losses_to_report(self.link.timer.now(), true) {
+            self.link.tell_lost(count);
+        }
         lost
     }
 
@@ -91,10 +94,11 @@ impl Writer {
 /// Writes until the core closes.
 fn run(link: &Link, backlog: &Backlog, inbox: &Inbox) {
     let mut random = link.timer.randomness();
-    let mut told = Told::default();
     loop {
         let now = link.timer.now();
-        told.report(link, backlog.tally().0, now);
+        if let Some(count) = backlog.losses_to_report(now, false) {
+            link.tell_lost(count);
+        }
         match backlog.step(now) {
             Step::Write(key, delta) => {
                 let outcome = judge(link.write(&key, &delta).map(drop));
@@ -115,26 +119,3 @@ fn judge(answer: Result<(), StoreError>) -> Outcome {
         Err(_) => Outcome::Refused,
     }
 }
-
-/// What has been told of losses.
-#[derive(Default)]
-struct Told {
-    dropped: u64,
-    at: Option<Duration>,
-}
-
-impl Told {
-    /// Tells of losses, at most once a minute.
-    fn report(&mut self, link: &Link, tally: WriteTally, now: Duration) {
-        let is_due = self.at.is_none_or(|at| now >= at.saturating_add(SILENCE));
-        if tally.dropped > self.dropped && is_due {
-            let kind = StoreErrorKind::Unavailable;
-            let error = StoreError::new(kind, "they were refused, or too many waited");
-            link.tell_lost(tally.dropped - self.dropped, error);
-            (self.dropped, self.at) = (tally.dropped, Some(now));
-        }
-    }
-}
-
-/// How long nothing more is said of losses.
-const SILENCE: Duration = Duration::from_secs(60);

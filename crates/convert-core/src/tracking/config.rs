@@ -157,13 +157,25 @@ impl TrackingConfigBuilder {
     /// Keeps what could not be delivered in a directory, where it survives a crash and is picked up
     /// at the next start. Defaults to none. Needs the feature `spool`.
     ///
+    /// Worth it where the process has a disk of its own that outlives it, and revenue that must not
+    /// be lost when the service, the network or the process fails for longer than the queue holds
+    /// out. Without such a disk, as in a container that is thrown away, it gains nothing.
+    ///
     /// The directory is made if need be, and belongs to one core at a time: a second one fails to
     /// initialise. An event that waits in memory is written once the service has failed and the
     /// flush interval has passed, once the queue is half full, and when the core is flushed or
     /// closed while the service fails; it is safe once it has been synced to disk. It goes once the
     /// service has accepted it. The SDK key is not written. With a spool the queue drops events
-    /// only while the directory is full or cannot be written, or when so many come during a single
-    /// request that the queue overflows.
+    /// only while the directory is full or cannot be written.
+    ///
+    /// # What it costs the application's threads
+    ///
+    /// Nothing as a rule: the delivery worker writes. Only when the queue overflows, because more
+    /// is recorded during a single request than it holds, the thread that records the event too
+    /// many writes half of the queue itself, without waiting for the disk to sync: in the order of
+    /// 10 ms for 5,000 events. Others that record too much meanwhile wait for it, and all of them
+    /// for a sync that the worker may be in the middle of. Until the worker has come back from
+    /// its request and synced, those events survive a crash of the process but not a power cut.
     #[cfg(feature = "spool")]
     pub fn spool(mut self, directory: impl Into<PathBuf>) -> Self {
         self.config.spool = Some(directory.into());

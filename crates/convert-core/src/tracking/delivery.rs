@@ -1,9 +1,7 @@
 //! The delivery of events: recording, flushing, closing.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
 
 use convert_config::ProjectConfig;
 use convert_decision::Segments;
@@ -17,32 +15,21 @@ use crate::remote;
 use crate::tracking::courier;
 use crate::tracking::event::{Event, Payload};
 use crate::tracking::flush::FlushError;
-use crate::tracking::outbox::Outbox;
-use crate::tracking::queue::ReleaseReason;
+use crate::tracking::hatch::{Closing, Ending};
+use crate::tracking::outbox::{Outbox, Parts};
 use crate::tracking::spool::Spool;
 use crate::tracking::tally::Tally;
-use crate::worker::Worker;
+use crate::worker::Thread;
 
 /// The events of one core, from their recording to the service's answer.
 ///
 /// The worker thread is started when there is something for it to do.
 pub(crate) struct Delivery {
     is_on: AtomicBool,
-    is_aborted: AtomicBool,
     outbox: Arc<Outbox>,
-    spool: Mutex<Option<Spool>>,
-    worker: OnceLock<Option<Worker>>,
+    thread: OnceLock<Thread>,
     /// From what to make the transport where tracking is off at first.
     late: Option<Box<SdkConfig>>,
-}
-
-/// What became, while a core closed, of the events that were queued then.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Ending {
-    pub(crate) delivered: u64,
-    pub(crate) dropped: u64,
-    pub(crate) spooled: u64,
-    pub(crate) left: u64,
 }
 
 impl Delivery {
@@ -53,39 +40,33 @@ impl Delivery {
         bus: &Arc<EventBus>,
         transport: Option<Arc<dyn Transport>>,
     ) -> Result<Self, Error> {
-        let settings = &config.tracking_config;
-        let is_on = config.tracks();
+        let is_enabled = config.tracks();
         let key = match &config.source {
             Source::Remote { key, .. } => Ok(key.clone()),
             Source::Direct(_) => {
                 SdkKey::parse(format!("{}/{}", data.account_id(), data.project_id()))
             }
         };
-        let key = if is_on { Some(key?) } else { key.ok() };
+        let key = if is_enabled { Some(key?) } else { key.ok() };
         let spool = open_spool(config, key.as_ref())?;
         let (timer, bus) = (config.timer.clone(), Arc::clone(bus));
         // With a store of its own the application knows its visitors better than the service does.
         let enriches = config.data_store.is_none();
-        let outbox = Outbox::new(key, data, settings, timer, bus, is_on, enriches);
-        restore(&outbox, spool.as_ref());
+        let parts = Parts { key, timer, bus, spool, is_enabled, enriches };
+        let outbox = Outbox::new(parts, data, &config.tracking_config);
         let late = transport.is_none().then(|| Box::new(config.clone()));
         if let Some(transport) = transport {
             let _ = outbox.transport.set(transport);
         }
-        Ok(Delivery {
-            is_on: AtomicBool::new(is_on),
-            is_aborted: AtomicBool::new(false),
-            outbox: Arc::new(outbox),
-            spool: Mutex::new(spool),
-            worker: OnceLock::new(),
-            late,
-        })
+        let is_on = AtomicBool::new(is_enabled);
+        Ok(Delivery { is_on, outbox: Arc::new(outbox), thread: OnceLock::new(), late })
     }
 
     /// Begins to send what an earlier run left in the spool.
     pub(crate) fn resume(&self) {
-        if self.is_on() && self.outbox.queue().spooled() > 0 {
-            self.wake();
+        if self.is_on() {
+            let ((), starts) = self.outbox.hatch.change(|_| {});
+            self.start_if(starts);
         }
     }
 
@@ -106,11 +87,9 @@ impl Delivery {
         let origin = self.outbox.origin_of(config);
         let event =
             |payload| Event::new(Arc::clone(&origin), visitor_id, segments.clone(), payload, at);
-        let (count, wakes) = self.outbox.push(payloads.map(event));
-        if wakes {
-            self.wake();
-        }
-        count == expected
+        let receipt = self.outbox.push(payloads.map(event));
+        self.start_if(receipt.starts);
+        receipt.count == expected
     }
 
     /// Switches recording and sending on or off.
@@ -128,120 +107,94 @@ impl Delivery {
                 }
             }
         }
-        let is_open = {
-            let mut queue = self.outbox.queue();
-            let is_open = !queue.is_closing();
-            queue.enable(is_on && is_open);
-            is_open
-        };
-        self.is_on.store(is_on && is_open, Ordering::Relaxed);
-        self.outbox.ring();
-        if is_on && self.outbox.queue().left_before(u64::MAX) > 0 {
-            self.wake();
-        }
+        // Under the queue's lock, so that closing at the same time has the last word.
+        let ((), starts) = self.outbox.hatch.change(|queue| {
+            if !queue.is_closing() {
+                queue.enable(is_on);
+                self.is_on.store(is_on, Ordering::Relaxed);
+            }
+        });
+        self.start_if(starts);
     }
 
     /// Waits until everything queued so far is delivered or dropped.
     pub(crate) fn flush(&self, deadline: Deadline) -> Result<(), FlushError> {
-        let number = self.outbox.queue().flush(ReleaseReason::Explicit);
-        let left = self.wait_for(number, deadline);
-        if left == 0 {
+        let (end, starts) = self.outbox.hatch.flush();
+        self.start_if(starts);
+        let remainder = self.outbox.hatch.wait_for(end, deadline);
+        if remainder.left == 0 {
             return Ok(());
         }
-        Err(FlushError { left, spooled: self.outbox.queue().spooled(), records: 0 })
+        Err(FlushError { left: remainder.left, spooled: remainder.spooled, records: 0 })
     }
 
-    /// Takes nothing more, and waits until everything queued is delivered or dropped; then nothing
-    /// is sent any more. The worker ends by itself.
-    pub(crate) fn close(&self, deadline: Deadline) -> Tally {
+    /// Takes nothing more, and releases what waits.
+    pub(crate) fn close(&self) -> Closing {
         self.is_on.store(false, Ordering::Relaxed);
-        let (number, before) = {
-            let mut queue = self.outbox.queue();
-            let before = *queue.tally();
-            (queue.close(), before)
-        };
-        self.wait_for(number, deadline);
-        self.outbox.queue().stop();
-        self.outbox.ring();
-        if let Some(worker) = self.worker() {
-            worker.stop();
+        let closing = self.outbox.hatch.close();
+        // Somebody may have switched it on just before.
+        self.is_on.store(false, Ordering::Relaxed);
+        closing
+    }
+
+    /// Waits until everything queued when closing began is delivered or dropped.
+    pub(crate) fn drain(&self, closing: &Closing, deadline: Deadline) {
+        self.outbox.hatch.wait_for(closing.end, deadline);
+    }
+
+    /// Lets nothing more be sent, and breaks off what is on its way. The worker ends by itself.
+    pub(crate) fn stop(&self) {
+        let is_deserted = self.outbox.hatch.stop();
+        if is_deserted {
+            // What there is to put away takes no longer here than there.
+            courier::run(&self.outbox);
+        } else if self.outbox.hatch.look(|queue| queue.is_sending()) {
+            self.abort();
         }
-        before
     }
 
     /// Waits for the worker, and returns whether none runs.
     pub(crate) fn join(&self, deadline: Deadline) -> bool {
-        self.worker().is_none_or(|worker| worker.join(deadline))
+        let is_gone = self.outbox.hatch.join(deadline);
+        if is_gone {
+            if let Some(thread) = self.thread.get() {
+                thread.join();
+            }
+        }
+        is_gone
     }
 
     /// Breaks off whatever the transport is exchanging. Only the first call does anything.
     pub(crate) fn abort(&self) {
-        let Some(transport) = self.outbox.transport.get() else { return };
-        if !self.is_aborted.swap(true, Ordering::AcqRel) {
-            // The application's own transport may do anything in there.
-            let _ = catch_unwind(AssertUnwindSafe(|| transport.close()));
-        }
+        self.outbox.abort();
     }
 
-    /// Returns what became of events since there was a tally.
-    pub(crate) fn ending(&self, before: Tally) -> Ending {
-        let queue = self.outbox.queue();
-        let (now, spooled) = (queue.tally(), queue.spooled());
-        Ending {
-            delivered: now.delivered - before.delivered,
-            dropped: now.dropped() - before.dropped(),
-            spooled,
-            left: queue.left_before(u64::MAX).saturating_sub(spooled),
-        }
+    /// Returns what became of the events that were queued when closing began.
+    pub(crate) fn ending(&self, closing: &Closing) -> Ending {
+        self.outbox.hatch.ending(closing)
     }
 
     /// Returns what has happened so far, and how many events and bytes wait.
     pub(crate) fn tally(&self) -> (Tally, (usize, usize)) {
-        let queue = self.outbox.queue();
-        (*queue.tally(), queue.depth())
+        self.outbox.hatch.look(|queue| (*queue.tally(), queue.depth()))
     }
 
-    fn wait_for(&self, number: u64, deadline: Deadline) -> u64 {
-        if self.outbox.queue().left_before(number) == 0 {
-            return 0;
+    /// Starts the worker, if the hatch says so. It says so once.
+    fn start_if(&self, starts: bool) {
+        if !starts {
+            return;
         }
-        self.wake();
-        let is_worker = self.worker().is_some_and(Worker::is_current);
-        let is_hopeless = is_worker || self.worker().is_none();
-        let deadline = if is_hopeless { Deadline::after(Duration::ZERO) } else { deadline };
-        self.outbox.wait_for(number, deadline)
-    }
-
-    /// Makes the worker look what there is to do; starts it the first time.
-    fn wake(&self) {
-        let worker = self.worker.get_or_init(|| {
-            let spool = self.spool.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let outbox = Arc::clone(&self.outbox);
-            let body = move |inbox: &_| courier::run(&outbox, spool, inbox);
-            let spawned = Worker::spawn("convert-sdk-delivery", body);
-            if let Err(error) = &spawned {
+        let outbox = Arc::clone(&self.outbox);
+        match Thread::spawn("convert-sdk-delivery", move || courier::run(&outbox)) {
+            Ok(thread) => drop(self.thread.set(thread)),
+            Err(error) => {
+                self.outbox.hatch.leave(false);
                 log::error!(
                     target: "convert_sdk::tracking",
-                    "no events will be delivered, since no thread could be started: {error}"
+                    "no events are delivered for now, since no thread could be started: {error}"
                 );
             }
-            spawned.ok()
-        });
-        if let Some(worker) = worker {
-            worker.ask();
         }
-    }
-
-    fn worker(&self) -> Option<&Worker> {
-        self.worker.get().and_then(Option::as_ref)
-    }
-}
-
-/// Queues what the spool has kept.
-fn restore(outbox: &Outbox, spool: Option<&Spool>) {
-    let mut queue = outbox.queue();
-    for events in spool.into_iter().flat_map(Spool::pending) {
-        queue.restore(u64::from(events));
     }
 }
 

@@ -9,9 +9,13 @@ mod delivery;
 mod event;
 mod flush;
 mod goal_data;
+mod hatch;
+#[cfg(test)]
+mod model;
 mod outbox;
 mod queue;
 mod result;
+mod shelf;
 mod spool;
 mod tally;
 #[cfg(all(test, feature = "spool"))]
@@ -22,12 +26,23 @@ pub(crate) use self::backoff::Backoff;
 pub(crate) use self::batch::Batch;
 pub use self::config::{TrackingConfig, TrackingConfigBuilder};
 pub use self::conversion::{Conversion, Repeat};
-pub(crate) use self::delivery::{Delivery, Ending};
+pub(crate) use self::delivery::Delivery;
 pub(crate) use self::event::{Payload, Reached};
 pub use self::flush::FlushError;
 pub use self::goal_data::{GoalValue, InvalidGoalDataError};
+pub(crate) use self::hatch::Ending;
 pub use self::queue::ReleaseReason;
 pub use self::result::ConversionResult;
 pub use self::spool::SpoolError;
 pub use self::tally::DropReason;
 pub(crate) use self::tally::Tally;
+
+/// The primitives that the hand-over stands on; the model checker puts its own in their place.
+mod sync {
+    pub(super) use std::sync::{Condvar, Mutex, MutexGuard};
+    pub(super) use std::thread::ThreadId;
+
+    pub(super) fn current_thread() -> ThreadId {
+        std::thread::current().id()
+    }
+}

@@ -1,18 +1,23 @@
 //! Where events go in, and what the delivery worker shares with the threads that record them.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use convert_config::ProjectConfig;
 use convert_transport::{SdkKey, Transport};
 
-use crate::clock::{Deadline, Timer};
+use crate::clock::Timer;
 use crate::event::EventBus;
 use crate::tracking::backoff::Backoff;
 use crate::tracking::config::TrackingConfig;
 use crate::tracking::event::{Event, Origin};
+use crate::tracking::hatch::{Hatch, Receipt};
 use crate::tracking::queue::{Limits, Queue};
+use crate::tracking::shelf::{Fault, Shelf};
+use crate::tracking::spool::Spool;
 use crate::tracking::wire::Envelope;
 
 /// The queue, and what it takes to empty it.
@@ -20,51 +25,57 @@ pub(crate) struct Outbox {
     pub(crate) transport: OnceLock<Arc<dyn Transport>>,
     /// `None` if the ids of the direct data make no key.
     pub(crate) key: Option<SdkKey>,
-    pub(crate) envelope: Envelope,
     pub(crate) timer: Timer,
     pub(crate) bus: Arc<EventBus>,
-    /// Rings when a parcel is done with, or cannot be for now.
-    changed: Condvar,
-    queue: Mutex<Queue>,
+    pub(crate) hatch: Arc<Hatch>,
+    shelf: Mutex<Shelf>,
     origin: ArcSwap<Origin>,
+    is_aborted: AtomicBool,
+    spool_faults: AtomicU64,
+}
+
+/// What an outbox is made of.
+pub(crate) struct Parts {
+    pub(crate) key: Option<SdkKey>,
+    pub(crate) timer: Timer,
+    pub(crate) bus: Arc<EventBus>,
+    pub(crate) spool: Option<Spool>,
+    pub(crate) is_enabled: bool,
+    /// Whether the service is to complete visitors from what it knows itself: so long as no other
+    /// machine keeps their records.
+    pub(crate) enriches: bool,
 }
 
 impl Outbox {
-    pub(crate) fn new(
-        key: Option<SdkKey>,
-        config: &ProjectConfig,
-        settings: &TrackingConfig,
-        timer: Timer,
-        bus: Arc<EventBus>,
-        is_enabled: bool,
-        enrich_data: bool,
-    ) -> Self {
-        let envelope = Envelope { source: settings.source().to_owned(), enrich_data };
+    pub(crate) fn new(parts: Parts, config: &ProjectConfig, settings: &TrackingConfig) -> Self {
+        let Parts { key, timer, bus, spool, is_enabled, enriches } = parts;
+        let envelope = Envelope { source: settings.source().to_owned(), enrich_data: enriches };
         let limits = Limits {
             batch_size: settings.batch_size(),
             age: settings.flush_interval(),
             events: settings.queue_capacity(),
             bytes: settings.queue_bytes(),
             parcel: MOST_BYTES,
-            spools: settings.spool_directory().is_some(),
+            spools: spool.is_some(),
         };
         let backoff = Backoff::new(settings.backoff_min(), settings.backoff_max());
+        let hatch = Arc::new(Hatch::new(Queue::new(limits, backoff, is_enabled)));
         Outbox {
             transport: OnceLock::new(),
             key,
-            envelope,
             timer,
             bus,
-            changed: Condvar::new(),
-            queue: Mutex::new(Queue::new(limits, backoff, is_enabled)),
+            shelf: Mutex::new(Shelf::new(Arc::clone(&hatch), envelope, spool)),
+            hatch,
             origin: ArcSwap::from_pointee(Origin::of(config)),
+            is_aborted: AtomicBool::new(false),
+            spool_faults: AtomicU64::new(0),
         }
     }
 
-    /// Locks the queue. Never held while anything else is waited for.
-    pub(crate) fn queue(&self) -> MutexGuard<'_, Queue> {
-        // Nothing in the queue panics half way.
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Locks the shelf. May wait while another thread writes a file, never for the network.
+    pub(crate) fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns whom the events of a config belong to.
@@ -78,40 +89,50 @@ impl Outbox {
         origin
     }
 
-    /// Adds events in one go, and returns how many are queued and whether to wake the worker.
-    pub(crate) fn push(&self, events: impl Iterator<Item = Event>) -> (usize, bool) {
-        let (mut count, mut wakes) = (0, false);
-        let mut queue = self.queue();
-        for event in events {
-            let pushed = queue.push(event);
-            count += usize::from(pushed.is_queued);
-            wakes |= pushed.wakes;
+    /// Adds events in one go, and makes room for more where a spool can take what waits.
+    pub(crate) fn push(&self, events: impl Iterator<Item = Event>) -> Receipt {
+        let receipt = self.hatch.push(events);
+        if receipt.is_over {
+            self.relieve();
         }
-        (count, wakes)
+        receipt
     }
 
-    /// Tells those who wait that something has changed.
-    pub(crate) fn ring(&self) {
-        self.changed.notify_all();
+    /// Breaks off whatever the transport is exchanging. Only the first call does anything.
+    pub(crate) fn abort(&self) {
+        let Some(transport) = self.transport.get() else { return };
+        if !self.is_aborted.swap(true, Ordering::AcqRel) {
+            // The application's own transport may do anything in there.
+            let _ = catch_unwind(AssertUnwindSafe(|| transport.close()));
+        }
     }
 
-    /// Waits until everything before a number is done with, or there is no hope, and returns how
-    /// many events are left.
-    pub(crate) fn wait_for(&self, number: u64, deadline: Deadline) -> u64 {
-        let mut queue = self.queue();
-        loop {
-            let (left, patience) = (queue.left_before(number), deadline.remaining());
-            let is_hopeless = !queue.is_enabled() || queue.is_stopped() || patience.is_zero();
-            if left == 0 || is_hopeless {
-                return left;
-            }
-            let waited = self.changed.wait_timeout(queue, patience);
-            queue = waited.unwrap_or_else(PoisonError::into_inner).0;
+    /// Counts what the spool did not do, and logs it.
+    pub(crate) fn note(&self, fault: Option<Fault>) {
+        let Some(Fault { verb, error }) = fault else { return };
+        let count = 1 + self.spool_faults.fetch_add(1, Ordering::Relaxed);
+        if count.is_power_of_two() {
+            log::error!(
+                target: "convert_sdk::tracking",
+                "the spool could not be {verb}: {error}; it has failed {count} times so far"
+            );
         }
     }
 
     pub(crate) fn now(&self) -> Duration {
         self.timer.now()
+    }
+
+    /// Takes to the spool what waits, on the thread that has recorded too much: the worker may be
+    /// waiting for the service. Others that have, wait for this one.
+    fn relieve(&self) {
+        loop {
+            let (mut parcels, now) = (self.shelf(), self.now());
+            let Some(step) = self.hatch.look(|queue| queue.relief(now)) else { return };
+            let fault = parcels.put_away(step, false, now);
+            drop(parcels);
+            self.note(fault);
+        }
     }
 }
 

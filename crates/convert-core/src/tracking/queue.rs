@@ -53,12 +53,17 @@ pub(crate) struct Queue {
     is_enabled: bool,
     is_closing: bool,
     is_stopped: bool,
-    is_resting: bool,
+    /// Whether closing has begun and the next failure is no reason to wait.
+    is_hurried: bool,
+    /// Whether the spool has taken something without making sure that it lasts.
+    is_unsynced: bool,
 }
 
 /// What is to happen next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
+    /// Tell that events are lost: at most once a minute, so that the numbers add up.
+    Report(Tally),
     /// Send the first parcel.
     Send,
     /// Take a parcel of what waits, to be sent.
@@ -67,6 +72,8 @@ pub(crate) enum Step {
     Store,
     /// Take a parcel of what waits, and write it to the spool.
     Spill,
+    /// Make sure that what the spool has taken lasts.
+    Sync,
     /// Wait, at most until a time.
     Rest(Option<Duration>),
     /// End.
@@ -105,8 +112,10 @@ pub(crate) enum Outcome {
 pub(crate) struct Pushed {
     /// Whether the event waits now.
     pub(crate) is_queued: bool,
-    /// Whether the worker must look what there is to do.
-    pub(crate) wakes: bool,
+    /// Whether the worker, if it rests, must look what there is to do.
+    pub(crate) matters: bool,
+    /// Whether more waits than may: the spool must take something, now.
+    pub(crate) is_over: bool,
 }
 
 /// Events that go together.
@@ -146,8 +155,8 @@ impl Queue {
             is_enabled,
             is_closing: false,
             is_stopped: false,
-            // The worker does not exist yet: the first event starts it.
-            is_resting: true,
+            is_hurried: false,
+            is_unsynced: false,
         }
     }
 
@@ -157,29 +166,33 @@ impl Queue {
         self.first += events;
     }
 
-    /// Adds an event, in place of the oldest if there is no room.
+    /// Adds an event. If there is no room, the oldest one goes, unless there is a spool to take it.
     pub(crate) fn push(&mut self, event: Event) -> Pushed {
         let now = event.at;
         if self.is_closing || event.size > self.limits.parcel {
             let reason = if self.is_closing { DropReason::Closed } else { DropReason::TooLarge };
-            return Pushed { is_queued: false, wakes: self.lose(reason, 1, now) };
+            let matters = self.lose(reason, 1, now);
+            return Pushed { is_queued: false, matters, is_over: false };
         }
         let was_crowded = self.is_crowded();
         self.tally.queued += 1;
         self.waiting_bytes += event.size;
         self.waiting.push_back(event);
-        let wakes_for_loss = self.make_room(now);
+        let is_over = self.is_over() && self.can_spool(now);
+        let is_loss_news = !is_over && self.make_room(now);
         let count = self.waiting.len();
         let matters = count == 1
             || count == self.limits.batch_size
-            || (self.limits.spools && !was_crowded && self.is_crowded());
-        let wakes = (matters || wakes_for_loss) && self.is_resting;
-        self.is_resting &= !wakes;
-        Pushed { is_queued: true, wakes }
+            || (self.limits.spools && !was_crowded && self.is_crowded())
+            || is_loss_news;
+        Pushed { is_queued: true, matters, is_over }
     }
 
     /// Decides what is to happen next.
     pub(crate) fn step(&mut self, now: Duration) -> Step {
+        if let Some(losses) = self.losses_to_report(now) {
+            return Step::Report(losses);
+        }
         if let Some(step) = self.step_for_spool(now) {
             return step;
         }
@@ -196,8 +209,22 @@ impl Queue {
                 return Step::Send;
             }
         }
-        self.is_resting = true;
         Step::Rest(self.next_time(now))
+    }
+
+    /// Decides what the spool must take so that there is room again, with some to spare; whoever
+    /// has pushed too much asks this until there is nothing.
+    pub(crate) fn relief(&self, now: Duration) -> Option<Step> {
+        if self.is_stopped || !self.is_crowded() || !self.can_spool(now) {
+            return None;
+        }
+        let is_head_safe = self.parcels.front().is_none_or(|head| head.is_spooled);
+        Some(if is_head_safe { Step::Spill } else { Step::Store })
+    }
+
+    /// Takes what is due as the first parcel, unless there is one meanwhile.
+    pub(crate) fn take_first(&mut self) -> Vec<Event> {
+        if self.parcels.is_empty() { self.take() } else { Vec::new() }
     }
 
     /// Takes the oldest waiting events of one origin, as many as fit, as the last parcel.
@@ -216,6 +243,9 @@ impl Queue {
             }
         }
         let events: Vec<Event> = self.waiting.drain(..count).collect();
+        if events.is_empty() {
+            return events;
+        }
         self.waiting_bytes -= size;
         let parcel = Parcel { start: self.first, events: events.len() as u64, is_spooled: false };
         self.first += parcel.events;
@@ -223,9 +253,11 @@ impl Queue {
         events
     }
 
-    /// Notes that the spool has taken the last parcel that was not there.
-    pub(crate) fn stored(&mut self) {
+    /// Notes that the spool has taken the last parcel that was not there, and whether it lasts.
+    pub(crate) fn stored(&mut self, is_synced: bool) {
         self.spool_blocked_until = None;
+        // One that lasts takes with it those before it.
+        self.is_unsynced = !is_synced;
         if let Some(parcel) = self.parcels.iter_mut().find(|parcel| !parcel.is_spooled) {
             parcel.is_spooled = true;
             self.tally.spooled += parcel.events;
@@ -236,11 +268,10 @@ impl Queue {
     pub(crate) fn not_stored(&mut self, events: Vec<Event>, now: Duration) {
         self.spool_blocked_until = Some(now + SPOOL_PAUSE);
         self.tally.spool_failures += 1;
-        if events.is_empty() {
-            return;
+        if !events.is_empty() {
+            self.parcels.pop_back();
+            self.first -= events.len() as u64;
         }
-        self.parcels.pop_back();
-        self.first -= events.len() as u64;
         for event in events.into_iter().rev() {
             self.waiting_bytes += event.size;
             self.waiting.push_front(event);
@@ -248,13 +279,20 @@ impl Queue {
         self.make_room(now);
     }
 
+    /// Notes that all that the spool has taken lasts, or that this cannot be had.
+    pub(crate) fn synced(&mut self) {
+        self.is_unsynced = false;
+    }
+
     /// Notes what came of sending the first parcel, and returns it unless it stays. `unit` is a
     /// random number from 0 to 1.
     pub(crate) fn settle(&mut self, outcome: Outcome, now: Duration, unit: f64) -> Option<Parcel> {
         self.is_sending = false;
+        let is_hurried = std::mem::take(&mut self.is_hurried);
         if let Outcome::Failed(asked) = outcome {
             self.tally.retried += 1;
-            let at = now + self.backoff.fail(asked, unit);
+            let wait = self.backoff.fail(asked, unit);
+            let at = if is_hurried && asked.is_none() { now } else { now + wait };
             self.retry = Some(Retry { at, is_asked: asked.is_some() });
             return None;
         }
@@ -277,12 +315,14 @@ impl Queue {
         next
     }
 
-    /// Takes no event from now on, and does not let a failure delay the next attempt unless the
-    /// service asked for it.
+    /// Takes no event from now on, and forgives one failure: the next attempt comes at once, unless
+    /// the service asked for something else.
     pub(crate) fn close(&mut self) -> u64 {
-        self.is_closing = true;
-        if self.retry.is_some_and(|retry| !retry.is_asked) {
-            self.retry = None;
+        if !self.is_closing {
+            self.is_closing = true;
+            // The failure that is forgiven may have happened already, or be yet to come.
+            let forgiven = self.retry.take_if(|retry| !retry.is_asked);
+            self.is_hurried = forgiven.is_none();
         }
         self.flush(ReleaseReason::Close)
     }
@@ -331,6 +371,11 @@ impl Queue {
         self.is_closing
     }
 
+    /// Returns whether the first parcel is on its way.
+    pub(crate) fn is_sending(&self) -> bool {
+        self.is_sending
+    }
+
     pub(crate) fn is_stopped(&self) -> bool {
         self.is_stopped
     }
@@ -340,8 +385,8 @@ impl Queue {
         self.parcels.front().copied()
     }
 
-    /// Returns the losses that are to be reported now: at most once a minute, so that they add up.
-    pub(crate) fn losses_to_report(&mut self, now: Duration) -> Option<Tally> {
+    /// Returns the losses that are to be reported now.
+    fn losses_to_report(&mut self, now: Duration) -> Option<Tally> {
         let is_due = self.losses_due().is_some_and(|at| at <= now) || self.is_stopped;
         if !is_due || self.losses.dropped() == 0 {
             return None;
@@ -353,11 +398,11 @@ impl Queue {
     /// Decides whether the spool must take something: what could not be delivered, what waits
     /// behind it, and whatever is left in the end.
     fn step_for_spool(&mut self, now: Duration) -> Option<Step> {
-        if !self.limits.spools || self.spool_blocked_until.is_some_and(|until| now < until) {
+        if !self.can_spool(now) {
             return None;
         }
         let in_trouble = self.retry.is_some() || self.is_stopped;
-        match self.parcels.front() {
+        let step = match self.parcels.front() {
             Some(head) if !head.is_spooled => {
                 (in_trouble || self.is_crowded()).then_some(Step::Store)
             }
@@ -365,7 +410,8 @@ impl Queue {
             _ if self.waiting.is_empty() => None,
             _ if self.is_stopped || self.is_crowded() => Some(Step::Spill),
             _ => (in_trouble && self.is_old(now)).then_some(Step::Spill),
-        }
+        };
+        step.or(self.is_unsynced.then_some(Step::Sync))
     }
 
     /// Returns why waiting events are to be released, if they are.
@@ -427,7 +473,7 @@ impl Queue {
     /// Drops the oldest waiting events until the others fit, and returns whether to wake the worker.
     fn make_room(&mut self, now: Duration) -> bool {
         let mut count = 0;
-        while self.waiting.len() > self.limits.events || self.waiting_bytes > self.limits.bytes {
+        while self.is_over() {
             let Some(event) = self.waiting.pop_front() else { break };
             self.waiting_bytes -= event.size;
             self.first += 1;
@@ -442,6 +488,15 @@ impl Queue {
         self.tally.count_dropped(reason, count);
         self.losses.count_dropped(reason, count);
         is_first && self.losses_due().is_some_and(|at| at <= now)
+    }
+
+    /// Returns whether the spool may be written.
+    fn can_spool(&self, now: Duration) -> bool {
+        self.limits.spools && self.spool_blocked_until.is_none_or(|until| until <= now)
+    }
+
+    fn is_over(&self) -> bool {
+        self.waiting.len() > self.limits.events || self.waiting_bytes > self.limits.bytes
     }
 
     fn is_crowded(&self) -> bool {

@@ -78,6 +78,11 @@ impl Tally {
         self.by_reason().map(|(_, count)| count).sum()
     }
 
+    /// Returns how many events were lost after they had been queued.
+    pub(crate) fn dropped_queued(&self) -> u64 {
+        self.dropped() - self.too_large - self.closed
+    }
+
     /// Returns how many events are lost for each reason.
     pub(crate) fn by_reason(&self) -> impl Iterator<Item = (DropReason, u64)> {
         [

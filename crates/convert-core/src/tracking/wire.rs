@@ -26,18 +26,18 @@ impl Envelope {
     /// Writes a batch of events that share an origin: visitors in first-seen order, each with its
     /// latest segments, and its events in the order given.
     pub(crate) fn body(&self, origin: &Origin, events: &[Event]) -> Body {
-        let visitors = by_visitor(events);
+        let visitors = Visitors::of(events);
         let expected: usize = events.iter().map(|event| event.size).sum();
         let mut out = Vec::with_capacity(self.size(origin) + expected);
         self.write_head(origin, &mut out);
-        for (index, group) in visitors.iter().enumerate() {
+        for (index, group) in visitors.groups.iter().enumerate() {
             if index > 0 {
                 out.push(b',');
             }
-            write_visitor(group, &mut out);
+            visitors.write(group, &mut out);
         }
         out.extend_from_slice(b"]}");
-        Body { json: out, visitors: visitors.len() }
+        Body { json: out, visitors: visitors.groups.len() }
     }
 
     /// Returns how long a batch without events is.
@@ -79,49 +79,67 @@ pub(crate) fn size_of(visitor_id: &str, segments: &Segments, payload: &Payload) 
     EVENT_FRAME + text_size(visitor_id) + segments + payload
 }
 
-/// The events of one visitor.
+/// The events of one visitor, of which the latest knows the segments.
 struct Group<'e> {
-    visitor_id: &'e str,
-    segments: &'e Segments,
-    events: Vec<&'e Event>,
+    first: usize,
+    last: usize,
+    latest: &'e Event,
 }
 
-fn by_visitor(events: &[Event]) -> Vec<Group<'_>> {
-    let mut places: HashMap<&str, usize> = HashMap::with_capacity(events.len());
-    let mut groups: Vec<Group<'_>> = Vec::new();
-    for event in events {
-        let place = *places.entry(&event.visitor_id).or_insert(groups.len());
-        match groups.get_mut(place) {
-            Some(group) => {
-                group.segments = &event.segments;
-                group.events.push(event);
+/// The events of a batch, each with where its visitor's next one is.
+struct Visitors<'e> {
+    groups: Vec<Group<'e>>,
+    events: Vec<(&'e Event, Option<usize>)>,
+}
+
+impl<'e> Visitors<'e> {
+    fn of(events: &'e [Event]) -> Self {
+        let mut places: HashMap<&str, usize> = HashMap::with_capacity(events.len());
+        let mut groups: Vec<Group<'e>> = Vec::new();
+        let mut chained: Vec<(&Event, Option<usize>)> = Vec::with_capacity(events.len());
+        let mut previous: Option<(&str, usize)> = None;
+        for (index, event) in events.iter().enumerate() {
+            let visitor_id = &*event.visitor_id;
+            // What a visitor does comes in rows mostly.
+            let place = match previous {
+                Some((id, place)) if id == visitor_id => place,
+                _ => *places.entry(visitor_id).or_insert(groups.len()),
+            };
+            previous = Some((visitor_id, place));
+            match groups.get_mut(place) {
+                Some(group) => {
+                    if let Some((_, next)) = chained.get_mut(group.last) {
+                        *next = Some(index);
+                    }
+                    (group.last, group.latest) = (index, event);
+                }
+                None => groups.push(Group { first: index, last: index, latest: event }),
             }
-            None => groups.push(Group {
-                visitor_id: &event.visitor_id,
-                segments: &event.segments,
-                events: vec![event],
-            }),
+            chained.push((event, None));
         }
+        Visitors { groups, events: chained }
     }
-    groups
-}
 
-fn write_visitor(group: &Group<'_>, out: &mut Vec<u8>) {
-    out.extend_from_slice(br#"{"visitorId":"#);
-    write_text(group.visitor_id, out);
-    if !group.segments.is_empty() {
-        out.extend_from_slice(br#","segments":"#);
-        let members = group.segments.iter().map(|(name, value)| (name, Member::View(value)));
-        write_object(members, out);
-    }
-    out.extend_from_slice(br#","events":["#);
-    for (index, event) in group.events.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
+    fn write(&self, group: &Group<'_>, out: &mut Vec<u8>) {
+        out.extend_from_slice(br#"{"visitorId":"#);
+        write_text(&group.latest.visitor_id, out);
+        let segments = &group.latest.segments;
+        if !segments.is_empty() {
+            out.extend_from_slice(br#","segments":"#);
+            let members = segments.iter().map(|(name, value)| (name, Member::View(value)));
+            write_object(members, out);
         }
-        write_event(&event.payload, out);
+        out.extend_from_slice(br#","events":["#);
+        let mut next = Some(group.first);
+        while let Some((event, following)) = next.and_then(|index| self.events.get(index)) {
+            if next != Some(group.first) {
+                out.push(b',');
+            }
+            write_event(&event.payload, out);
+            next = *following;
+        }
+        out.extend_from_slice(b"]}");
     }
-    out.extend_from_slice(b"]}");
 }
 
 fn write_event(payload: &Payload, out: &mut Vec<u8>) {
@@ -238,7 +256,7 @@ fn write_number(number: f64, out: &mut Vec<u8>) {
 fn write_text(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     let mut rest = text;
-    while let Some(at) = rest.bytes().position(needs_escape) {
+    while let Some(at) = first_escape(rest.as_bytes()) {
         let (plain, escaped) = rest.split_at(at);
         out.extend_from_slice(plain.as_bytes());
         let mut characters = escaped.chars();
@@ -266,6 +284,15 @@ fn write_escape(character: char, out: &mut Vec<u8>) {
         }
     };
     out.extend_from_slice(&[b'\\', short]);
+}
+
+/// Finds the first byte that is escaped. Most texts have none, so that whole words are looked at
+/// without a branch for each byte.
+fn first_escape(bytes: &[u8]) -> Option<usize> {
+    let has_escape = |word: &[u8]| word.iter().fold(false, |has, byte| has | needs_escape(*byte));
+    let clean = bytes.chunks_exact(WORD).take_while(|word| !has_escape(word)).count() * WORD;
+    let found = bytes.get(clean..)?.iter().position(|byte| needs_escape(*byte))?;
+    Some(clean + found)
 }
 
 fn needs_escape(byte: u8) -> bool {
@@ -308,6 +335,8 @@ fn datum_size(datum: &GoalDatum) -> usize {
     DATUM_FRAME + value
 }
 
+/// Bytes of a text that are looked at in one step.
+const WORD: usize = 16;
 /// More than what surrounds the ids of the longest kind of event, and its visitor.
 const EVENT_FRAME: usize = 144;
 /// More than what surrounds the members of `segments`.

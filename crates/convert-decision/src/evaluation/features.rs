@@ -73,3 +73,93 @@ fn carries(arm: &ForcedArm<'_>, feature: &Feature) -> bool {
         .filter_map(|change| arm.config.feature_of(change))
         .any(|known| known.id() == feature.id())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observer::Silent;
+    use crate::preview::Preview;
+    use crate::reason::Reason;
+
+    fn load(json: &str) -> ProjectConfig {
+        ProjectConfig::from_json(json).unwrap()
+    }
+
+    /// The same ids as in [`later`], in other places: what is looked up by position goes wrong.
+    fn earlier() -> ProjectConfig {
+        load(
+            r#"{"account_id": "1", "project": {"id": "2"},
+            "audiences": [{"id": "8", "rules": {"OR": [{"AND": [{"OR_WHEN": [{"rule_type": "t",
+                "key": "plan", "value": "", "matching": {"match_type": "contains", "negated": false}}]}]}]}}],
+            "features": [{"id": "6", "key": "banner"}, {"id": "5", "key": "gone"}],
+            "experiences": [{"id": "4", "key": "gone", "variations": [{"id": "40", "changes": [
+                {"type": "fullStackFeature", "data": {"feature_id": 5}}]}]},
+            {"id": "3", "key": "old", "audiences": ["8"], "variations": [{"id": "30", "key": "old",
+                "changes": [{"type": "fullStackFeature", "data": {"feature_id": 6}}]}]}]}"#,
+        )
+    }
+
+    fn later() -> ProjectConfig {
+        load(
+            r#"{"account_id": "1", "project": {"id": "2"},
+            "audiences": [{"id": "7"}, {"id": "8", "rules": {"OR": [{"AND": [{"OR_WHEN": [{"rule_type": "t",
+                "key": "plan", "matching": {"match_type": "doesNotExist", "negated": false}}]}]}]}}],
+            "features": [{"id": "9", "key": "other"}, {"id": "6", "key": "banner"}],
+            "experiences": [{"id": "3", "key": "new", "audiences": ["8"], "variations": [
+                {"id": "30", "key": "new", "changes": [
+                    {"type": "fullStackFeature", "data": {"feature_id": 6}}]}]}]}"#,
+        )
+    }
+
+    #[test]
+    fn what_is_of_another_config_stands_for_what_has_its_id() {
+        let (earlier, later) = (earlier(), later());
+        let evaluation = Evaluation::new(&later, "v");
+        let old = earlier.experience("old").unwrap();
+        let decision = evaluation.decide(old, &mut Silent).unwrap();
+        assert_eq!(decision.experience().key(), Some("new"));
+        assert_eq!(decision.variation().key(), Some("new"));
+        let gone = earlier.experience("gone").unwrap();
+        let reason = evaluation.decide(gone, &mut Silent).unwrap_err();
+        assert_eq!(reason, Reason::ExperienceNotFound);
+
+        let banner = earlier.features().by_key("banner").unwrap();
+        let carriers: Vec<_> = evaluation.carriers_of(banner).map(Experience::key).collect();
+        assert_eq!(carriers, [Some("new")]);
+        let enabled = evaluation.feature_in(banner, decision).unwrap();
+        assert!(std::ptr::eq(enabled.feature(), later.features().by_key("banner").unwrap()));
+        let lost = earlier.features().by_key("gone").unwrap();
+        assert_eq!(evaluation.carriers_of(lost).count(), 0);
+        assert!(evaluation.feature_in(lost, decision).is_none());
+    }
+
+    #[test]
+    fn a_decision_of_another_config_enables_what_this_one_has() {
+        let (earlier, later) = (earlier(), later());
+        let evaluation = Evaluation::new(&later, "v");
+        let before = Evaluation::new(&earlier, "v");
+        let gone = before.decide_by_key("gone", &mut Silent).unwrap();
+        assert_eq!(before.features_in(gone).count(), 1);
+        assert_eq!(evaluation.features_in(gone).count(), 0);
+        let preview = Preview::new("3", "30").resolve(&earlier).unwrap();
+        let old = before.preview(Some(preview)).decide_by_key("old", &mut Silent).unwrap();
+        let enabled: Vec<_> = evaluation.features_in(old).map(|on| on.feature().key()).collect();
+        assert_eq!(enabled, [Some("banner")]);
+    }
+
+    #[test]
+    fn a_draft_of_another_config_takes_the_place_of_what_has_its_id() {
+        let (earlier, later) = (earlier(), later());
+        let draft = Preview::new("3", "30").resolve(&earlier).unwrap();
+        let evaluation = Evaluation::new(&later, "v").preview(Some(draft));
+        let keys: Vec<_> = evaluation.experiences().map(Experience::key).collect();
+        assert_eq!(keys, [Some("old")]);
+        for name in ["old", "3"] {
+            let decision = evaluation.decide_by_key(name, &mut Silent).unwrap();
+            assert_eq!(decision.variation().key(), Some("old"), "{name}");
+        }
+        let banner = later.features().by_key("banner").unwrap();
+        let carriers: Vec<_> = evaluation.carriers_of(banner).map(Experience::key).collect();
+        assert_eq!(carriers, [Some("old")]);
+    }
+}

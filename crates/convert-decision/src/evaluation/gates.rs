@@ -1,7 +1,7 @@
 //! The gates a visitor must pass before an experience is decided.
 
 use convert_config::rule::Exclusion;
-use convert_config::{Audience, Experience, Identified, Location, LocationGate};
+use convert_config::{Audience, Experience, Identified as _, Location, LocationGate};
 
 use crate::evaluation::Evaluation;
 use crate::evaluation::rules::Match;
@@ -27,9 +27,10 @@ impl<'c> Evaluation<'c, '_> {
         check(observer, "variations", Reason::NoVariations, has_variations)
     }
 
-    /// Checks that there is a visitor.
+    /// Checks that the visitor has an id.
     pub(crate) fn check_visitor_id<O: Observer<'c>>(&self, observer: &mut O) -> Result<(), Reason> {
-        check(observer, "visitor id", Reason::EmptyVisitorId, !self.visitor_id.is_empty())
+        let has_id = !self.visitor_id.is_empty();
+        check(observer, "visitor id", Reason::EmptyVisitorId, has_id)
     }
 
     fn check_environment<O: Observer<'c>>(
@@ -37,9 +38,8 @@ impl<'c> Evaluation<'c, '_> {
         experience: &'c Experience,
         observer: &mut O,
     ) -> Result<(), Reason> {
-        let (wanted, given) = (experience.environment(), self.environment);
-        observer
-            .open(|| Step::new("environment").detail("experience", wanted).detail("given", given));
+        let given = self.environment;
+        observer.open(|| Step::environment(experience, given));
         let passes = given.is_none_or(|given| experience.runs_in(given));
         observer.close(|| passed(passes));
         if passes { Ok(()) } else { Err(Reason::EnvironmentMismatch) }
@@ -50,20 +50,20 @@ impl<'c> Evaluation<'c, '_> {
         experience: &'c Experience,
         observer: &mut O,
     ) -> Result<(), Reason> {
+        observer.open(|| Step::locations(experience, self.ignores_location));
         if self.ignores_location {
-            observer.open(|| Step::new("locations"));
             observer.close(|| "skipped");
             return Ok(());
         }
-        observer.open(|| {
-            Step::new("locations").list("unresolved", experience.unresolved_location_ids())
-        });
         let found = match experience.location_gate() {
             LocationGate::Open => Match::Yes,
             LocationGate::At { all, .. } => self.match_locations(experience, *all, observer),
             LocationGate::SiteArea(rules) => self.match_rules(rules, &self.location, observer),
         };
-        observer.close(|| found.text());
+        observer.close(|| match experience.location_gate() {
+            LocationGate::Open => "not restricted",
+            LocationGate::At { .. } | LocationGate::SiteArea(_) => found.text(),
+        });
         found.or_else_reason(Reason::LocationMismatch)
     }
 
@@ -76,7 +76,7 @@ impl<'c> Evaluation<'c, '_> {
     ) -> Match {
         let mut tally = Tally::default();
         for location in self.config.locations_of(experience) {
-            observer.open(|| Step::new("location").about(location));
+            observer.open(|| Step::ruled("location", location, location.rules()));
             let found = match location.rules() {
                 Some(rules) => self.match_rules(rules, &self.location, observer),
                 None => Match::No,
@@ -112,16 +112,13 @@ impl<'c> Evaluation<'c, '_> {
         observer: &mut O,
     ) -> Result<(), Reason> {
         let all = experience.needs_all_audiences();
-        observer.open(|| {
-            Step::new("audiences")
-                .detail("match", if all { "all" } else { "any" })
-                .list("unresolved", experience.unresolved_audience_ids())
-        });
+        observer.open(|| Step::audiences(experience));
         let mut tally = Tally::default();
         let mut checked = 0;
         for audience in self.config.audiences_of(experience) {
             if is_bucketed && audience.is_permanent() {
-                observer.open(|| Step::new("permanent audience").about(audience));
+                let why = "permanent, and the visitor is in the experience already";
+                observer.open(|| Step::new("audience").about(audience).detail("why", why));
                 observer.close(|| "skipped");
                 continue;
             }
@@ -137,12 +134,12 @@ impl<'c> Evaluation<'c, '_> {
             0 => Match::Yes,
             checked => tally.outcome(if all { checked } else { 1 }),
         };
-        observer.close(|| found.text());
+        observer.close(|| if checked == 0 { "nothing to check" } else { found.text() });
         found.or_else_reason(Reason::AudienceMismatch)
     }
 
     fn match_audience<O: Observer<'c>>(&self, audience: &'c Audience, observer: &mut O) -> Match {
-        observer.open(|| Step::new("audience").about(audience));
+        observer.open(|| Step::ruled("audience", audience, audience.rules()));
         let found = match audience.rules() {
             None => Match::No,
             Some(rules) => match rules.exclusion() {
@@ -160,13 +157,9 @@ impl<'c> Evaluation<'c, '_> {
         exclusion: &'c Exclusion,
         observer: &mut O,
     ) -> Match {
-        observer.open(|| {
-            Step::new("bucketed into")
-                .named(exclusion.experience_key())
-                .detail("negated", exclusion.is_negated())
-        });
         // A target that the config lacks has no visitors; loading has reported it.
         let is_bucketed = exclusion.target().is_some_and(|target| self.is_assigned(target));
+        observer.open(|| Step::exclusion(exclusion, is_bucketed));
         let found = Match::from(is_bucketed != exclusion.is_negated());
         observer.close(|| found.text());
         found
@@ -183,14 +176,13 @@ impl<'c> Evaluation<'c, '_> {
         observer: &mut O,
     ) -> Result<(), Reason> {
         let mut segments = self.config.segments_of(experience).peekable();
-        observer.open(|| {
-            let wanted = self.config.segments_of(experience).map(Identified::id);
-            let held = self.record.segments().custom();
-            Step::new("segments").list("wanted", wanted).list("held", held)
-        });
+        observer.open(|| Step::segments(self.config, experience, self.record));
         let passes = segments.peek().is_none()
             || segments.any(|segment| self.record.segments().has_custom(segment.id()));
-        observer.close(|| passed(passes));
+        observer.close(|| match self.config.segments_of(experience).next() {
+            Some(_) => passed(passes),
+            None => "not restricted",
+        });
         if passes { Ok(()) } else { Err(Reason::SegmentMismatch) }
     }
 }

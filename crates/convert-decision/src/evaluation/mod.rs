@@ -218,22 +218,22 @@ impl<'c, 'v> Evaluation<'c, 'v> {
         };
         let forced = self.forced_variation.and_then(|id| experience.variation_by_id(id));
         if let Some(unknown) = self.forced_variation.filter(|_| forced.is_none()) {
-            observer.open(|| Step::new("forced variation").named(unknown));
+            observer.open(|| Step::unknown_force(unknown));
             observer.close(|| "no such id");
         }
         match (forced, sticky) {
             (Some(forced), Some(sticky)) if !std::ptr::eq(forced, sticky) => {
-                observer.open(|| Step::new("forced variation").about_variation(forced));
+                observer.open(|| Step::forced(forced, Some(sticky)));
                 observer.close(|| "chosen");
                 return Ok(decided(forced, Source::Forced, None, true));
             }
             (Some(forced), None) => {
-                observer.open(|| Step::new("forced variation").about_variation(forced));
+                observer.open(|| Step::forced(forced, None));
                 observer.close(|| "chosen");
                 return Ok(decided(forced, Source::Forced, None, true));
             }
             (_, Some(sticky)) => {
-                observer.open(|| Step::new("stored variation").about_variation(sticky));
+                observer.open(|| Step::stored(sticky, forced.is_some()));
                 observer.close(|| "chosen");
                 return Ok(decided(sticky, Source::Sticky, None, false));
             }
@@ -241,7 +241,8 @@ impl<'c, 'v> Evaluation<'c, 'v> {
         }
         let bucket_value = experience.buckets().bucket_value(self.visitor_id);
         let variation = experience.variation_at(bucket_value);
-        observer.open(|| Step::bucketing(experience, self.visitor_id, variation));
+        let stored = || self.record.assignment(experience.id());
+        observer.open(|| Step::bucketing(experience, self.visitor_id, variation).gone(stored()));
         observer.close(|| if variation.is_some() { "chosen" } else { "not in traffic" });
         let variation = variation.ok_or(Reason::NotInTraffic)?;
         Ok(decided(variation, Source::Bucketed, Some(bucket_value), true))

@@ -64,8 +64,10 @@ impl<'c, 'v> Evaluation<'c, 'v> {
         let experiences = self.config.experiences();
         let previewed = self.preview.map(|arm| arm.experience);
         let draft = previewed.filter(|draft| experiences.by_id(draft.id()).is_none());
-        let standing = self.standing();
-        self.config.distinct_experiences().filter_map(standing).chain(draft).filter(self.included())
+        // A previewed experience is shown even where an earlier one has its key.
+        let is_previewed = move |one: &Experience| previewed.is_some_and(|it| it.id() == one.id());
+        let decided = experiences.iter().filter(move |it| !it.is_shadowed() || is_previewed(it));
+        decided.filter_map(self.standing()).chain(draft).filter(self.included())
     }
 
     /// Returns what says which experience is decided in the place of one of the config's.

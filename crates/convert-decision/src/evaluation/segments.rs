@@ -29,7 +29,7 @@ impl<'c> Evaluation<'c, '_> {
                 continue;
             }
             if !latched {
-                observer.open(|| Step::new("segment").about(segment));
+                observer.open(|| Step::ruled("segment", segment, segment.rules()));
                 let found = segment
                     .rules()
                     .map_or(Match::No, |rules| self.match_rules(rules, &self.facts, observer));

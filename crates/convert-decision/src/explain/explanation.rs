@@ -8,7 +8,7 @@ use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 use crate::decision::{Decision, Source};
 use crate::evaluation::Evaluation;
 use crate::explain::recorder::Recorder;
-use crate::explain::step::Step;
+use crate::explain::step::{OneLine, Step};
 use crate::fingerprint::visitor_fingerprint;
 use crate::observer::Observer as _;
 use crate::reason::Reason;
@@ -93,15 +93,19 @@ impl Explanation {
         for carrier in evaluation.carriers_of(feature) {
             recorder.open(|| Step::new("experience").about(carrier));
             let outcome = evaluation.pending(&pending).decide(carrier, &mut recorder);
-            recorder.close(|| outcome.as_ref().map_or_else(|reason| reason.code(), |_| "decided"));
+            let carries = |one: &Decision<'_>| evaluation.feature_in(feature, *one).is_some();
+            enabled = outcome.ok().filter(carries);
+            recorder.close(|| match outcome {
+                Ok(_) if enabled.is_some() => "turns it on",
+                Ok(_) => "does not turn it on",
+                Err(reason) => reason.code(),
+            });
             if let Err(reason @ (Reason::NeedMoreData | Reason::NoDataFound)) = outcome {
                 open.get_or_insert(reason);
             }
-            let decision = outcome.ok();
-            if let Some(decision) = decision.filter(|_| evaluation.remembers) {
+            if let Some(decision) = outcome.ok().filter(|_| evaluation.remembers) {
                 pending.note(decision);
             }
-            enabled = decision.filter(|one| evaluation.feature_in(feature, *one).is_some());
             if enabled.is_some() {
                 break;
             }
@@ -233,11 +237,11 @@ impl Subject {
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (subject, key, visitor) = (self.subject.name(), &self.key, &self.visitor);
+        let (subject, key, visitor) = (self.subject.name(), OneLine(&self.key), &self.visitor);
         write!(f, "{subject} {key} for visitor {visitor}: {}", self.reason.code())?;
         if let Some(outcome) = &self.outcome {
             let variation = outcome.variation_key().or(outcome.variation_id()).unwrap_or_default();
-            write!(f, " -> {variation} ({})", outcome.source)?;
+            write!(f, " -> {} ({})", OneLine(variation), outcome.source)?;
         }
         writeln!(f)?;
         self.steps.iter().try_for_each(|step| write!(f, "{step:1}"))

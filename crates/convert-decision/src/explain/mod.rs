@@ -1,6 +1,7 @@
 //! Explanations: what an evaluation did, step by step.
 
 mod explanation;
+mod kinds;
 mod recorder;
 mod step;
 

@@ -1,10 +1,8 @@
 //! One step of an evaluation.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
-use convert_bucketing::BucketRange;
-use convert_config::rule::Element;
-use convert_config::{Experience, Identified, Value, ValueRef, Variation};
+use convert_config::Value;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 /// One step of an evaluation: a gate, a rule element, the choice of a variation.
@@ -16,13 +14,36 @@ use serde::ser::{Serialize, SerializeMap as _, Serializer};
 /// assert_eq!(step.name(), "environment");
 /// assert_eq!(step.to_string(), "environment: (given \"staging\")\n");
 /// ```
+///
+/// In a tree as in JSON, nothing at all differs from every value, from null and from texts such as
+/// `nothing`:
+///
+/// ```
+/// use convert_decision::Step;
+///
+/// let step = Step::new("rule").seen("saw", None);
+/// assert_eq!(step.to_string(), "rule: (saw nothing)\n");
+/// let json = serde_json::to_string(&step)?;
+/// assert_eq!(json, r#"{"step":"rule","absent":["saw"],"outcome":""}"#);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, PartialEq)]
 pub struct Step {
     name: &'static str,
     subject: Option<String>,
-    details: Vec<(&'static str, Value<'static>)>,
+    details: Vec<Detail>,
     outcome: &'static str,
     steps: Vec<Step>,
+}
+
+/// One detail of a step.
+#[derive(Clone, PartialEq)]
+struct Detail {
+    name: &'static str,
+    /// `None` where there is nothing, in contrast to a null.
+    value: Option<Value<'static>>,
+    /// Whether the step's subject says it already, so that a tree leaves it out.
+    is_said: bool,
 }
 
 impl Step {
@@ -36,8 +57,16 @@ impl Step {
     pub fn detail<'v>(mut self, name: &'static str, value: impl Into<Value<'v>>) -> Self {
         let value = value.into();
         if !value.is_null() {
-            self.details.push((name, value.into_owned()));
+            self.add(name, Some(value.into_owned()), false);
         }
+        self
+    }
+
+    /// Adds what was seen where something might have been; nulls are kept, and so is that there was
+    /// nothing at all.
+    #[must_use]
+    pub fn seen(mut self, name: &'static str, value: Option<Value<'_>>) -> Self {
+        self.add(name, value.map(Value::into_owned), false);
         self
     }
 
@@ -51,9 +80,9 @@ impl Step {
         self.subject.as_deref()
     }
 
-    /// Returns the details by name.
-    pub fn details(&self) -> impl Iterator<Item = (&'static str, &Value<'static>)> {
-        self.details.iter().map(|(name, value)| (*name, value))
+    /// Returns the details by name; `None` where there was nothing, in contrast to a null.
+    pub fn details(&self) -> impl Iterator<Item = (&'static str, Option<&Value<'static>>)> {
+        self.details.iter().map(|detail| (detail.name, detail.value.as_ref()))
     }
 
     /// Returns how the step ended.
@@ -66,61 +95,17 @@ impl Step {
         &self.steps
     }
 
-    /// Adds texts, unless there are none.
-    pub(crate) fn list<T: AsRef<str>>(
-        self,
-        name: &'static str,
-        texts: impl Iterator<Item = T>,
-    ) -> Self {
-        let texts: Vec<String> = texts.map(|text| text.as_ref().to_owned()).collect();
-        if texts.is_empty() { self } else { self.detail(name, texts) }
-    }
-
     pub(crate) fn named(mut self, subject: &str) -> Self {
         self.subject = Some(subject.to_owned());
         self
     }
 
-    pub(crate) fn about(self, entity: &impl Identified) -> Self {
-        self.named(entity.key().unwrap_or(entity.id()))
-    }
-
-    pub(crate) fn about_variation(self, variation: &Variation) -> Self {
-        self.named(variation.key().or(variation.id()).unwrap_or_default())
-    }
-
-    /// A comparison, with the attribute as it was seen.
-    pub(crate) fn comparison(element: &Element, value: Option<ValueRef<'_>>) -> Self {
-        let step = Step::new("rule").named(&element.to_string());
-        match value {
-            Some(value) => step.kept("saw", Value::from(value).into_owned()),
-            None => step.detail("absent", true),
+    /// Adds a detail that the subject says already: programs read it, trees leave it out.
+    pub(super) fn said<'v>(mut self, name: &'static str, value: impl Into<Value<'v>>) -> Self {
+        let value = value.into();
+        if !value.is_null() {
+            self.add(name, Some(value.into_owned()), true);
         }
-    }
-
-    /// The choice by hash: the bucket, the ranges it was looked up in, and the arm found.
-    pub(crate) fn bucketing(
-        experience: &Experience,
-        visitor_id: &str,
-        chosen: Option<&Variation>,
-    ) -> Self {
-        let buckets = experience.buckets();
-        let name = |arm: &Variation| arm.key().or(arm.id()).unwrap_or_default().to_owned();
-        let range = |(range, arm): (BucketRange, usize)| {
-            let arm = experience.variations().get(arm).map(name).unwrap_or_default();
-            format!("{arm} [{}, {})", range.start(), range.end())
-        };
-        let ranges: Vec<String> = buckets.ranges().map(range).collect();
-        Step::new("bucketing")
-            .detail("hash", buckets.hasher().hash(visitor_id))
-            .detail("bucket", buckets.bucket_value(visitor_id))
-            .detail("layout", buckets.layout().to_string())
-            .detail("ranges", ranges)
-            .detail("falls on", chosen.map(name))
-    }
-
-    pub(crate) fn kept(mut self, name: &'static str, value: Value<'static>) -> Self {
-        self.details.push((name, value));
         self
     }
 
@@ -132,21 +117,22 @@ impl Step {
         self.steps.push(step);
     }
 
+    fn add(&mut self, name: &'static str, value: Option<Value<'static>>, is_said: bool) {
+        self.details.push(Detail { name, value, is_said });
+    }
+
     fn write(&self, f: &mut fmt::Formatter<'_>, depth: usize) -> fmt::Result {
         write!(f, "{:indent$}{}", "", self.name, indent = 2 * depth)?;
         if let Some(subject) = &self.subject {
-            write!(f, " {subject}")?;
+            write!(f, " {}", OneLine(subject))?;
         }
         write!(f, ": {}", self.outcome)?;
-        if !self.details.is_empty() {
+        let mut shown = self.details.iter().filter(|detail| !detail.is_said).peekable();
+        if shown.peek().is_some() {
             f.write_str(if self.outcome.is_empty() { "(" } else { " (" })?;
-            for (index, (name, value)) in self.details.iter().enumerate() {
+            for (index, detail) in shown.enumerate() {
                 let separator = if index == 0 { "" } else { ", " };
-                write!(
-                    f,
-                    "{separator}{name} {}",
-                    serde_json::to_string(value).unwrap_or_default()
-                )?;
+                write!(f, "{separator}{detail}")?;
             }
             f.write_str(")")?;
         }
@@ -159,6 +145,29 @@ impl fmt::Display for Step {
     /// Writes the step and those inside it as an indented tree, a line each.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.write(f, f.width().unwrap_or_default())
+    }
+}
+
+/// A text from outside, which must not begin lines of its own.
+pub(super) struct OneLine<'t>(pub(super) &'t str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|c| {
+            if c.is_control() { write!(f, "{}", c.escape_default()) } else { f.write_char(c) }
+        })
+    }
+}
+
+impl fmt::Display for Detail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.value {
+            Some(value) => {
+                let value = serde_json::to_string(value).unwrap_or_default();
+                write!(f, "{} {value}", self.name)
+            }
+            None => write!(f, "{} nothing", self.name),
+        }
     }
 }
 
@@ -175,14 +184,22 @@ impl fmt::Debug for Step {
 }
 
 impl Serialize for Step {
+    /// Writes the details as members of the step; `absent` names those for which there was nothing.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("step", self.name)?;
         if let Some(subject) = &self.subject {
             map.serialize_entry("subject", subject)?;
         }
-        for (name, value) in &self.details {
-            map.serialize_entry(name, value)?;
+        let mut absent = Vec::new();
+        for detail in &self.details {
+            match &detail.value {
+                Some(value) => map.serialize_entry(detail.name, value)?,
+                None => absent.push(detail.name),
+            }
+        }
+        if !absent.is_empty() {
+            map.serialize_entry("absent", &absent)?;
         }
         map.serialize_entry("outcome", self.outcome)?;
         if !self.steps.is_empty() {

@@ -132,7 +132,7 @@ impl Baseline {
                 let growth = count.growth(stored);
                 worse.push(format!("{} by {:.1} %{growth}", count.name, 100.0 * change));
             } else if change < -TOLERATED {
-                println!("{} has become better: store it with --instructions --update", count.name);
+                println!("{} has become better: store it with --instructions --store", count.name);
             }
         }
         if worse.is_empty() {
@@ -140,7 +140,7 @@ impl Baseline {
         }
         Err(format!(
             "more instructions than are stored in {FILE}:\n  {}\nIf that is how it must be, store them \
-             with `cargo xtask bench --instructions --update`.",
+             with `cargo xtask bench --instructions --store`.",
             worse.join("\n  ")
         ))
     }

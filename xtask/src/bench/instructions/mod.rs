@@ -29,7 +29,7 @@ pub(super) fn run(options: &Options) -> Result<(), String> {
         counted.print_json();
         return Ok(());
     }
-    if options.update {
+    if options.store {
         return counted.write();
     }
     let stored = Baseline::read()?;
@@ -47,8 +47,8 @@ pub(super) fn watch(name: &str) -> Result<(), String> {
     let works = groups::works(&fixture, &[name.to_owned()])?;
     let work = works.into_iter().find(|work| work.name() == name);
     let mut work = work.ok_or_else(|| format!("bench: no work is called `{name}`"))?;
-    work.run();
-    watched(&mut || work.run());
+    work.watched(|run| run())?;
+    work.watched(|run| watched(run))?;
     println!("{}", work.operations());
     Ok(())
 }
@@ -101,6 +101,7 @@ const HOT: &[&str] = &[
     "run_experience_regex",
     "run_experience_sticky",
     "context_and_run",
+    "run_experience_tracked",
     "explain_experience",
     "run_experiences_100",
     "load_config_1000",

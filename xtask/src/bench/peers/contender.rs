@@ -78,7 +78,7 @@ impl Contender {
     pub(super) fn round(&mut self) -> Result<(), String> {
         for (index, call) in CALLS.into_iter().enumerate() {
             let measured = match &mut self.engine {
-                Engine::Own(works) => works.get_mut(index).map(Work::nanoseconds),
+                Engine::Own(works) => works.get_mut(index).map(Work::nanoseconds).transpose()?,
                 Engine::Other { process, calls, repeats } if calls.contains(&call) => {
                     let answer = ask(process, call, *repeats)?;
                     Some(answer.get("ns").and_then(Value::as_f64).ok_or("a peer told no time")?)

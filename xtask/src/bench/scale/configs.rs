@@ -10,7 +10,7 @@ use super::super::options::Options;
 use super::super::workload;
 use super::curve::{Curve, Growth};
 
-pub(super) fn curves(options: &Options) -> Vec<Curve> {
+pub(super) fn curves(options: &Options) -> Result<Vec<Curve>, String> {
     let sizes = SIZES.iter().filter(|size| !options.quick || **size <= 1_000);
     let works = sizes.map(|&size| {
         let json = workload::written_project(size);
@@ -27,7 +27,7 @@ pub(super) fn curves(options: &Options) -> Vec<Curve> {
     let (works, rounds) = (works.collect(), options.rounds());
     let name = "ProjectConfig::from_json";
     let milliseconds = |figure: &Figure| figure.number() / 1e6;
-    vec![Curve::measured(name, Growth::Proportional, works, rounds, milliseconds)]
+    Ok(vec![Curve::measured(name, Growth::Proportional, works, rounds, milliseconds)?])
 }
 
 pub(super) const SIZES: &[usize] = &[10, 100, 1_000, 10_000];

@@ -33,11 +33,11 @@ impl Curve {
         works: Vec<(f64, Work<'_>)>,
         rounds: usize,
         read: fn(&Figure) -> f64,
-    ) -> Self {
+    ) -> Result<Self, String> {
         let (xs, works): (Vec<f64>, Vec<_>) = works.into_iter().unzip();
-        let figures = measure(works, rounds);
+        let figures = measure(works, rounds)?;
         let points = xs.into_iter().zip(figures.iter().map(read)).collect();
-        Curve { name, growth, points }
+        Ok(Curve { name, growth, points })
     }
 
     /// Says how the curve grows, loudly where it should not.

@@ -42,7 +42,7 @@ pub(super) fn curves(options: &Options) -> Result<Vec<Curve>, String> {
         curve("run_experiences, all together", Growth::Proportional, FEW, |stage, turn| {
             let visitor = stage.fresh.get(turn % VISITORS);
             black_box(visitor.map(|visitor| visitor.run_experiences_with(&unstored())));
-        });
+        })?;
     // The others are told for one decision, too.
     all.points.iter_mut().for_each(|(size, ns)| *ns /= *size);
     all.name = "run_experiences, each";
@@ -50,13 +50,13 @@ pub(super) fn curves(options: &Options) -> Result<Vec<Curve>, String> {
     Ok(vec![
         curve("one experience, new visitors", Growth::Level, MANY, |stage, turn| {
             decide(&stage.fresh, turn, stage.keys.first());
-        }),
+        })?,
         curve("one experience, known visitors", Growth::Level, MANY, |stage, turn| {
             decide(&stage.sticky, turn, stage.keys.first());
-        }),
+        })?,
         curve("each in turn, new visitors", Growth::Level, MANY, |stage, turn| {
             decide(&stage.fresh, turn, stage.keys.get(turn % stage.keys.len()));
-        }),
+        })?,
         all,
     ])
 }

@@ -149,7 +149,7 @@ const SWEEPS: &[Sweep] = &[
         title: "Loading configs of different sizes",
         x_label: "KB of JSON",
         y_label: "ms",
-        curves: |options| Ok(configs::curves(options)),
+        curves: configs::curves,
     },
     Sweep {
         name: "config-memory",

@@ -20,7 +20,7 @@ pub(super) fn over_rules(options: &Options) -> Result<Vec<Curve>, String> {
             .iter()
             .map(|size| Ok((count(*size), deciding(&core(&rules(*size))?, visitor(5)))))
             .collect();
-        Ok(Curve::measured(name, growth, works?, options.rounds(), Figure::number))
+        Curve::measured(name, growth, works?, options.rounds(), Figure::number)
     };
     Ok(vec![
         curve("rules that all hold", Growth::Proportional, |size| {
@@ -53,7 +53,7 @@ pub(super) fn over_attributes(options: &Options) -> Result<Vec<Curve>, String> {
         Curve::measured(name, growth, works.collect(), options.rounds(), Figure::number)
     };
     Ok(vec![
-        curve("a decision with two rules", Growth::Level, deciding),
+        curve("a decision with two rules", Growth::Level, deciding)?,
         curve("create_context with the attributes", Growth::Proportional, |core, attributes| {
             let core = core.clone();
             Work::new("scale", FEW, move || {
@@ -62,7 +62,7 @@ pub(super) fn over_attributes(options: &Options) -> Result<Vec<Curve>, String> {
                     black_box(context.with_attributes(attributes.clone()));
                 }
             })
-        }),
+        })?,
     ])
 }
 

@@ -33,7 +33,7 @@ fn curve(
         let operations = threads * VISITORS * guarded().len();
         (count(threads), Work::rate("scale", operations, on_threads(fixture.fresh(), threads)))
     });
-    Ok(Curve::measured(name, growth, works.collect(), options.rounds(), read))
+    Curve::measured(name, growth, works.collect(), options.rounds(), read)
 }
 
 const THREADS: &[usize] = &[1, 2, 4, 8];

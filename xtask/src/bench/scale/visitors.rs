@@ -30,7 +30,7 @@ pub(super) fn curves(options: &Options) -> Result<Vec<Curve>, String> {
         .collect();
     let name = "create_context and a known decision";
     let rounds = options.rounds();
-    Ok(vec![Curve::measured(name, Growth::Level, works?, rounds, Figure::number)])
+    Ok(vec![Curve::measured(name, Growth::Level, works?, rounds, Figure::number)?])
 }
 
 /// Makes a core with room for so many visitors, and half as many again, as stripes fill unevenly.

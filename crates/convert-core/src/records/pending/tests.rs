@@ -125,6 +125,22 @@ fn a_flush_waits_for_what_is_older_alone() {
 }
 
 #[test]
+fn losses_are_told_of_once_a_minute_and_in_the_end() {
+    let mut pending = pending(1);
+    assert_eq!(pending.losses_to_report(Duration::ZERO, true), None);
+    for key in ["a", "b", "c"] {
+        pending.push(key, goal("1"));
+    }
+    assert_eq!(pending.losses_to_report(Duration::ZERO, false), Some(2));
+    pending.push("d", goal("1"));
+    assert_eq!(pending.losses_to_report(59 * SECOND, false), None);
+    assert_eq!(pending.losses_to_report(60 * SECOND, false), Some(1));
+    pending.stop();
+    assert_eq!(pending.losses_to_report(61 * SECOND, false), None);
+    assert_eq!(pending.losses_to_report(61 * SECOND, true), Some(1));
+}
+
+#[test]
 fn closing_tries_everything_once_without_pauses() {
     let mut pending = pending(10);
     for key in ["a", "b"] {
@@ -137,9 +153,10 @@ fn closing_tries_everything_once_without_pauses() {
     pending.settle(Outcome::Written, Duration::ZERO, 1.0);
     assert_eq!(next(&mut pending, Duration::ZERO).as_deref(), Some("a"));
     pending.settle(Outcome::Failed, Duration::ZERO, 1.0);
-    assert!(matches!(pending.step(Duration::ZERO), Step::Stop));
+    assert!(matches!(pending.step(Duration::ZERO), Step::Rest(None)));
     pending.push("c", goal("1"));
     assert_eq!(pending.stop(), 2);
+    assert!(matches!(pending.step(Duration::ZERO), Step::Stop));
     assert!(!pending.push("d", goal("1")));
     assert_eq!(pending.depth(), 0);
 }

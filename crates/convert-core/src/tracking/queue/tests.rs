@@ -67,7 +67,7 @@ fn the_tenth_event_is_released_at_once_with_the_nine_before_it() {
     let mut queue = queue(limits());
     push(&mut queue, 9, Duration::ZERO);
     assert_eq!(queue.step(Duration::ZERO), Step::Rest(Some(SECOND)));
-    assert!(queue.push(event(Duration::ZERO)).wakes);
+    assert!(queue.push(event(Duration::ZERO)).matters);
     assert_eq!(queue.step(Duration::ZERO), Step::Release(ReleaseReason::Size));
     assert_eq!(deliver(&mut queue, Duration::ZERO, Outcome::Delivered), 10);
     assert_eq!(queue.step(Duration::ZERO), Step::Rest(None));
@@ -78,9 +78,9 @@ fn the_tenth_event_is_released_at_once_with_the_nine_before_it() {
 fn the_first_event_is_released_when_it_is_old_enough_and_not_before() {
     let mut queue = queue(limits());
     assert_eq!(queue.step(SECOND), Step::Rest(None));
-    assert!(queue.push(event(SECOND)).wakes, "the worker must set an alarm");
+    assert!(queue.push(event(SECOND)).matters, "the worker must set an alarm");
     assert_eq!(queue.step(SECOND), Step::Rest(Some(2 * SECOND)));
-    assert!(!queue.push(event(2 * SECOND)).wakes, "the alarm is set already");
+    assert!(!queue.push(event(2 * SECOND)).matters, "the alarm is set already");
     let just_before = Duration::from_millis(1_999);
     assert_eq!(queue.step(just_before), Step::Rest(Some(2 * SECOND)));
     assert_eq!(queue.step(2 * SECOND), Step::Release(ReleaseReason::Timeout));
@@ -146,6 +146,67 @@ fn closing_tries_once_more_at_once_unless_the_service_asked_to_be_left_alone() {
 }
 
 #[test]
+fn a_failure_that_is_about_to_happen_when_closing_begins_is_no_reason_to_wait_either() {
+    for (asked, expected) in
+        [(None, Step::Send), (Some(30 * SECOND), Step::Rest(Some(30 * SECOND)))]
+    {
+        let mut queue = queue(limits());
+        push(&mut queue, 10, Duration::ZERO);
+        queue.step(Duration::ZERO);
+        queue.take_first();
+        assert_eq!(queue.step(Duration::ZERO), Step::Send);
+        queue.close();
+        queue.settle(Outcome::Failed(asked), Duration::ZERO, 1.0);
+        assert_eq!(queue.step(Duration::ZERO), expected);
+        queue.close();
+        queue.settle(Outcome::Failed(None), Duration::ZERO, 1.0);
+        assert_eq!(queue.step(Duration::ZERO), Step::Rest(Some(2 * SECOND)), "but once");
+    }
+}
+
+#[test]
+fn with_a_spool_nothing_goes_while_a_request_hangs() {
+    let mut queue = queue(Limits { events: 20, spools: true, ..limits() });
+    let mut spooled: Vec<u64> = Vec::new();
+    for number in 0..200 {
+        let pushed = queue.push(numbered(number, "2", Duration::ZERO));
+        assert!(pushed.is_queued);
+        if number == 9 {
+            // Taken, and on its way from here on.
+            queue.step(Duration::ZERO);
+            queue.take_first();
+            assert_eq!(queue.step(Duration::ZERO), Step::Send);
+        }
+        while let Some(step) = queue.relief(Duration::ZERO).filter(|_| pushed.is_over) {
+            match (step, spooled.is_empty()) {
+                // The one on its way must not come after what comes after it.
+                (Step::Store, true) => spooled.extend(0..10),
+                (Step::Spill, false) => spooled.extend(queue.take().iter().map(number_of)),
+                _ => panic!("{step:?} after {spooled:?}"),
+            }
+            queue.stored(false);
+        }
+    }
+    let (waiting, _) = queue.depth();
+    assert!(waiting <= 20 && queue.tally().dropped() == 0);
+    assert_eq!(spooled, (0..200 - waiting as u64).collect::<Vec<_>>());
+    assert_eq!(queue.step(Duration::ZERO), Step::Sync, "the worker makes it last");
+}
+
+#[test]
+fn where_the_spool_fails_the_oldest_go_after_all() {
+    let mut queue = queue(Limits { events: 20, spools: true, ..limits() });
+    push(&mut queue, 21, Duration::ZERO);
+    assert_eq!(queue.relief(Duration::ZERO), Some(Step::Spill));
+    let events = queue.take();
+    queue.not_stored(events, Duration::ZERO);
+    assert_eq!((queue.depth().0, queue.tally().queue_full), (20, 1));
+    let pushed = queue.push(event(Duration::ZERO));
+    assert!(!pushed.is_over && queue.relief(Duration::ZERO).is_none());
+    assert_eq!((queue.depth().0, queue.tally().queue_full), (20, 2));
+}
+
+#[test]
 fn parcels_are_split_by_project_and_by_length() {
     let mut projects = queue(limits());
     for (number, project) in ["2", "2", "3", "2"].into_iter().enumerate() {
@@ -169,7 +230,8 @@ fn an_event_too_large_for_any_body_is_refused_and_counted() {
     let mut queue = queue(Limits { parcel: 100, ..limits() });
     assert!(!queue.push(event(Duration::ZERO)).is_queued);
     assert_eq!((queue.tally().too_large, queue.tally().queued), (1, 0));
-    assert_eq!(queue.step(Duration::ZERO), Step::Rest(Some(Duration::ZERO)), "to report the loss");
+    let Step::Report(losses) = queue.step(Duration::ZERO) else { panic!("the loss is told") };
+    assert_eq!(losses.too_large, 1);
 }
 
 #[test]
@@ -195,7 +257,10 @@ fn past_the_bound_the_oldest_go_but_never_those_on_their_way() {
 #[test]
 fn losses_are_reported_at_most_once_a_minute_and_add_up() {
     let mut queue = queue(Limits { events: 1, ..limits() });
-    let report = |queue: &mut Queue, at| queue.losses_to_report(at).map(|losses| losses.queue_full);
+    let report = |queue: &mut Queue, at| match queue.step(at) {
+        Step::Report(losses) => Some(losses.queue_full),
+        _ => None,
+    };
     push(&mut queue, 3, Duration::ZERO);
     assert_eq!(report(&mut queue, Duration::ZERO), Some(2));
     assert_eq!(report(&mut queue, Duration::ZERO), None);
@@ -256,12 +321,13 @@ fn with_a_spool_an_outage_of_an_hour_loses_nothing() {
                 Step::Release(_) => drop(queue.take()),
                 Step::Spill => {
                     queue.take();
-                    queue.stored();
+                    queue.stored(true);
                 }
-                Step::Store => queue.stored(),
+                Step::Store => queue.stored(true),
                 Step::Send => {
                     queue.settle(Outcome::Failed(None), now, 0.5);
                 }
+                Step::Report(_) | Step::Sync => unreachable!("nothing is lost or unsynced"),
                 Step::Rest(_) | Step::Stop => break,
             }
         }
@@ -279,7 +345,7 @@ fn a_spool_that_fails_is_left_alone_for_a_while_and_the_events_stay() {
     push(&mut queue, 10, Duration::ZERO);
     deliver(&mut queue, Duration::ZERO, Outcome::Failed(Some(100 * SECOND)));
     assert_eq!(queue.step(Duration::ZERO), Step::Store);
-    queue.stored();
+    queue.stored(true);
     push(&mut queue, 5, Duration::ZERO);
     assert_eq!(queue.step(SECOND), Step::Spill);
     let events = queue.take();
@@ -300,10 +366,10 @@ fn what_is_left_in_the_end_goes_to_the_spool() {
     push(&mut queue, 3, Duration::ZERO);
     queue.stop();
     assert_eq!(queue.step(Duration::ZERO), Step::Store);
-    queue.stored();
+    queue.stored(true);
     assert_eq!(queue.step(Duration::ZERO), Step::Spill);
     assert_eq!(queue.take().len(), 3);
-    queue.stored();
+    queue.stored(true);
     assert_eq!((queue.step(Duration::ZERO), queue.spooled()), (Step::Stop, 15));
 }
 
@@ -349,6 +415,31 @@ struct Twin {
     refused: Vec<u64>,
 }
 
+impl Twin {
+    /// Does what a step asks of the spool, which fails now and then.
+    fn spool(&mut self, queue: &mut Queue, step: Step, now: Duration, lasts: bool) {
+        let fails = now.as_millis() % 7 == 0;
+        let taken = if step == Step::Spill { queue.take() } else { Vec::new() };
+        assert!(of_one_project(&taken));
+        if fails {
+            queue.not_stored(taken, now);
+            return;
+        }
+        queue.stored(lasts);
+        match step {
+            Step::Spill => {
+                assert!(self.parcels.iter().all(|(_, is_stored)| *is_stored), "in order");
+                self.parcels.push_back((taken.iter().map(number_of).collect(), true));
+            }
+            _ => self.parcels[0].1 = true,
+        }
+    }
+}
+
+fn of_one_project(events: &[Event]) -> bool {
+    events.windows(2).all(|pair| pair[0].origin == pair[1].origin)
+}
+
 proptest! {
     /// Whatever happens, each event is delivered, refused, dropped or still there, exactly once,
     /// and those delivered are in the order they came.
@@ -364,34 +455,29 @@ proptest! {
                 Act::Push { project } => {
                     let number = twin.pushed.len() as u64;
                     let project = if project == 0 { "2" } else { "3" };
-                    prop_assert!(queue.push(numbered(number, project, now)).is_queued);
+                    let pushed = queue.push(numbered(number, project, now));
+                    prop_assert!(pushed.is_queued && (spools || !pushed.is_over));
                     twin.pushed.push(number);
+                    while let Some(step) = queue.relief(now).filter(|_| pushed.is_over) {
+                        twin.spool(&mut queue, step, now, false);
+                    }
                 }
-                Act::Work => match (queue.losses_to_report(now), queue.step(now)).1 {
-                    step @ (Step::Release(_) | Step::Spill) => {
-                        let taken = queue.take();
-                        let projects = taken.iter().map(|event| &event.origin.project_id);
-                        prop_assert!(projects.collect::<std::collections::HashSet<_>>().len() == 1);
-                        if step == Step::Spill && now.as_millis() % 7 == 0 {
-                            queue.not_stored(taken, now);
-                        } else {
-                            let spilled = step == Step::Spill;
-                            twin.parcels.push_back((taken.iter().map(number_of).collect(), spilled));
-                            if spilled {
-                                queue.stored();
-                            }
-                        }
+                Act::Work => match queue.step(now) {
+                    Step::Release(_) => {
+                        let taken = queue.take_first();
+                        prop_assert!(!taken.is_empty() && of_one_project(&taken));
+                        twin.parcels.push_back((taken.iter().map(number_of).collect(), false));
                     }
-                    Step::Store => {
-                        queue.stored();
-                        let stored = twin.parcels.iter_mut().find(|(_, is_stored)| !is_stored);
-                        stored.unwrap().1 = true;
-                    }
+                    step @ (Step::Store | Step::Spill) => twin.spool(&mut queue, step, now, true),
                     Step::Send => {
                         prop_assert!(!sending, "one at a time");
                         sending = true;
                     }
-                    Step::Rest(at) => prop_assert!(at.is_none_or(|at| at > now || sending), "{at:?} at {now:?}"),
+                    Step::Sync => queue.synced(),
+                    Step::Report(losses) => prop_assert!(losses.dropped() > 0),
+                    Step::Rest(at) => {
+                        prop_assert!(at.is_none_or(|at| at > now || sending), "{at:?} at {now:?}");
+                    }
                     Step::Stop => prop_assert!(false, "nobody stopped it"),
                 },
                 Act::Answer(answer) if sending => {
@@ -427,6 +513,7 @@ proptest! {
         let pushed = twin.pushed.len() as u64;
         let in_parcels: usize = twin.parcels.iter().map(|(numbers, _)| numbers.len()).sum();
         let tally = *queue.tally();
+        prop_assert!(!spools || tally.spool_failures > 0 || tally.queue_full == 0);
         let there = queue.depth().0 + in_parcels;
         prop_assert_eq!(tally.delivered + tally.dropped() + there as u64, pushed);
         prop_assert_eq!(queue.left_before(u64::MAX), there as u64);

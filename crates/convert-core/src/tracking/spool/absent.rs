@@ -15,7 +15,11 @@ impl Spool {
         std::iter::empty()
     }
 
-    pub(crate) fn append(&mut self, _: &Batch) -> io::Result<()> {
+    pub(crate) fn append(&mut self, _: &Batch, _: bool) -> io::Result<()> {
+        match *self {}
+    }
+
+    pub(crate) fn sync(&mut self) -> io::Result<()> {
         match *self {}
     }
 

@@ -14,7 +14,7 @@ use crate::tracking::spool::segment::{self, DELIVERED, Owner, Place, Tail};
 /// Batches on disk, first in, first out.
 ///
 /// One core at a time uses a directory: a lock on a file in it says so. Batches are appended to
-/// files of limited size, and synced before [`Spool::append`] returns; a delivered one is marked in
+/// files of limited size, and synced before [`Spool::append`] returns if they are to last; a delivered one is marked in
 /// its place and synced, and a file goes when all of it is delivered. What a crash left half
 /// written is cut off; what is damaged otherwise is put aside under another name.
 #[derive(Debug)]
@@ -75,8 +75,9 @@ impl Spool {
         self.pending.iter().map(|place| place.events)
     }
 
-    /// Adds a batch; it survives a crash, and a power cut, once this has returned.
-    pub(crate) fn append(&mut self, batch: &Batch) -> io::Result<()> {
+    /// Adds a batch. If it `lasts` it survives a power cut once this has returned; otherwise a
+    /// crash of the process, and a power cut only after [`Spool::sync`].
+    pub(crate) fn append(&mut self, batch: &Batch, lasts: bool) -> io::Result<()> {
         let too_large = || io::Error::from(io::ErrorKind::FileTooLarge);
         let record = segment::record(batch).ok_or_else(too_large)?;
         let length = record.len() as u64;
@@ -89,7 +90,11 @@ impl Spool {
         };
         let known = self.segments.entry(number).or_default();
         let offset = known.size;
-        if let Err(error) = file.write_all(&record).and_then(|()| file.sync_data()) {
+        let is_full = offset + length >= SEGMENT_SIZE;
+        let syncs = lasts || is_full;
+        if let Err(error) =
+            file.write_all(&record).and_then(|()| if syncs { file.sync_data() } else { Ok(()) })
+        {
             // The file is not written to any more, unless it can be made whole again.
             let restored = file.set_len(offset).and_then(|()| file.seek(SeekFrom::Start(offset)));
             if restored.is_ok() {
@@ -100,11 +105,17 @@ impl Spool {
         known.size += length;
         known.pending += 1;
         self.size += length;
-        if known.size < SEGMENT_SIZE {
+        if !is_full {
             self.current = Some((number, file));
         }
         self.pending.push_back(Place { segment: number, offset, length, events: batch.events });
         Ok(())
+    }
+
+    /// Makes what was added so far survive a power cut.
+    pub(crate) fn sync(&mut self) -> io::Result<()> {
+        // What is in other files was synced when the next one was begun.
+        self.current.as_ref().map_or(Ok(()), |(_, file)| file.sync_data())
     }
 
     /// Reads the oldest batch.

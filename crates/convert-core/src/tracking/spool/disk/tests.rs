@@ -25,7 +25,7 @@ fn pending(spool: &Spool) -> Vec<u32> {
 fn filled(directory: &TestDirectory, numbers: &[u32]) -> PathBuf {
     let mut spool = open(directory);
     for number in numbers {
-        spool.append(&batch(*number)).unwrap();
+        spool.append(&batch(*number), true).unwrap();
     }
     files(directory, EXTENSION).remove(0)
 }
@@ -46,7 +46,7 @@ fn batches_come_back_in_order_after_a_restart_and_go_for_good() {
     drop(spool);
     let mut spool = open(&directory);
     assert_eq!(pending(&spool), [2, 3]);
-    spool.append(&batch(4)).unwrap();
+    spool.append(&batch(4), true).unwrap();
     for number in 2..=4 {
         assert_eq!(spool.load().unwrap(), Some(batch(number)));
         spool.remove().unwrap();
@@ -134,7 +134,7 @@ fn a_file_of_something_else_is_put_aside_whole() {
     fs::write(&path, "no spool at all").unwrap();
     let mut spool = open(&directory);
     assert!(pending(&spool).is_empty());
-    spool.append(&batch(1)).unwrap();
+    spool.append(&batch(1), true).unwrap();
     let aside = files(&directory, "damaged");
     assert_eq!(fs::read(&aside[0]).unwrap(), b"no spool at all");
 }
@@ -143,14 +143,14 @@ fn a_file_of_something_else_is_put_aside_whole() {
 fn a_full_spool_refuses_and_keeps_what_it_has() {
     let directory = TestDirectory::new();
     let mut spool = Spool::open(directory.path(), 150, KEY).unwrap();
-    let stored = (1..100).take_while(|number| spool.append(&batch(*number)).is_ok()).count();
+    let stored = (1..100).take_while(|number| spool.append(&batch(*number), true).is_ok()).count();
     assert!((1..5).contains(&stored), "{stored}");
-    let error = spool.append(&batch(1)).unwrap_err();
+    let error = spool.append(&batch(1), true).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::StorageFull);
     for _ in 0..stored {
         spool.remove().unwrap();
     }
-    spool.append(&batch(1)).unwrap();
+    spool.append(&batch(1), true).unwrap();
 }
 
 #[cfg(target_os = "linux")]
@@ -158,13 +158,13 @@ fn a_full_spool_refuses_and_keeps_what_it_has() {
 fn a_full_disk_is_an_error_and_costs_nothing_that_was_safe() {
     let directory = TestDirectory::new();
     let mut spool = open(&directory);
-    spool.append(&batch(1)).unwrap();
+    spool.append(&batch(1), true).unwrap();
     let (number, file) = spool.current.take().unwrap();
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
     spool.current = Some((number, full));
-    assert_eq!(spool.append(&batch(2)).unwrap_err().kind(), io::ErrorKind::StorageFull);
+    assert_eq!(spool.append(&batch(2), true).unwrap_err().kind(), io::ErrorKind::StorageFull);
     spool.current = Some((number, file));
-    spool.append(&batch(3)).unwrap();
+    spool.append(&batch(3), true).unwrap();
     drop(spool);
     assert_eq!(pending(&open(&directory)), [1, 3]);
 }
@@ -195,13 +195,21 @@ fn a_directory_that_cannot_be_written_is_a_clear_error() {
     assert_eq!(error.io_kind(), Some(io::ErrorKind::PermissionDenied), "{error}");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_place_where_nobody_may_write_is_a_clear_error() {
+    let path = Path::new("/proc/convert-spool");
+    let error = Spool::open(path, ROOM, KEY).unwrap_err();
+    assert!(error.io_kind().is_some() && error.directory() == path, "{error}");
+}
+
 #[test]
 fn files_of_limited_size_go_when_all_of_them_is_delivered() {
     let directory = TestDirectory::new();
     let mut spool = open(&directory);
     let large = |number| Batch { json: vec![b'x'; 3 << 20], ..batch(number) };
     for number in 0..9 {
-        spool.append(&large(number)).unwrap();
+        spool.append(&large(number), true).unwrap();
     }
     assert_eq!(files(&directory, EXTENSION).len(), 3);
     for _ in 0..4 {
@@ -232,7 +240,7 @@ proptest! {
                     list.pop_front();
                 }
                 _ => {
-                    open_spool.append(&batch(next)).unwrap();
+                    open_spool.append(&batch(next), true).unwrap();
                     list.push_back(next);
                     next += 1;
                 }

@@ -1,0 +1,162 @@
+//! Showing what arrives: JSON lines, a table that is redrawn, or a table in the end.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::board::{Board, Row};
+use super::shape::Batch;
+use super::worker::Refusal;
+use crate::failure::Failure;
+use crate::output::{complain, grouped, terminal_height, write_table};
+
+/// How to show it.
+#[derive(Debug)]
+pub(super) struct Report {
+    is_json: bool,
+    is_live: bool,
+    url: String,
+    drawn: Option<Instant>,
+    is_stale: bool,
+    refusal: Option<String>,
+}
+
+impl Report {
+    pub(super) fn new(is_json: bool, is_live: bool, url: String) -> Self {
+        Report { is_json, is_live, url, drawn: None, is_stale: true, refusal: None }
+    }
+
+    /// Says that the sink listens.
+    pub(super) fn begin(&mut self, out: &mut dyn Write) -> Result<(), Failure> {
+        if self.is_json {
+            writeln!(out, "{}", json!({"listening": self.url}))?;
+            out.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Returns how long to wait for more before the table is drawn.
+    pub(super) fn patience(&self) -> Duration {
+        if !self.is_live || !self.is_stale {
+            return LONG;
+        }
+        self.drawn.map_or(Duration::ZERO, |drawn| PAUSE.saturating_sub(drawn.elapsed()))
+    }
+
+    /// Shows a batch.
+    pub(super) fn accepted(
+        &mut self,
+        out: &mut dyn Write,
+        board: &Board,
+        batch: &Batch,
+    ) -> Result<(), Failure> {
+        self.is_stale = true;
+        if !self.is_json {
+            return self.redraw(out, board);
+        }
+        for visitor in &batch.visitors {
+            for event in &visitor.events {
+                let mut line = json!({
+                    "batch": board.batches(), "accountId": batch.account_id,
+                    "projectId": batch.project_id, "visitorId": visitor.id, "event": event.json,
+                });
+                if let (Some(segments), Some(line)) = (&visitor.segments, line.as_object_mut()) {
+                    line.insert("segments".to_owned(), segments.clone());
+                }
+                writeln!(out, "{line}")?;
+            }
+        }
+        Ok(out.flush()?)
+    }
+
+    /// Shows that a body was refused.
+    pub(super) fn refused(
+        &mut self,
+        out: &mut dyn Write,
+        board: &Board,
+        refusal: &Refusal,
+    ) -> Result<(), Failure> {
+        self.is_stale = true;
+        if self.is_json {
+            let line = json!({"refused": refusal.message, "status": refusal.status});
+            writeln!(out, "{line}")?;
+            return Ok(out.flush()?);
+        }
+        let message = format!("refused with status {}: {}", refusal.status, refusal.message);
+        if self.is_live {
+            self.refusal = Some(message);
+            return self.redraw(out, board);
+        }
+        complain(&message);
+        Ok(())
+    }
+
+    /// Draws the table anew where somebody watches, a few times a second at most.
+    pub(super) fn redraw(&mut self, out: &mut dyn Write, board: &Board) -> Result<(), Failure> {
+        let is_due = self.drawn.is_none_or(|drawn| drawn.elapsed() >= PAUSE);
+        if !self.is_live || !self.is_stale || !is_due {
+            return Ok(());
+        }
+        write!(out, "{HOME}")?;
+        let rows = terminal_height().saturating_sub(FRAME).max(1);
+        draw(out, board, rows)?;
+        if let Some(refusal) = &self.refusal {
+            writeln!(out, "{}", crate::output::printable(refusal))?;
+        }
+        (self.drawn, self.is_stale) = (Some(Instant::now()), false);
+        Ok(out.flush()?)
+    }
+
+    /// Shows the whole table in the end.
+    pub(super) fn end(&mut self, out: &mut dyn Write, board: &Board) -> Result<(), Failure> {
+        if self.is_json {
+            return Ok(());
+        }
+        if self.is_live {
+            write!(out, "{HOME}")?;
+        }
+        draw(out, board, usize::MAX)
+    }
+}
+
+/// Writes the latest visitors, and sums.
+fn draw(out: &mut dyn Write, board: &Board, most: usize) -> Result<(), Failure> {
+    let visitors = board.visitors();
+    let hidden = visitors.len().saturating_sub(most);
+    let mut rows = vec![HEADING.map(str::to_owned).to_vec()];
+    rows.extend(visitors.iter().skip(hidden).map(|row| cells(&row.name, row)));
+    rows.push(cells("TOTAL", board.total()));
+    write_table(out, &rows)?;
+    writeln!(
+        out,
+        "visitors {}, events {}, batches {}, refused {}",
+        grouped(visitors.len() as u64),
+        grouped(board.events()),
+        grouped(board.batches()),
+        grouped(board.refused())
+    )?;
+    Ok(())
+}
+
+fn cells(name: &str, row: &Row) -> Vec<String> {
+    let revenue = if row.transactions > 0 { format!("{:.2}", row.revenue) } else { String::new() };
+    vec![
+        name.to_owned(),
+        grouped(row.exposures),
+        grouped(row.conversions),
+        grouped(row.transactions),
+        revenue,
+        row.latest.clone(),
+    ]
+}
+
+const HEADING: [&str; 6] =
+    ["VISITOR", "EXPOSURES", "CONVERSIONS", "TRANSACTIONS", "REVENUE", "LATEST"];
+/// Clears the terminal.
+const HOME: &str = "\x1b[H\x1b[2J";
+/// How many lines of the terminal are not for visitors.
+const FRAME: usize = 5;
+const PAUSE: Duration = Duration::from_millis(200);
+/// As good as for ever.
+const LONG: Duration = Duration::from_secs(3_600);

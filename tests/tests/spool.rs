@@ -1,0 +1,114 @@
+//! The spool against the file system and other processes.
+
+#![expect(clippy::unwrap_used, reason = "a test that meets the unexpected should stop at once")]
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use convert_sdk::{Conversion, Core, Error, Repeat, SdkConfig, TrackingConfig};
+use convert_tests::directory::Directory;
+use convert_tests::sink::{PROJECT, Tracked, body, events_of};
+use test_support::{BatchAnswer, RecordingTransport};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Long enough for anything but a service that is down.
+const SHORT: Duration = Duration::from_millis(200);
+const ENV_DIRECTORY: &str = "CONVERT_TEST_SPOOL";
+const ENV_PART: &str = "CONVERT_TEST_SPOOL_PART";
+
+/// Starts this program again, to play a part in a directory. `prelude` is for the shell.
+fn play(part: &str, directory: &Path, prelude: &str) -> Vec<String> {
+    let program = std::env::current_exe().unwrap();
+    let output = Command::new("sh")
+        .args(["-c", &format!("{prelude} exec \"$@\""), "sh"])
+        .arg(program)
+        .args(["the_other_process", "--exact", "--nocapture"])
+        .env(ENV_DIRECTORY, directory)
+        .env(ENV_PART, part)
+        .stderr(Stdio::inherit())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    // The test harness writes lines of its own, and begins some that the child ends.
+    let said = text.lines().filter_map(|line| line.split_once(SAYS)).map(|(_, words)| words.trim());
+    said.map(str::to_owned).collect()
+}
+
+const SAYS: &str = "SAYS:";
+
+/// Does nothing unless it was started by the tests beside it.
+#[test]
+fn the_other_process() {
+    let Some(directory) = std::env::var_os(ENV_DIRECTORY) else { return };
+    let directory = Path::new(&directory);
+    match std::env::var(ENV_PART).unwrap().as_str() {
+        "fill" => fill(directory),
+        _ => match Core::initialize(settings(directory)) {
+            Err(Error::Spool(error)) => println!("{SAYS} in use: {}", error.is_in_use()),
+            other => println!("{SAYS} {other:?}"),
+        },
+    }
+}
+
+fn settings(directory: &Path) -> SdkConfig {
+    let service = RecordingTransport::default();
+    service.script_batches([BatchAnswer::Failure(convert_sdk::TransportErrorKind::Network)]);
+    SdkConfig::from_json(PROJECT)
+        .unwrap()
+        .transport_impl(service)
+        .tracking(true)
+        .tracking_config(TrackingConfig::builder().spool(directory).build().unwrap())
+}
+
+/// Records while the service is down and until the disk is full, and says what is safe.
+fn fill(directory: &Path) {
+    let core = Core::initialize(settings(directory)).unwrap();
+    let mut safe = 0;
+    for number in 0..100 {
+        let id = format!("{number}-{}", "x".repeat(10_000));
+        let conversion = Conversion::new("purchase").transaction_id(id).repeat(Repeat::Every);
+        assert!(core.create_context("v").track_conversion(conversion).is_queued());
+        let error = core.flush(SHORT).unwrap_err();
+        if error.spooled() < error.left() {
+            break;
+        }
+        safe = error.spooled();
+    }
+    let stats = core.stats();
+    let report = core.close(SHORT);
+    assert!(stats.spool_failures > 0 && stats.dropped_queue_full == 0, "{stats:?}");
+    assert!(report.is_complete() && report.left() > 0 && report.spooled() >= safe, "{report:?}");
+    println!("{SAYS} {}", report.spooled());
+}
+
+/// The limit is on the size of a file, which to the process is a disk that is full.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_disk_that_is_full_costs_nothing_that_was_safe() {
+    let directory = Directory::new();
+    let said = play("fill", directory.path(), "trap '' XFSZ; ulimit -f 100;");
+    let safe: usize = said.first().and_then(|words| words.parse().ok()).unwrap();
+    assert!(safe > 3, "{said:?}");
+
+    let up = Tracked::start_with(|config| config.tracking_config(directory.settings().unwrap()))
+        .unwrap();
+    up.core.flush(PATIENCE).unwrap();
+    let sent: usize =
+        up.service.batch_requests().iter().map(|one| events_of(&body(one.body())).len()).sum();
+    assert_eq!(sent, safe);
+    assert!(up.core.close(PATIENCE).is_complete());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_process_gets_a_clear_error_and_the_first_goes_on() {
+    let directory = Directory::new();
+    let first = Tracked::start_with(|config| config.tracking_config(directory.settings().unwrap()))
+        .unwrap();
+    assert_eq!(play("open", directory.path(), ""), ["in use: true"]);
+    assert!(first.core.create_context("v").track_conversion("signup").is_queued());
+    assert_eq!(first.core.close(PATIENCE).delivered(), 1);
+    assert!(play("open", directory.path(), "").iter().all(|words| words.starts_with("Ok(")));
+}
