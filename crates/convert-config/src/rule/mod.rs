@@ -148,6 +148,7 @@ impl RuleTree {
     }
 
     /// Returns the mutual-exclusion rule, which decides the whole audience where there is one.
+    #[inline]
     pub fn exclusion(&self) -> Option<&Exclusion> {
         self.exclusion.as_deref()
     }
@@ -192,8 +193,15 @@ impl Element {
     }
 
     /// Returns the name of the attribute to look at; elements without one are for a provider.
+    #[inline]
     pub fn key(&self) -> Option<&str> {
         self.key.as_deref()
+    }
+
+    /// Returns whether the element names an attribute to look at.
+    #[inline]
+    pub fn has_key(&self) -> bool {
+        self.key.is_some()
     }
 
     /// Returns the mark of the key, to look the attribute up with; that of "" where there is none.
@@ -213,11 +221,13 @@ impl Element {
     }
 
     /// Returns the compiled comparison.
+    #[inline]
     pub fn test(&self) -> &Test {
         &self.test
     }
 
     /// Returns whether the outcome is turned round.
+    #[inline]
     pub fn is_negated(&self) -> bool {
         self.negated
     }
@@ -242,6 +252,7 @@ impl Exclusion {
     }
 
     /// Returns whether the rule asks for visitors who are *not* bucketed there.
+    #[inline]
     pub fn is_negated(&self) -> bool {
         self.negated
     }
@@ -260,10 +271,10 @@ impl fmt::Display for Element {
     }
 }
 
-/// The rule type that marks a mutual-exclusion rule.
 #[inline]
 fn slice<T>(items: &[T], from: u32, to: u32) -> &[T] {
     items.get(from as usize..to as usize).unwrap_or_default()
 }
 
+/// The rule type that marks a mutual-exclusion rule.
 pub(crate) const EXCLUSION_RULE_TYPE: &str = "bucketed_into_experience_key";
