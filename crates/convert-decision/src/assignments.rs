@@ -7,22 +7,21 @@ use smol_str::SmolStr;
 
 /// Which variation a visitor is assigned to in each experience.
 ///
-/// Looked through for every decision, and visitors are many: what is searched lies together, eight
+/// Looked through for every decision, and visitors are many: what is searched lies together, sixteen
 /// bytes an experience, so that a lookup touches few lines of memory, and no text. Ids that are plain numbers, as
 /// nearly all are, come first and in their order, as in a JavaScript object.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Assignments {
-    // Sorted, and equal for different experiences only where they are no numbers.
-    marks: Vec<IdMark>,
-    // The variations, in the same places.
-    arms: Vec<IdMark>,
+    // Experience and variation, sorted by experience; different experiences have equal marks only
+    // where they are no numbers.
+    marks: Vec<(IdMark, IdMark)>,
     // Experience and variation, in the same places: what is read only to be written out.
     pairs: Vec<(SmolStr, SmolStr)>,
 }
 
 impl Assignments {
     pub(crate) const fn new() -> Self {
-        Assignments { marks: Vec::new(), arms: Vec::new(), pairs: Vec::new() }
+        Assignments { marks: Vec::new(), pairs: Vec::new() }
     }
 
     /// Takes pairs of experience and variation; where an experience repeats, the last counts.
@@ -34,9 +33,10 @@ impl Assignments {
             left.cmp(right).then_with(|| one.0.as_str().cmp(other.0.as_str()))
         });
         marked.dedup_by(|(_, later), (_, kept)| later.0 == kept.0);
-        let (marks, pairs): (_, Vec<(SmolStr, SmolStr)>) = marked.into_iter().unzip();
-        let arms = pairs.iter().map(|(_, variation)| IdMark::of(variation)).collect();
-        Assignments { marks, arms, pairs }
+        let with_arm =
+            |(mark, pair): (IdMark, (SmolStr, SmolStr))| ((mark, IdMark::of(&pair.1)), pair);
+        let (marks, pairs) = marked.into_iter().map(with_arm).unzip();
+        Assignments { marks, pairs }
     }
 
     /// Returns the variation of an experience.
@@ -54,10 +54,10 @@ impl Assignments {
         // Where every experience is assigned, its rank is its place; elsewhere it is searched for.
         let (own, rank) = (experience.id_mark(), experience.rank() as usize);
         let at = match self.marks.get(rank) {
-            Some(mark) if *mark == own && own.is_own() => rank,
+            Some((mark, _)) if *mark == own && own.is_own() => rank,
             _ => self.place_of(experience.id(), own).ok()?,
         };
-        let mark = *self.arms.get(at)?;
+        let (_, mark) = *self.marks.get(at)?;
         let text = || self.pairs.get(at).map(|(_, variation)| variation.as_str());
         let is_it =
             |arm: &&Variation| arm.id_mark() == mark && (mark.is_own() || arm.id() == text());
@@ -70,13 +70,13 @@ impl Assignments {
         let (arm, text) = (IdMark::of(variation_id), SmolStr::from(variation_id));
         match self.place_of(experience_id, mark) {
             Ok(at) => {
-                if let (Some(known), Some(pair)) = (self.arms.get_mut(at), self.pairs.get_mut(at)) {
-                    (*known, pair.1) = (arm, text);
+                if let (Some(known), Some(pair)) = (self.marks.get_mut(at), self.pairs.get_mut(at))
+                {
+                    (known.1, pair.1) = (arm, text);
                 }
             }
             Err(at) => {
-                self.marks.insert(at, mark);
-                self.arms.insert(at, arm);
+                self.marks.insert(at, (mark, arm));
                 self.pairs.insert(at, (SmolStr::from(experience_id), text));
             }
         }
@@ -104,13 +104,13 @@ impl Assignments {
     }
 
     fn place_of(&self, experience_id: &str, mark: IdMark) -> Result<usize, usize> {
-        let at = self.marks.binary_search(&mark)?;
+        let at = self.marks.binary_search_by(|(known, _)| known.cmp(&mark))?;
         if mark.is_own() {
             return Ok(at);
         }
         // Other ids may share a mark: then they are neighbours, in the order of their texts.
-        let first = self.marks.partition_point(|known| *known < mark);
-        let last = self.marks.partition_point(|known| *known <= mark);
+        let first = self.marks.partition_point(|(known, _)| *known < mark);
+        let last = self.marks.partition_point(|(known, _)| *known <= mark);
         let alike = self.pairs.get(first..last).unwrap_or_default();
         let is_before =
             |(known, _): &(SmolStr, SmolStr)| -> Ordering { known.as_str().cmp(experience_id) };

@@ -261,14 +261,20 @@ impl Exclusion {
 impl fmt::Display for Element {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let subject = self.key().or(self.rule_type()).unwrap_or("?");
-        let not = if self.negated { "not " } else { "" };
-        let operator = self.operator().unwrap_or("?");
-        write!(f, "{subject} {not}{operator}")?;
-        match self.operand() {
-            Value::Null => Ok(()),
-            operand => write!(f, " {}", serde_json::to_string(operand).unwrap_or_default()),
+        f.write_str(subject)?;
+        f.write_str(if self.negated { " not " } else { " " })?;
+        f.write_str(self.operator().unwrap_or("?"))?;
+        match self.operand().as_view() {
+            ValueRef::Null => Ok(()),
+            ValueRef::Text(text) if text.bytes().all(is_plain_in_json) => write!(f, " \"{text}\""),
+            _ => write!(f, " {}", serde_json::to_string(self.operand()).unwrap_or_default()),
         }
     }
+}
+
+/// Whether JSON has the byte in a text as it is.
+fn is_plain_in_json(byte: u8) -> bool {
+    byte >= b' ' && byte != b'"' && byte != b'\\'
 }
 
 #[inline]
