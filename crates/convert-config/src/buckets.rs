@@ -55,11 +55,13 @@ impl Buckets {
     }
 
     /// Returns the visitor's bucket, 0..=9999.
+    #[inline]
     pub fn bucket_value(&self, visitor_id: &str) -> u16 {
         self.hasher.bucket_value(visitor_id)
     }
 
     /// Returns the position of the arm that takes `bucket_value`, if one does.
+    #[inline]
     pub fn arm_at(&self, bucket_value: u16) -> Option<usize> {
         select(&self.ranges, bucket_value).and_then(|range| self.arms.get(range).copied())
     }

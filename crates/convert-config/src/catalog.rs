@@ -1,11 +1,10 @@
 //! Lists of entities with lookup by id and by key.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::ops::Deref;
 
-use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
+
+use crate::index::Index;
 
 /// What has an id and perhaps a key.
 ///
@@ -45,18 +44,16 @@ pub trait Identified {
 #[derive(Debug, Clone)]
 pub struct Catalog<T> {
     entities: Box<[T]>,
-    // The keys come from the config and the lookups from the application, so a fast hash that an
-    // outsider could provoke collisions in is safe here.
-    by_id: HashMap<SmolStr, u32, FxBuildHasher>,
-    by_key: HashMap<SmolStr, u32, FxBuildHasher>,
+    by_id: Index,
+    by_key: Index,
 }
 
 /// A catalog in the making.
 #[derive(Debug)]
 pub(crate) struct CatalogBuilder<T> {
     entities: Vec<T>,
-    by_id: HashMap<SmolStr, u32, FxBuildHasher>,
-    by_key: HashMap<SmolStr, u32, FxBuildHasher>,
+    by_id: Index,
+    by_key: Index,
 }
 
 /// The id and the key of an entity that an earlier one has already.
@@ -71,63 +68,55 @@ impl<T: Identified> CatalogBuilder<T> {
     pub(crate) fn push(&mut self, entity: T) -> Repeats {
         // More entities than a `u32` counts cannot be had from any text this side of 4 GB.
         let index = u32::try_from(self.entities.len()).unwrap_or(u32::MAX);
+        let (entities, id, key) = (&self.entities, entity.id(), entity.key());
+        let repeats_id = !self.by_id.insert(id, index, |at| at_of(entities, at).map(T::id));
+        let is_new = |key| self.by_key.insert(key, index, |at| at_of(entities, at)?.key());
+        let repeats_key = !key.is_none_or(is_new);
         let repeats = Repeats {
-            id: insert(&mut self.by_id, Some(entity.id()), index),
-            key: insert(&mut self.by_key, entity.key(), index),
+            id: repeats_id.then(|| SmolStr::new(id)),
+            key: key.filter(|_| repeats_key).map(SmolStr::new),
         };
         self.entities.push(entity);
         repeats
     }
 
-    pub(crate) fn finish(mut self) -> Catalog<T> {
-        self.by_id.shrink_to_fit();
-        self.by_key.shrink_to_fit();
+    pub(crate) fn finish(self) -> Catalog<T> {
         Catalog { entities: self.entities.into(), by_id: self.by_id, by_key: self.by_key }
-    }
-}
-
-/// Keeps the first index of a name; returns the name if there is one already.
-fn insert(
-    indices: &mut HashMap<SmolStr, u32, FxBuildHasher>,
-    name: Option<&str>,
-    index: u32,
-) -> Option<SmolStr> {
-    let name = SmolStr::new(name?);
-    match indices.entry(name) {
-        Entry::Occupied(known) => Some(known.key().clone()),
-        Entry::Vacant(place) => {
-            place.insert(index);
-            None
-        }
     }
 }
 
 impl<T: Identified> Catalog<T> {
     /// Finds an entity by id.
+    #[inline]
     pub fn by_id(&self, id: &str) -> Option<&T> {
         self.position_of_id(id).and_then(|index| self.at(index))
     }
 
     /// Finds an entity by key.
+    #[inline]
     pub fn by_key(&self, key: &str) -> Option<&T> {
         self.position_of_key(key).and_then(|index| self.at(index))
     }
 
     /// Finds an entity by key, or by id where no entity has that key.
+    #[inline]
     pub fn by_key_or_id(&self, name: &str) -> Option<&T> {
         self.by_key(name).or_else(|| self.by_id(name))
     }
 
+    #[inline]
     pub(crate) fn position_of_id(&self, id: &str) -> Option<u32> {
-        self.by_id.get(id).copied()
+        self.by_id.find(id, |at| self.at(at).map(T::id))
     }
 
+    #[inline]
     pub(crate) fn position_of_key(&self, key: &str) -> Option<u32> {
-        self.by_key.get(key).copied()
+        self.by_key.find(key, |at| self.at(at)?.key())
     }
 
+    #[inline]
     pub(crate) fn at(&self, index: u32) -> Option<&T> {
-        self.entities.get(usize::try_from(index).ok()?)
+        at_of(&self.entities, index)
     }
 
     pub(crate) fn at_mut(&mut self, index: u32) -> Option<&mut T> {
@@ -145,17 +134,13 @@ impl<T> Catalog<T> {
 
 impl<T> Default for CatalogBuilder<T> {
     fn default() -> Self {
-        CatalogBuilder {
-            entities: Vec::new(),
-            by_id: HashMap::default(),
-            by_key: HashMap::default(),
-        }
+        CatalogBuilder { entities: Vec::new(), by_id: Index::default(), by_key: Index::default() }
     }
 }
 
 impl<T> Default for Catalog<T> {
     fn default() -> Self {
-        Catalog { entities: Box::default(), by_id: HashMap::default(), by_key: HashMap::default() }
+        Catalog { entities: Box::default(), by_id: Index::default(), by_key: Index::default() }
     }
 }
 
@@ -174,4 +159,9 @@ impl<'c, T> IntoIterator for &'c Catalog<T> {
     fn into_iter(self) -> Self::IntoIter {
         self.entities.iter()
     }
+}
+
+#[inline]
+fn at_of<T>(entities: &[T], index: u32) -> Option<&T> {
+    entities.get(index as usize)
 }

@@ -4,6 +4,7 @@ use smol_str::SmolStr;
 
 use crate::buckets::Buckets;
 use crate::catalog::Identified;
+use crate::id_mark::IdMark;
 use crate::rule::RuleTree;
 use crate::value::Value;
 use crate::variation::Variation;
@@ -29,6 +30,8 @@ use crate::variation::Variation;
 #[derive(Debug, Clone)]
 pub struct Experience {
     pub(crate) id: SmolStr,
+    pub(crate) id_mark: IdMark,
+    pub(crate) rank: u32,
     pub(crate) key: Option<SmolStr>,
     pub(crate) name: Option<SmolStr>,
     pub(crate) kind: Option<SmolStr>,
@@ -87,6 +90,19 @@ pub(crate) enum Environment {
 }
 
 impl Experience {
+    /// Returns the mark of the id, to look the visitor's assignment up with.
+    #[inline]
+    pub fn id_mark(&self) -> IdMark {
+        self.id_mark
+    }
+
+    /// Returns how many experiences of the project have a lower mark: where this one stands in the
+    /// record of a visitor who was assigned in all of them.
+    #[inline]
+    pub fn rank(&self) -> u32 {
+        self.rank
+    }
+
     /// Returns the name shown to people.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
@@ -119,6 +135,7 @@ impl Experience {
     /// exactly this one.
     ///
     /// A limit that is not text in the config is kept by no environment.
+    #[inline]
     pub fn runs_in(&self, environment: &str) -> bool {
         match &self.environment {
             Environment::Any => true,
@@ -136,11 +153,13 @@ impl Experience {
     }
 
     /// Returns whether the project lists the experience as archived.
+    #[inline]
     pub fn is_archived(&self) -> bool {
         self.archived
     }
 
     /// Returns where the experience runs.
+    #[inline]
     pub fn location_gate(&self) -> &LocationGate {
         &self.locations
     }
@@ -157,6 +176,7 @@ impl Experience {
     }
 
     /// Returns whether every audience must match, not just one.
+    #[inline]
     pub fn needs_all_audiences(&self) -> bool {
         self.all_audiences
     }
@@ -167,6 +187,7 @@ impl Experience {
     }
 
     /// Returns the arms in config order.
+    #[inline]
     pub fn variations(&self) -> &[Variation] {
         &self.variations
     }
@@ -182,11 +203,13 @@ impl Experience {
     }
 
     /// Returns how the traffic is split.
+    #[inline]
     pub fn buckets(&self) -> &Buckets {
         &self.buckets
     }
 
     /// Returns the arm that takes `bucket_value`, if one does.
+    #[inline]
     pub fn variation_at(&self, bucket_value: u16) -> Option<&Variation> {
         self.buckets.arm_at(bucket_value).and_then(|arm| self.variations.get(arm))
     }

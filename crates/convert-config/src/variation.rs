@@ -3,6 +3,7 @@
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 use smol_str::SmolStr;
 
+use crate::id_mark::IdMark;
 use crate::value::Value;
 
 /// One arm of an experience.
@@ -22,6 +23,7 @@ use crate::value::Value;
 #[derive(Debug, Clone)]
 pub struct Variation {
     pub(crate) id: Option<SmolStr>,
+    pub(crate) id_mark: IdMark,
     pub(crate) key: Option<SmolStr>,
     pub(crate) name: Option<SmolStr>,
     pub(crate) running: bool,
@@ -74,6 +76,12 @@ pub struct FeatureChange {
 }
 
 impl Variation {
+    /// Returns the mark of the id, to tell the variation by; that of "" where there is no id.
+    #[inline]
+    pub fn id_mark(&self) -> IdMark {
+        self.id_mark
+    }
+
     /// Returns the id; an arm without one is never chosen.
     pub fn id(&self) -> Option<&str> {
         self.id.as_deref()

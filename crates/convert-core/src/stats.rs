@@ -97,6 +97,7 @@ pub(crate) struct Counters {
 pub(crate) struct Counter(AtomicU64);
 
 impl Counters {
+    #[inline]
     pub(crate) fn count_decisions(&self, count: u64) {
         self.decisions.add(count);
     }
@@ -167,6 +168,7 @@ struct Striped {
 struct Stripe(AtomicU64);
 
 impl Striped {
+    #[inline]
     fn add(&self, count: u64) {
         let mine = MINE.try_with(|mine| *mine).unwrap_or(0);
         if let Some(stripe) = self.stripes.get(mine % STRIPES) {

@@ -2,18 +2,20 @@
 
 use std::cmp::Ordering;
 
+use convert_config::{Experience, IdMark, Identified as _, Variation};
 use smol_str::SmolStr;
 
 /// Which variation a visitor is assigned to in each experience.
 ///
-/// Looked through for every decision, and visitors are many: what is searched lies together, eight
-/// bytes an experience, so that a lookup touches few lines of memory. Ids that are plain numbers, as
+/// Looked through for every decision, and visitors are many: what is searched lies together, sixteen
+/// bytes an experience, so that a lookup touches few lines of memory, and no text. Ids that are plain numbers, as
 /// nearly all are, come first and in their order, as in a JavaScript object.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Assignments {
-    // Sorted, and equal for different experiences only where they are no numbers.
-    marks: Vec<u64>,
-    // Experience and variation, in the same places.
+    // Experience and variation, sorted by experience; different experiences have equal marks only
+    // where they are no numbers.
+    marks: Vec<(IdMark, IdMark)>,
+    // Experience and variation, in the same places: what is read only to be written out.
     pairs: Vec<(SmolStr, SmolStr)>,
 }
 
@@ -24,35 +26,58 @@ impl Assignments {
 
     /// Takes pairs of experience and variation; where an experience repeats, the last counts.
     pub(crate) fn collect(pairs: impl Iterator<Item = (SmolStr, SmolStr)>) -> Self {
-        let mut marked: Vec<(u64, (SmolStr, SmolStr))> =
-            pairs.map(|pair| (mark_of(&pair.0), pair)).collect();
+        let mut marked: Vec<(IdMark, (SmolStr, SmolStr))> =
+            pairs.map(|pair| (IdMark::of(&pair.0), pair)).collect();
         marked.reverse();
         marked.sort_by(|(left, one), (right, other)| {
             left.cmp(right).then_with(|| one.0.as_str().cmp(other.0.as_str()))
         });
         marked.dedup_by(|(_, later), (_, kept)| later.0 == kept.0);
-        let (marks, pairs) = marked.into_iter().unzip();
+        let with_arm =
+            |(mark, pair): (IdMark, (SmolStr, SmolStr))| ((mark, IdMark::of(&pair.1)), pair);
+        let (marks, pairs) = marked.into_iter().map(with_arm).unzip();
         Assignments { marks, pairs }
     }
 
     /// Returns the variation of an experience.
     pub(crate) fn find(&self, experience_id: &str) -> Option<&str> {
-        let at = self.place_of(experience_id).ok()?;
+        let at = self.place_of(experience_id, IdMark::of(experience_id)).ok()?;
         self.pairs.get(at).map(|(_, variation)| variation.as_str())
+    }
+
+    /// Returns the variation that the visitor is assigned to, if the experience still has it.
+    #[inline]
+    pub(crate) fn find_in<'c>(&self, experience: &'c Experience) -> Option<&'c Variation> {
+        if self.marks.is_empty() {
+            return None;
+        }
+        // Where every experience is assigned, its rank is its place; elsewhere it is searched for.
+        let (own, rank) = (experience.id_mark(), experience.rank() as usize);
+        let at = match self.marks.get(rank) {
+            Some((mark, _)) if *mark == own && own.is_own() => rank,
+            _ => self.place_of(experience.id(), own).ok()?,
+        };
+        let (_, mark) = *self.marks.get(at)?;
+        let text = || self.pairs.get(at).map(|(_, variation)| variation.as_str());
+        let is_it =
+            |arm: &&Variation| arm.id_mark() == mark && (mark.is_own() || arm.id() == text());
+        experience.variations().iter().find(is_it)
     }
 
     /// Sets the variation of an experience.
     pub(crate) fn set(&mut self, experience_id: &str, variation_id: &str) {
-        match self.place_of(experience_id) {
+        let mark = IdMark::of(experience_id);
+        let (arm, text) = (IdMark::of(variation_id), SmolStr::from(variation_id));
+        match self.place_of(experience_id, mark) {
             Ok(at) => {
-                if let Some(pair) = self.pairs.get_mut(at) {
-                    pair.1 = SmolStr::from(variation_id);
+                if let (Some(known), Some(pair)) = (self.marks.get_mut(at), self.pairs.get_mut(at))
+                {
+                    (known.1, pair.1) = (arm, text);
                 }
             }
             Err(at) => {
-                self.marks.insert(at, mark_of(experience_id));
-                let pair = (SmolStr::from(experience_id), SmolStr::from(variation_id));
-                self.pairs.insert(at, pair);
+                self.marks.insert(at, (mark, arm));
+                self.pairs.insert(at, (SmolStr::from(experience_id), text));
             }
         }
     }
@@ -78,15 +103,14 @@ impl Assignments {
         self.pairs.is_empty()
     }
 
-    fn place_of(&self, experience_id: &str) -> Result<usize, usize> {
-        let mark = mark_of(experience_id);
-        let at = self.marks.binary_search(&mark)?;
-        if mark < HASHED {
+    fn place_of(&self, experience_id: &str, mark: IdMark) -> Result<usize, usize> {
+        let at = self.marks.binary_search_by(|(known, _)| known.cmp(&mark))?;
+        if mark.is_own() {
             return Ok(at);
         }
         // Other ids may share a mark: then they are neighbours, in the order of their texts.
-        let first = self.marks.partition_point(|known| *known < mark);
-        let last = self.marks.partition_point(|known| *known <= mark);
+        let first = self.marks.partition_point(|(known, _)| *known < mark);
+        let last = self.marks.partition_point(|(known, _)| *known <= mark);
         let alike = self.pairs.get(first..last).unwrap_or_default();
         let is_before =
             |(known, _): &(SmolStr, SmolStr)| -> Ordering { known.as_str().cmp(experience_id) };
@@ -94,31 +118,8 @@ impl Assignments {
     }
 }
 
-/// Returns a number for an id: its own where it is a plain one, which no other id shares, else one
-/// from [`HASHED`] on that others may share.
-fn mark_of(id: &str) -> u64 {
-    let bytes = id.as_bytes();
-    let is_plain = match bytes {
-        [b'0'] => true,
-        [b'1'..=b'9', rest @ ..] => rest.len() < MOST_DIGITS && rest.iter().all(u8::is_ascii_digit),
-        _ => false,
-    };
-    if is_plain {
-        return bytes.iter().fold(0, |number, digit| 10 * number + u64::from(digit & 0x0F));
-    }
-    let hash = bytes
-        .iter()
-        .fold(FNV_OFFSET, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(FNV_PRIME));
-    hash | HASHED
-}
-
-/// What marks of ids that are no plain numbers begin at; more than any number of so few digits.
-const HASHED: u64 = 1 << 63;
-const MOST_DIGITS: usize = 18;
 /// Each insertion moves what comes after, so that sorting once is faster for more.
 const SET_ONE_BY_ONE: usize = 8;
-const FNV_OFFSET: u64 = 0xCBF2_9CE4_8422_2325;
-const FNV_PRIME: u64 = 0x0000_0100_0000_01B3;
 
 #[cfg(test)]
 mod tests {
@@ -127,17 +128,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    #[test]
-    fn plain_numbers_have_marks_of_their_own() {
-        for (id, mark) in [("0", 0), ("7", 7), ("100334665", 100_334_665)] {
-            assert_eq!(mark_of(id), mark);
-        }
-        assert_eq!(mark_of("999999999999999999"), 999_999_999_999_999_999);
-        for other in ["", "00", "01", "-1", "1.0", " 1", "9999999999999999999", "x"] {
-            assert!(mark_of(other) >= HASHED, "{other}");
-        }
-    }
 
     #[test]
     fn numbers_come_in_their_order_and_first() {

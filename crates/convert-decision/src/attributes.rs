@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
+use convert_config::rule::Element;
 use convert_config::{Mark, Text, Value, ValueRef};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
@@ -98,7 +99,7 @@ impl Attributes {
 
     /// Returns the value of the attribute with exactly this name.
     pub fn get(&self, name: &str) -> Option<ValueRef<'_>> {
-        self.find(name, Mark::of(name))
+        self.find(Mark::of(name), || name)
     }
 
     /// Returns every attribute, sorted by name.
@@ -116,16 +117,17 @@ impl Attributes {
         self.entries.is_empty()
     }
 
-    /// Returns the value with this name, whose mark the caller has at hand.
+    /// Returns the value whose name has this mark; the name is read only where the mark is not all.
     #[inline]
-    pub(crate) fn find(&self, name: &str, mark: Mark) -> Option<ValueRef<'_>> {
+    pub(crate) fn find<'n>(&self, mark: Mark, name: impl Fn() -> &'n str) -> Option<ValueRef<'_>> {
         // A scan of a few marks beats the branches of a binary search.
         let found = if self.entries.len() <= SCANNED {
-            let is_it =
-                |entry: &&Entry| entry.mark == mark && (mark.is_whole() || entry.name == name);
+            let is_it = |entry: &&Entry| {
+                entry.mark == mark && (mark.is_whole() || entry.name.as_str() == name())
+            };
             self.entries.iter().find(is_it)
         } else {
-            self.place_of(name).ok().and_then(|at| self.entries.get(at))
+            self.place_of(name()).ok().and_then(|at| self.entries.get(at))
         };
         found.map(|entry| entry.value.as_view())
     }
@@ -267,6 +269,7 @@ impl Entry {
 }
 
 impl Stored {
+    #[inline]
     fn as_view(&self) -> ValueRef<'_> {
         match self {
             Stored::Null => ValueRef::Null,
@@ -316,36 +319,50 @@ pub struct Facts<'v> {
 
 impl<'v> Facts<'v> {
     /// Starts from the context's attributes.
+    #[inline]
     pub fn new(own: &'v Attributes) -> Self {
         Facts { call: &[], own, segments: None }
     }
 
     /// Lays a call's attributes on top.
     #[must_use]
+    #[inline]
     pub fn with_call(self, call: &'v [(&'v str, Value<'v>)]) -> Self {
         Facts { call, ..self }
     }
 
     /// Adds the report segments of the visitor's record.
     #[must_use]
+    #[inline]
     pub fn with_segments(self, segments: &'v Segments) -> Self {
         Facts { segments: Some(segments).filter(|segments| !segments.is_empty()), ..self }
     }
 
     /// Returns the value that rules see under exactly this name.
     pub fn find(&self, name: &str) -> Option<ValueRef<'v>> {
-        self.find_marked(name, Mark::of(name))
+        self.find_marked(Mark::of(name), || name)
     }
 
-    /// Finds the value of the attribute with this name, whose mark the caller has at hand.
+    /// Returns the value that an element of rules is about.
     #[inline]
-    pub fn find_marked(&self, name: &str, mark: Mark) -> Option<ValueRef<'v>> {
-        let called = self.call.iter().rev().find(|(known, _)| *known == name);
-        if let Some((_, value)) = called {
-            return Some(value.as_view());
+    pub(crate) fn find_for(&self, element: &Element) -> Option<ValueRef<'v>> {
+        if !element.has_key() {
+            return None;
         }
-        let recorded = self.segments.and_then(|segments| segments.find_marked(name, mark));
-        recorded.or_else(|| self.own.find(name, mark))
+        self.find_marked(element.mark(), || element.key().unwrap_or_default())
+    }
+
+    #[inline]
+    fn find_marked<'n>(&self, mark: Mark, name: impl Fn() -> &'n str) -> Option<ValueRef<'v>> {
+        if !self.call.is_empty() {
+            let wanted = name();
+            let called = self.call.iter().rev().find(|(known, _)| *known == wanted);
+            if let Some((_, value)) = called {
+                return Some(value.as_view());
+            }
+        }
+        let recorded = self.segments.and_then(|segments| segments.find_marked(mark, &name));
+        recorded.or_else(|| self.own.find(mark, name))
     }
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
-use convert_config::{Mark, Text, Value, ValueRef};
+use convert_config::{Experience, Mark, Text, Value, ValueRef, Variation};
 use serde::de::{Deserialize, Deserializer};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use smol_str::SmolStr;
@@ -67,6 +67,12 @@ impl VisitorRecord {
     /// Returns the id of the variation the visitor is assigned to in this experience.
     pub fn assignment(&self, experience_id: &str) -> Option<&str> {
         self.bucketing.find(experience_id)
+    }
+
+    /// Returns the variation the visitor is assigned to, if the experience still has it.
+    #[inline]
+    pub(crate) fn variation_of<'c>(&self, experience: &'c Experience) -> Option<&'c Variation> {
+        self.bucketing.find_in(experience)
     }
 
     /// Returns every assignment as experience id and variation id.
@@ -183,8 +189,12 @@ impl Segments {
     }
 
     #[inline]
-    pub(crate) fn find_marked(&self, name: &str, mark: Mark) -> Option<ValueRef<'_>> {
-        self.members.find(name, mark)
+    pub(crate) fn find_marked<'n>(
+        &self,
+        mark: Mark,
+        name: impl Fn() -> &'n str,
+    ) -> Option<ValueRef<'_>> {
+        self.members.find(mark, name)
     }
 
     /// Returns every segment, sorted by name.

@@ -63,23 +63,17 @@ impl Lowered {
         if !text.is_ascii() {
             return lower(text).contains(&*self.text);
         }
-        let Some((first, rest)) = self.text.as_bytes().split_first() else {
+        let needle = self.text.as_bytes();
+        let Some(first) = needle.first() else {
             return true;
         };
-        let mut text = text.as_bytes();
-        while let Some(found) = text.iter().position(|byte| byte.to_ascii_lowercase() == *first) {
-            let Some(tail) = text.get(found + 1..) else {
-                return false;
-            };
-            let Some(head) = tail.get(..rest.len()) else {
-                return false;
-            };
-            if head.eq_ignore_ascii_case(rest) {
-                return true;
-            }
-            text = tail;
-        }
-        false
+        // One letter differs from its capital by one bit.
+        let fold = if first.is_ascii_lowercase() { CASE_BIT } else { 0 };
+        let mut places = text.as_bytes().windows(needle.len());
+        places.any(|place| match place.first() {
+            Some(byte) => byte | fold == *first && place.eq_ignore_ascii_case(needle),
+            None => false,
+        })
     }
 }
 
@@ -149,6 +143,9 @@ pub fn compare_utf16(left: &str, right: &str) -> Ordering {
     }
     left.encode_utf16().cmp(right.encode_utf16())
 }
+
+/// What sets a lower-case ASCII letter apart from its capital.
+const CASE_BIT: u8 = 0x20;
 
 #[cfg(test)]
 mod tests {

@@ -6,6 +6,7 @@ use crate::buckets::Layout;
 use crate::catalog::Identified;
 use crate::ecma::to_number;
 use crate::experience::{Environment, Experience, LocationGate};
+use crate::id_mark::IdMark;
 use crate::load::buckets::{Share, lay_out, layout_of};
 use crate::load::features::{TurnedOn, read_change};
 use crate::load::reader::{Reader, label_of};
@@ -21,6 +22,12 @@ pub(super) struct Draft {
     pub(super) audience_ids: Vec<SmolStr>,
     pub(super) location_ids: Vec<SmolStr>,
     pub(super) turned_on: Vec<TurnedOn>,
+}
+
+impl Draft {
+    pub(super) fn id_mark(&self) -> IdMark {
+        self.experience.id_mark
+    }
 }
 
 impl Identified for Draft {
@@ -65,6 +72,8 @@ pub(super) fn read_experience(reader: &Reader<'_, '_>) -> Option<Draft> {
         goals: reader.ids("goals").into(),
         variations: arms.variations.into(),
         buckets,
+        id_mark: IdMark::of(&id),
+        rank: 0,
         id,
     };
     let audience_ids = reader.ids("audiences");
@@ -159,6 +168,7 @@ fn read_variation(reader: &Reader<'_, '_>, layout: Layout, changes: Box<[Change]
         reader.note("id", "missing, so the variation takes no traffic");
     }
     Variation {
+        id_mark: IdMark::of(id.as_deref().unwrap_or_default()),
         id,
         key: reader.label("key"),
         name: reader.name(),

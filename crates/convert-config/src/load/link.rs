@@ -6,6 +6,7 @@ use crate::catalog::{Catalog, Identified};
 use crate::entity::{Audience, Location, Segment};
 use crate::experience::{Experience, LocationGate};
 use crate::feature::Feature;
+use crate::id_mark::IdMark;
 use crate::load::experience::Draft;
 use crate::load::features::resolve_change;
 use crate::load::reader::{Path, Reader};
@@ -41,11 +42,16 @@ pub(super) fn link_experiences(
             draft.key().is_none_or(|key| drafts.catalog.position_of_key(key) == Some(index))
         })
         .collect();
+    let mut marks: Vec<IdMark> = drafts.catalog.iter().map(Draft::id_mark).collect();
+    marks.sort_unstable();
+    marks.dedup();
     let mut places = drafts.places.into_iter().zip(firsts);
     drafts.catalog.map(|draft| {
         let (place, is_first) = places.next().unwrap_or_default();
         let mut experience = link(draft, &referents, &Path::Item(list, place), sink);
         experience.shadowed = !is_first;
+        let rank = marks.partition_point(|mark| *mark < experience.id_mark);
+        experience.rank = u32::try_from(rank).unwrap_or_default();
         experience
     })
 }

@@ -148,6 +148,7 @@ impl RuleTree {
     }
 
     /// Returns the mutual-exclusion rule, which decides the whole audience where there is one.
+    #[inline]
     pub fn exclusion(&self) -> Option<&Exclusion> {
         self.exclusion.as_deref()
     }
@@ -192,8 +193,15 @@ impl Element {
     }
 
     /// Returns the name of the attribute to look at; elements without one are for a provider.
+    #[inline]
     pub fn key(&self) -> Option<&str> {
         self.key.as_deref()
+    }
+
+    /// Returns whether the element names an attribute to look at.
+    #[inline]
+    pub fn has_key(&self) -> bool {
+        self.key.is_some()
     }
 
     /// Returns the mark of the key, to look the attribute up with; that of "" where there is none.
@@ -213,11 +221,13 @@ impl Element {
     }
 
     /// Returns the compiled comparison.
+    #[inline]
     pub fn test(&self) -> &Test {
         &self.test
     }
 
     /// Returns whether the outcome is turned round.
+    #[inline]
     pub fn is_negated(&self) -> bool {
         self.negated
     }
@@ -242,6 +252,7 @@ impl Exclusion {
     }
 
     /// Returns whether the rule asks for visitors who are *not* bucketed there.
+    #[inline]
     pub fn is_negated(&self) -> bool {
         self.negated
     }
@@ -250,20 +261,26 @@ impl Exclusion {
 impl fmt::Display for Element {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let subject = self.key().or(self.rule_type()).unwrap_or("?");
-        let not = if self.negated { "not " } else { "" };
-        let operator = self.operator().unwrap_or("?");
-        write!(f, "{subject} {not}{operator}")?;
-        match self.operand() {
-            Value::Null => Ok(()),
-            operand => write!(f, " {}", serde_json::to_string(operand).unwrap_or_default()),
+        f.write_str(subject)?;
+        f.write_str(if self.negated { " not " } else { " " })?;
+        f.write_str(self.operator().unwrap_or("?"))?;
+        match self.operand().as_view() {
+            ValueRef::Null => Ok(()),
+            ValueRef::Text(text) if text.bytes().all(is_plain_in_json) => write!(f, " \"{text}\""),
+            _ => write!(f, " {}", serde_json::to_string(self.operand()).unwrap_or_default()),
         }
     }
 }
 
-/// The rule type that marks a mutual-exclusion rule.
+/// Whether JSON has the byte in a text as it is.
+fn is_plain_in_json(byte: u8) -> bool {
+    byte >= b' ' && byte != b'"' && byte != b'\\'
+}
+
 #[inline]
 fn slice<T>(items: &[T], from: u32, to: u32) -> &[T] {
     items.get(from as usize..to as usize).unwrap_or_default()
 }
 
+/// The rule type that marks a mutual-exclusion rule.
 pub(crate) const EXCLUSION_RULE_TYPE: &str = "bucketed_into_experience_key";

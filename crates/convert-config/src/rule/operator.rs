@@ -116,7 +116,8 @@ pub enum Verdict {
 
 impl Test {
     /// Compares `value` with the constant; `None` stands for a missing attribute.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "every decision passes here, from few places")]
     pub fn verdict(&self, value: Option<ValueRef<'_>>) -> Verdict {
         let Some(value) = value else {
             return self.verdict_on_absent();

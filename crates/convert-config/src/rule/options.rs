@@ -24,13 +24,21 @@ impl Options {
     }
 
     /// Returns whether a part of `text` between bars is one of the options, letter for letter.
+    #[inline]
     pub(crate) fn meet(&self, text: &str) -> bool {
         if text.bytes().any(|byte| byte == b'|') {
-            return text.split('|').any(|part| self.contain(part));
+            self.meet_parts(text)
+        } else {
+            self.contain(text)
         }
-        self.contain(text)
     }
 
+    #[cold]
+    fn meet_parts(&self, text: &str) -> bool {
+        text.split('|').any(|part| self.contain(part))
+    }
+
+    #[inline]
     fn contain(&self, text: &str) -> bool {
         let mark = Mark::of(text);
         let is_it = |(known, option): &(Mark, Box<str>)| {
@@ -39,9 +47,13 @@ impl Options {
         if self.texts.len() <= SCANNED {
             return self.texts.iter().any(is_it);
         }
+        self.search(mark).take_while(|(known, _)| *known == mark).any(is_it)
+    }
+
+    #[inline(never)]
+    fn search(&self, mark: Mark) -> std::slice::Iter<'_, (Mark, Box<str>)> {
         let from = self.texts.partition_point(|(known, _)| *known < mark);
-        let candidates = self.texts.get(from..).unwrap_or_default();
-        candidates.iter().take_while(|(known, _)| *known == mark).any(is_it)
+        self.texts.get(from..).unwrap_or_default().iter()
     }
 }
 

@@ -90,8 +90,17 @@ impl<'a> ValueRef<'a> {
     ///
     /// assert_eq!(ValueRef::Float(1e21).with_text(str::len), "1e+21".len());
     /// ```
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "every decision passes here, from few places")]
     pub fn with_text<R>(self, read: impl FnOnce(&str) -> R) -> R {
+        match self {
+            ValueRef::Text(text) => read(text),
+            other => other.with_made_text(read),
+        }
+    }
+
+    #[inline(never)]
+    fn with_made_text<R>(self, read: impl FnOnce(&str) -> R) -> R {
         match self {
             ValueRef::Null => read("null"),
             ValueRef::Bool(true) => read("true"),

@@ -8,14 +8,23 @@ use crate::event::{BucketingEvent, LifecycleEvent, LocationEvent, SegmentsEvent}
 
 impl Context {
     /// Returns whether anybody is to be told what this visitor does. A preview leaves no trace.
+    #[inline]
     pub(super) fn is_watched(&self) -> bool {
         self.shared.bus.is_watched() && self.preview.is_none() && !self.visitor_id.is_empty()
     }
 
+    #[inline]
     pub(super) fn tell_experience(&self, result: ExperienceResult<'_>) {
-        self.trace(result.decision());
+        if log::max_level() == log::LevelFilter::Trace || self.is_watched() {
+            self.tell_decision(result.decision());
+        }
+    }
+
+    #[cold]
+    fn tell_decision(&self, decision: Decision<'_>) {
+        self.trace(decision);
         if self.is_watched() {
-            let event = BucketingEvent::new(&self.visitor_id, result.decision(), None);
+            let event = BucketingEvent::new(&self.visitor_id, decision, None);
             self.shared.bus.emit(&LifecycleEvent::Bucketing(event));
         }
     }
@@ -29,6 +38,7 @@ impl Context {
         }
     }
 
+    #[inline]
     pub(super) fn tell_moves(&self, moves: &[(&Location, Transition)]) {
         for (location, transition) in moves {
             let event = LocationEvent::new(&self.visitor_id, location);

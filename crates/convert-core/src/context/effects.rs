@@ -16,30 +16,40 @@ pub(super) struct Effects<'d> {
     record: Option<&'d VisitorRecord>,
     keeps: bool,
     tells: bool,
-    delta: RecordDelta<'d>,
-    moves: Vec<(&'d Location, Transition)>,
+    // Most decisions leave nothing behind, so that nothing is made, or dropped, before it is needed.
+    delta: Option<RecordDelta<'d>>,
+    moves: Option<Box<Moves<'d>>>,
+}
+
+/// The locations that a visitor comes to and leaves.
+#[derive(Default)]
+struct Moves<'d> {
+    told: Vec<(&'d Location, Transition)>,
     /// Locations that have been seen to, and the keys that the delta has for them.
     handled: BTreeSet<*const Location>,
     keys: BTreeSet<&'d str>,
 }
 
 impl<'d> Effects<'d> {
+    #[inline]
     pub(super) fn new(
         shared: &'d Shared,
         record: Option<&'d VisitorRecord>,
         keeps: bool,
         tells: bool,
     ) -> Self {
-        let (delta, moves) = (RecordDelta::default(), Vec::new());
-        let (handled, keys) = (BTreeSet::new(), BTreeSet::new());
-        Effects { shared, record, keeps, tells, delta, moves, handled, keys }
+        Effects { shared, record, keeps, tells, delta: None, moves: None }
     }
 
     /// Notes a decision's assignment, if it is new, and returns whether it was noted. The caller
     /// knows whether one in the same experience was noted before, which few configs come to.
+    #[inline]
     pub(super) fn note(&mut self, decision: Decision<'d>, repeats: bool) -> bool {
-        let Some((experience_id, variation_id)) = decision.assignment().filter(|_| self.keeps)
-        else {
+        self.keeps && decision.is_new() && self.keep(decision, repeats)
+    }
+
+    fn keep(&mut self, decision: Decision<'d>, repeats: bool) -> bool {
+        let Some((experience_id, variation_id)) = decision.assignment() else {
             return false;
         };
         let earlier = self.record.and_then(|record| record.assignment(experience_id));
@@ -48,43 +58,51 @@ impl<'d> Effects<'d> {
             (_, Some(stale)) => Replaces::Stale(stale.into()),
             (_, None) => Replaces::Nothing,
         };
+        let delta = self.delta.get_or_insert_default();
         if repeats {
-            self.delta.push_assignment(experience_id, variation_id, replaces);
+            delta.push_assignment(experience_id, variation_id, replaces);
         } else {
-            self.delta.append_assignment(experience_id, variation_id, replaces);
+            delta.append_assignment(experience_id, variation_id, replaces);
         }
         true
     }
 
-    /// Returns the changes to make.
-    pub(super) fn delta(&self) -> &RecordDelta<'d> {
-        &self.delta
+    /// Returns the changes to make, if there are any.
+    #[inline]
+    pub(super) fn delta(&self) -> Option<&RecordDelta<'d>> {
+        self.delta.as_ref()
     }
 
     /// Returns the locations to tell of, each once.
+    #[inline]
     pub(super) fn moves(&self) -> &[(&'d Location, Transition)] {
-        &self.moves
+        self.moves.as_deref().map_or(&[], |moves| &moves.told)
     }
 }
 
 impl<'c: 'd, 'd> Observer<'c> for Effects<'d> {
     fn moved(&mut self, location: &'c Location, transition: Transition) {
-        if !(self.tells || self.keeps) || !self.handled.insert(location) {
+        if !(self.tells || self.keeps) {
+            return;
+        }
+        let moves = self.moves.get_or_insert_default();
+        if !moves.handled.insert(location) {
             // Neither the record nor the location changes within a call, nor does the outcome.
             return;
         }
         if self.tells {
-            self.moves.push((location, transition));
+            moves.told.push((location, transition));
         }
         if !self.keeps {
             return;
         }
+        let delta = self.delta.get_or_insert_default();
         let key = location.key().unwrap_or(location.id());
         let is_there = matches!(transition, Transition::Activated);
-        if self.keys.insert(key) {
-            self.delta.append_location(key, is_there);
+        if moves.keys.insert(key) {
+            delta.append_location(key, is_there);
         } else {
-            self.delta.push_location(key, is_there);
+            delta.push_location(key, is_there);
         }
     }
 

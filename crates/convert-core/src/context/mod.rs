@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arc_swap::ArcSwapOption;
 use convert_config::ProjectConfig;
 use convert_decision::{
     Attributes, Evaluation, Explanation, Facts, Reason, Segments, Silent, VisitorRecord,
@@ -25,7 +24,7 @@ pub use self::options::RunOptions;
 use self::preview::Previewed;
 use crate::entity::{self, Entity, EntityKind};
 use crate::handle::Shared;
-use crate::records::{RecordDelta, Written, change_view};
+use crate::records::{RecordDelta, View, Written, change_view};
 
 /// One visitor: what is known of them, and the config snapshot they are decided from.
 ///
@@ -58,7 +57,7 @@ pub struct Context {
     attributes: Attributes,
     location: Attributes,
     preview: Option<Previewed>,
-    record: ArcSwapOption<VisitorRecord>,
+    record: View,
     /// Whether the application keeps the record, so that this process remembers nothing.
     in_hand: bool,
 }
@@ -66,18 +65,18 @@ pub struct Context {
 impl Context {
     pub(crate) fn new(shared: Arc<Shared>, visitor_id: String) -> Self {
         let config = shared.live.config();
-        let context = Context {
+        let mut context = Context {
             shared,
             config,
             visitor_id,
             attributes: Attributes::new(),
             location: Attributes::new(),
             preview: None,
-            record: ArcSwapOption::empty(),
+            record: View::default(),
             in_hand: false,
         };
         if !context.visitor_id.is_empty() {
-            context.record.store(context.shared.records.load(&context.record_key()));
+            context.record = View::new(context.shared.records.load(&context.record_key()));
         }
         context
     }
@@ -102,7 +101,7 @@ impl Context {
     #[must_use]
     pub fn with_record(mut self, record: VisitorRecord) -> Self {
         self.in_hand = true;
-        self.record.store(Some(Arc::new(record)));
+        self.record = View::new(Some(Arc::new(record)));
         self.record_segments(Segments::from(self.attributes.clone()));
         self
     }
@@ -113,6 +112,7 @@ impl Context {
         let names_segment = attributes.iter().any(|(name, _)| Segments::is_name(name));
         if names_segment {
             self.record_segments(Segments::from(attributes.clone()));
+            self.record.settle();
         }
         self.attributes.merge(attributes);
     }
@@ -179,7 +179,7 @@ impl Context {
 
     /// Returns what is remembered of the visitor, to be kept by the application.
     pub fn visitor_record(&self) -> VisitorRecord {
-        self.record.load().as_deref().cloned().unwrap_or_default()
+        self.record.see().as_deref().cloned().unwrap_or_default()
     }
 
     /// Finds an entity of the config by key.
@@ -226,6 +226,7 @@ impl Context {
     }
 
     /// Puts together what a decision follows from.
+    #[inline]
     fn evaluation<'c: 'v, 'v>(
         &'c self,
         record: Option<&'v VisitorRecord>,
@@ -253,6 +254,7 @@ impl Context {
     }
 
     /// Whether what is decided may be remembered.
+    #[inline]
     fn keeps_traces(&self, storage: bool) -> bool {
         storage && self.preview.is_none() && !self.visitor_id.is_empty()
     }

@@ -2,13 +2,12 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arc_swap::Guard;
 use convert_config::ProjectConfig;
-use convert_decision::{ForcedArm, Preview, PreviewError, Segments, VisitorRecord};
+use convert_decision::{ForcedArm, Preview, PreviewError, Segments};
 
 use crate::context::Context;
 use crate::error::Error;
-use crate::records::RecordDelta;
+use crate::records::{RecordDelta, Seen};
 use crate::stats::Counters;
 
 /// A preview, and the config that has its experience.
@@ -76,14 +75,22 @@ impl Context {
 
     /// Returns the visitor's record as rules see it: while previewing, with what the application has
     /// said since.
-    pub(super) fn seen(&self) -> Guard<Option<Arc<VisitorRecord>>> {
-        let Some(previewed) = &self.preview else { return self.record.load() };
+    #[inline]
+    pub(super) fn seen(&self) -> Seen<'_> {
+        match &self.preview {
+            None => self.record.see(),
+            Some(previewed) => self.seen_in_preview(previewed),
+        }
+    }
+
+    #[cold]
+    fn seen_in_preview(&self, previewed: &Previewed) -> Seen<'_> {
         let said = previewed.said.lock();
         if said.is_empty() {
-            return self.record.load();
+            return self.record.see();
         }
         let record = said.merge_into(self.visitor_record()).into_record();
-        Guard::from_inner(Some(Arc::new(record)))
+        Seen::Made(Box::new(record))
     }
 
     /// Finds a config that has what is to be previewed.

@@ -175,8 +175,12 @@ impl Context {
     }
 
     /// Makes the changes that decisions came with, and returns what is remembered then.
-    fn settle(&self, delta: &RecordDelta<'_>) -> Settled {
-        Settled { written: (!delta.is_empty()).then(|| self.apply(delta)) }
+    #[inline]
+    fn settle(&self, delta: Option<&RecordDelta<'_>>) -> Settled {
+        match delta {
+            None => Settled { written: None },
+            Some(delta) => Settled { written: Some(self.apply(delta)) },
+        }
     }
 }
 

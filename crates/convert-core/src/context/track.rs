@@ -132,24 +132,33 @@ impl Context {
 
     /// Queues an exposure for each new assignment. Where assignments are stored, those that another
     /// writer was faster to make are the other's to report.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "every decision passes here, from few places")]
     pub(super) fn expose(&self, decisions: &[Decision<'_>], written: Option<&Written>) {
-        let is_traced = self.preview.is_none() && !self.visitor_id.is_empty();
-        if !is_traced || !self.shared.delivery.is_on() {
-            return;
+        let is_on = self.shared.delivery.is_on() && decisions.iter().any(Decision::is_new);
+        if is_on && self.preview.is_none() && !self.visitor_id.is_empty() {
+            self.report_exposures(decisions, written);
         }
+    }
+
+    #[inline(never)]
+    fn report_exposures(&self, decisions: &[Decision<'_>], written: Option<&Written>) {
         let kept = written.map_or(&[][..], |written| &written.applied.kept);
-        let kept: HashSet<&str> = kept.iter().map(String::as_str).collect();
+        // Few lose a race, so that nothing is hashed as a rule.
+        let kept: Option<HashSet<&str>> =
+            (!kept.is_empty()).then(|| kept.iter().map(String::as_str).collect());
         let payload = |decision: &Decision<'_>| {
             let (experience_id, variation_id) = decision.assignment()?;
             let payload = || Payload::Exposure {
                 experience_id: SmolStr::new(experience_id),
                 variation_id: SmolStr::new(variation_id),
             };
-            (!kept.contains(experience_id)).then(payload)
+            let is_others = kept.as_ref().is_some_and(|kept| kept.contains(experience_id));
+            (!is_others).then(payload)
         };
         let mut payloads = decisions.iter().filter_map(payload);
         let Some(first) = payloads.next() else { return };
-        let held = self.record.load();
+        let held = self.record.see();
         let none = Segments::default();
         let record = written.map(|written| &*written.record);
         let segments = record.or(held.as_deref()).map_or(&none, VisitorRecord::segments);

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwapOption;
 use convert_decision::VisitorRecord;
 
 mod backlog;
@@ -18,6 +17,7 @@ mod pending;
 mod settings;
 mod shared;
 mod store;
+mod view;
 mod writer;
 
 use self::delta::Applied;
@@ -30,6 +30,7 @@ pub use self::merged::Merged;
 pub use self::settings::{StoreConfig, WriteMode};
 pub(crate) use self::shared::{SharedRecords, change_view};
 pub use self::store::{DataStore, StoreError, StoreErrorKind};
+pub(crate) use self::view::{Seen, View};
 
 /// The records of a core. The default is no trait object, so that it costs nothing.
 pub(crate) enum Records {
@@ -56,16 +57,11 @@ impl Records {
     }
 
     /// Makes a change in the store and in a context's view.
-    pub(crate) fn write(
-        &self,
-        key: &str,
-        delta: &RecordDelta<'_>,
-        view: &ArcSwapOption<VisitorRecord>,
-    ) -> Written {
+    pub(crate) fn write(&self, key: &str, delta: &RecordDelta<'_>, view: &View) -> Written {
         match self {
             Records::Memory(store) => {
                 let (record, applied) = store.change(key, delta);
-                view.store(Some(Arc::clone(&record)));
+                view.store(&record);
                 Written { record, applied }
             }
             Records::Shared(store) => store.write(key, delta, view),

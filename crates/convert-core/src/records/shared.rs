@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwapOption;
 use convert_decision::VisitorRecord;
 
 use crate::clock::{Deadline, Timer};
@@ -15,6 +14,7 @@ use crate::records::merged::Merged;
 use crate::records::pending::Ahead;
 use crate::records::settings::{StoreConfig, WriteMode};
 use crate::records::store::DataStore;
+use crate::records::view::View;
 use crate::records::writer::Writer;
 
 /// The records of an external store, as one core uses it: read by contexts, changed in the
@@ -51,12 +51,7 @@ impl SharedRecords {
     }
 
     /// Makes a change in a context's view and in the store, now or later.
-    pub(crate) fn write(
-        &self,
-        key: &str,
-        delta: &RecordDelta<'_>,
-        view: &ArcSwapOption<VisitorRecord>,
-    ) -> Written {
+    pub(crate) fn write(&self, key: &str, delta: &RecordDelta<'_>, view: &View) -> Written {
         let waits = (delta.has_goals() && self.settings.conversions == WriteMode::Wait)
             || (delta.has_assignments() && self.settings.assignments == WriteMode::Wait);
         if waits {
@@ -69,14 +64,9 @@ impl SharedRecords {
         change_view(view, unwritten.as_ref(), delta)
     }
 
-    fn write_now(
-        &self,
-        key: &str,
-        delta: &RecordDelta<'_>,
-        view: &ArcSwapOption<VisitorRecord>,
-    ) -> Written {
+    fn write_now(&self, key: &str, delta: &RecordDelta<'_>, view: &View) -> Written {
         let backlog = &self.writer.backlog;
-        let before = view.load_full();
+        let before = view.share();
         let ahead = backlog.take(key);
         let (asked, later) = order(&ahead, delta);
         if !later.is_empty() && backlog.push(key, later).1 {
@@ -105,26 +95,26 @@ impl SharedRecords {
         delta: &RecordDelta<'_>,
         merged: Merged,
         before: Option<&Arc<VisitorRecord>>,
-        view: &ArcSwapOption<VisitorRecord>,
+        view: &View,
     ) -> Written {
         let (mut record, applied) = merged.into_parts(delta);
         if let Some(unwritten) = self.writer.backlog.unwritten(key) {
             unwritten.apply(&mut record);
         }
         let answered = Arc::new(record);
-        view.rcu(|current| {
+        view.change(|current| {
             let is_unchanged = match (current, before) {
                 (Some(current), Some(before)) => Arc::ptr_eq(current, before),
                 (None, None) => true,
                 _ => false,
             };
             if is_unchanged {
-                return Some(Arc::clone(&answered));
+                return Arc::clone(&answered);
             }
-            let mut record = current.as_deref().cloned().unwrap_or_default();
+            let mut record = current.map(|record| (**record).clone()).unwrap_or_default();
             delta.apply(&mut record);
             delta.take_assignments(&answered, &mut record);
-            Some(Arc::new(record))
+            Arc::new(record)
         });
         Written { record: answered, applied }
     }
@@ -163,20 +153,20 @@ impl SharedRecords {
 
 /// Makes a change in a context's view alone, on top of what else is known.
 pub(crate) fn change_view(
-    view: &ArcSwapOption<VisitorRecord>,
+    view: &View,
     known: Option<&RecordDelta<'_>>,
     delta: &RecordDelta<'_>,
 ) -> Written {
     let mut written = Written::default();
-    view.rcu(|current| {
-        let mut record = current.as_deref().cloned().unwrap_or_default();
+    view.change(|current| {
+        let mut record = current.map(|record| (**record).clone()).unwrap_or_default();
         if let Some(known) = known {
             known.apply(&mut record);
         }
         let applied = delta.apply(&mut record);
         let record = Arc::new(record);
         written = Written { record: Arc::clone(&record), applied };
-        Some(record)
+        record
     });
     written
 }

@@ -71,6 +71,7 @@ impl Delivery {
     }
 
     /// Returns whether events are recorded.
+    #[inline]
     pub(crate) fn is_on(&self) -> bool {
         self.is_on.load(Ordering::Relaxed)
     }

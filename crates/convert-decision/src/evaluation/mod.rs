@@ -56,6 +56,7 @@ pub struct Evaluation<'c, 'v> {
 
 impl<'c, 'v> Evaluation<'c, 'v> {
     /// Starts from a config and a visitor of whom nothing else is known.
+    #[inline]
     pub fn new(config: &'c ProjectConfig, visitor_id: &'v str) -> Self {
         Evaluation {
             config,
@@ -77,18 +78,21 @@ impl<'c, 'v> Evaluation<'c, 'v> {
 
     /// Sets what audience rules see. Defaults to nothing.
     #[must_use]
+    #[inline]
     pub fn facts(self, facts: Facts<'v>) -> Self {
         Evaluation { facts, ..self }
     }
 
     /// Sets what location rules see. Defaults to nothing, which restricted experiences never match.
     #[must_use]
+    #[inline]
     pub fn location(self, location: Facts<'v>) -> Self {
         Evaluation { location, ..self }
     }
 
     /// Sets the visitor's record. Defaults to an empty one.
     #[must_use]
+    #[inline]
     pub fn record(self, record: &'v VisitorRecord) -> Self {
         Evaluation { record, ..self }
     }
@@ -96,6 +100,7 @@ impl<'c, 'v> Evaluation<'c, 'v> {
     /// Sets assignments made earlier in the same pass, which mutual exclusion sees although the
     /// record does not have them yet. Defaults to none.
     #[must_use]
+    #[inline]
     pub fn pending(self, pending: &'v Pending<'c>) -> Self {
         Evaluation { pending: Some(pending), ..self }
     }
@@ -105,18 +110,21 @@ impl<'c, 'v> Evaluation<'c, 'v> {
     /// it. Mutual exclusion asks for what is stored, so that without storing each experience of a
     /// pass is decided as if alone, as in the JavaScript SDK.
     #[must_use]
+    #[inline]
     pub fn remembers(self, remembers: bool) -> Self {
         Evaluation { remembers, ..self }
     }
 
     /// Limits passes and features to experiences with these keys. Defaults to `None`: all.
     #[must_use]
+    #[inline]
     pub fn experience_keys(self, keys: Option<&'v [&'v str]>) -> Self {
         Evaluation { experience_keys: keys, ..self }
     }
 
     /// Sets the environment that experiences must belong to. Defaults to `None`: not checked.
     #[must_use]
+    #[inline]
     pub fn environment(self, environment: Option<&'v str>) -> Self {
         Evaluation { environment, ..self }
     }
@@ -124,30 +132,35 @@ impl<'c, 'v> Evaluation<'c, 'v> {
     /// Sets the id of the variation to answer, if the experience has it and lets the visitor in: the
     /// siblings' `forceVariationId`. A variation's key is no id and changes nothing.
     #[must_use]
+    #[inline]
     pub fn force_variation(self, variation_id: Option<&'v str>) -> Self {
         Evaluation { forced_variation: variation_id, ..self }
     }
 
     /// Sets whether the location gate is skipped. Defaults to `false`.
     #[must_use]
+    #[inline]
     pub fn ignore_location(self, ignore: bool) -> Self {
         Evaluation { ignores_location: ignore, ..self }
     }
 
     /// Sets the variation that the visitor previews. Defaults to none.
     #[must_use]
+    #[inline]
     pub fn preview(self, preview: Option<ForcedArm<'c>>) -> Self {
         Evaluation { preview, ..self }
     }
 
     /// Sets who answers rules by their type. Defaults to nobody.
     #[must_use]
+    #[inline]
     pub fn provider(self, provider: Option<&'v dyn AttributeProvider>) -> Self {
         Evaluation { provider, ..self }
     }
 
     /// Sets the clock of time-based rules. Defaults to none: such rules are false.
     #[must_use]
+    #[inline]
     pub fn clock(self, clock: Option<&'v dyn WallClock>) -> Self {
         Evaluation { clock, ..self }
     }
@@ -184,6 +197,7 @@ impl<'c, 'v> Evaluation<'c, 'v> {
     /// # Errors
     ///
     /// Returns the reason why there is no variation for the visitor; that is a normal outcome.
+    #[inline]
     pub fn decide<O: Observer<'c>>(
         &self,
         experience: &'c Experience,
@@ -194,15 +208,13 @@ impl<'c, 'v> Evaluation<'c, 'v> {
         }
         let known = own(self.config.experiences(), experience);
         let experience = known.ok_or(Reason::ExperienceNotFound)?;
-        let sticky = self
-            .record
-            .assignment(experience.id())
-            .and_then(|variation_id| experience.variation_by_id(variation_id));
+        let sticky = self.record.variation_of(experience);
         self.check_gates(experience, sticky.is_some(), observer)?;
         self.choose(experience, sticky, observer)
     }
 
     /// Chooses the variation: the forced one, else the stored one, else by hash.
+    #[inline]
     fn choose<O: Observer<'c>>(
         &self,
         experience: &'c Experience,
@@ -265,9 +277,18 @@ impl<'c, 'v> Evaluation<'c, 'v> {
         })
     }
 
+    #[inline]
     fn find_experience(&self, key: &str) -> Option<&'c Experience> {
+        match self.preview {
+            None => self.config.experiences().by_key_or_id(key),
+            Some(arm) => self.find_with_preview(arm.experience, key),
+        }
+    }
+
+    #[cold]
+    fn find_with_preview(&self, previewed: &'c Experience, key: &str) -> Option<&'c Experience> {
         let experiences = self.config.experiences();
-        let previewed = self.preview.map(|arm| arm.experience);
+        let previewed = Some(previewed);
         previewed
             .filter(|experience| experience.key() == Some(key))
             .or_else(|| experiences.by_key(key))
@@ -276,6 +297,7 @@ impl<'c, 'v> Evaluation<'c, 'v> {
     }
 
     /// Returns the previewed arm, if this is the experience it belongs to.
+    #[inline]
     fn previewed(&self, experience: &Experience) -> Option<ForcedArm<'c>> {
         self.preview.filter(|arm| arm.experience.id() == experience.id())
     }
@@ -283,6 +305,7 @@ impl<'c, 'v> Evaluation<'c, 'v> {
 
 /// Returns the entity itself if it is of this list, else the list's own entity with its id. What is
 /// of another config must not be looked at: its references are positions in that config's lists.
+#[inline]
 fn own<'c, T: Identified>(list: &'c Catalog<T>, entity: &'c T) -> Option<&'c T> {
     if list.as_ptr_range().contains(&std::ptr::from_ref(entity)) {
         return Some(entity);

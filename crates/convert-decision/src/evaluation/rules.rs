@@ -106,7 +106,7 @@ impl<'c> Evaluation<'c, '_> {
         facts: &Facts<'_>,
         observer: &mut O,
     ) -> Match {
-        match element.key().and_then(|key| facts.find_marked(key, element.mark())) {
+        match facts.find_for(element) {
             Some(value) => compare(element, Some(value), observer),
             None => self.match_unknown(element, observer),
         }
@@ -142,7 +142,8 @@ impl<'c> Evaluation<'c, '_> {
     }
 }
 
-#[inline]
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "every decision passes here, from few places")]
 fn compare<'c, O: Observer<'c>>(
     element: &'c Element,
     value: Option<ValueRef<'_>>,

@@ -77,7 +77,8 @@ impl Step {
             _ => None,
         };
         Step::new("rule")
-            .named(&element.to_string())
+            .with_room(7)
+            .named_after(element)
             .said("rule_type", element.rule_type())
             .said("attribute", element.key())
             .said("operator", element.operator())
@@ -123,10 +124,11 @@ impl Step {
         let buckets = experience.buckets();
         let range = |(range, arm): (BucketRange, usize)| {
             let arm = experience.variations().get(arm).map(name_of).unwrap_or_default();
-            format!("{arm} [{}, {})", range.start(), range.end())
+            Value::from(format!("{arm} [{}, {})", range.start(), range.end()))
         };
-        let ranges: Vec<String> = buckets.ranges().map(range).collect();
+        let ranges: Vec<Value<'static>> = buckets.ranges().map(range).collect();
         Step::new("bucketing")
+            .with_room(5)
             .detail("hash", buckets.hasher().hash(visitor_id))
             .detail("bucket", buckets.bucket_value(visitor_id))
             .detail("layout", buckets.layout().to_string())

@@ -4,7 +4,7 @@ use crate::explain::step::Step;
 use crate::observer::Observer;
 
 /// Gathers the steps of an evaluation into a tree.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Recorder {
     open: Vec<Step>,
     done: Vec<Step>,
@@ -14,6 +14,12 @@ impl Recorder {
     /// Returns the outermost steps.
     pub(super) fn into_steps(self) -> Vec<Step> {
         self.done
+    }
+}
+
+impl Default for Recorder {
+    fn default() -> Self {
+        Recorder { open: Vec::with_capacity(DEPTH), done: Vec::with_capacity(GATES) }
     }
 }
 
@@ -33,3 +39,8 @@ impl Observer<'_> for Recorder {
         }
     }
 }
+
+/// How deep most explanations nest.
+const DEPTH: usize = 6;
+/// How many steps most explanations have at the top.
+const GATES: usize = 9;

@@ -4,6 +4,7 @@ use std::fmt::{self, Write as _};
 
 use convert_config::Value;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
+use smol_str::{SmolStr, ToSmolStr};
 
 /// One step of an evaluation: a gate, a rule element, the choice of a variation.
 ///
@@ -30,7 +31,7 @@ use serde::ser::{Serialize, SerializeMap as _, Serializer};
 #[derive(Clone, PartialEq)]
 pub struct Step {
     name: &'static str,
-    subject: Option<String>,
+    subject: Option<SmolStr>,
     details: Vec<Detail>,
     outcome: &'static str,
     steps: Vec<Step>,
@@ -96,7 +97,7 @@ impl Step {
     }
 
     pub(crate) fn named(mut self, subject: &str) -> Self {
-        self.subject = Some(subject.to_owned());
+        self.subject = Some(SmolStr::new(subject));
         self
     }
 
@@ -106,6 +107,17 @@ impl Step {
         if !value.is_null() {
             self.add(name, Some(value.into_owned()), true);
         }
+        self
+    }
+
+    pub(super) fn named_after(mut self, subject: &impl ToSmolStr) -> Self {
+        self.subject = Some(subject.to_smolstr());
+        self
+    }
+
+    /// Makes room for so many details at once.
+    pub(super) fn with_room(mut self, details: usize) -> Self {
+        self.details.reserve_exact(details);
         self
     }
 
@@ -189,7 +201,7 @@ impl Serialize for Step {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("step", self.name)?;
         if let Some(subject) = &self.subject {
-            map.serialize_entry("subject", subject)?;
+            map.serialize_entry("subject", subject.as_str())?;
         }
         let mut absent = Vec::new();
         for detail in &self.details {

@@ -1,0 +1,170 @@
+//! What a context sees of its visitor's record.
+
+use std::sync::{Arc, OnceLock};
+
+use arc_swap::{ArcSwap, Guard};
+use convert_decision::VisitorRecord;
+
+/// A record that is read for every decision and changes a few times at most.
+///
+/// Its first few states are kept for as long as the view is, so that reading them touches no shared
+/// counter. What comes after is read through an [`ArcSwap`], whose guards cost two atomic exchanges.
+#[derive(Debug, Default)]
+pub(crate) struct View {
+    first: Option<Arc<VisitorRecord>>,
+    /// Filled in order.
+    next: [OnceLock<Arc<VisitorRecord>>; KEPT],
+    /// Filled once all of those are.
+    later: OnceLock<ArcSwap<VisitorRecord>>,
+}
+
+/// A record as it was when it was looked at.
+pub(crate) enum Seen<'v> {
+    Held(Option<&'v VisitorRecord>),
+    Loaded(Guard<Arc<VisitorRecord>>),
+    Made(Box<VisitorRecord>),
+}
+
+impl View {
+    pub(crate) fn new(record: Option<Arc<VisitorRecord>>) -> Self {
+        View { first: record, ..View::default() }
+    }
+
+    /// Looks at the record. Takes no lock.
+    #[inline]
+    pub(crate) fn see(&self) -> Seen<'_> {
+        match self.later.get() {
+            None => Seen::Held(self.held().map(|record| &**record)),
+            Some(later) => Seen::Loaded(later.load()),
+        }
+    }
+
+    /// Returns the record itself.
+    pub(crate) fn share(&self) -> Option<Arc<VisitorRecord>> {
+        self.later.get().map_or_else(|| self.held().cloned(), |later| Some(later.load_full()))
+    }
+
+    /// Replaces the record.
+    pub(crate) fn store(&self, record: &Arc<VisitorRecord>) {
+        self.change(|_| Arc::clone(record));
+    }
+
+    /// Replaces the record by what `change` makes of it, which is asked again where another thread
+    /// was faster.
+    pub(crate) fn change(
+        &self,
+        mut change: impl FnMut(Option<&Arc<VisitorRecord>>) -> Arc<VisitorRecord>,
+    ) {
+        let mut current = self.first.as_ref();
+        for place in &self.next {
+            if place.get().is_none() && place.set(change(current)).is_ok() {
+                return;
+            }
+            current = place.get();
+        }
+        let Some(current) = current else { return };
+        let later = self.later.get_or_init(|| ArcSwap::new(Arc::clone(current)));
+        later.rcu(|current| change(Some(current)));
+    }
+
+    /// Takes what the record has become for what it was at first, so that earlier states are let go.
+    pub(crate) fn settle(&mut self) {
+        *self = View::new(self.share());
+    }
+
+    #[inline]
+    fn held(&self) -> Option<&Arc<VisitorRecord>> {
+        self.next.iter().rev().find_map(OnceLock::get).or(self.first.as_ref())
+    }
+}
+
+impl Seen<'_> {
+    /// Returns the record, if there is one.
+    #[inline]
+    pub(crate) fn as_deref(&self) -> Option<&VisitorRecord> {
+        match self {
+            Seen::Held(record) => *record,
+            Seen::Loaded(guard) => Some(guard),
+            Seen::Made(record) => Some(record),
+        }
+    }
+}
+
+/// How many changes a view keeps the outcomes of.
+const KEPT: usize = 3;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(variation_id: &str) -> Arc<VisitorRecord> {
+        let mut record = VisitorRecord::new();
+        record.assign("1", variation_id);
+        Arc::new(record)
+    }
+
+    fn check(view: &View, expected: Option<&str>) {
+        let seen = view.see();
+        assert_eq!(seen.as_deref().and_then(|record| record.assignment("1")), expected);
+        let shared = view.share();
+        assert_eq!(shared.as_deref().and_then(|record| record.assignment("1")), expected);
+    }
+
+    #[test]
+    fn the_latest_record_is_seen() {
+        check(&View::default(), None);
+        for first in [None, Some(record("0"))] {
+            let mut view = View::new(first);
+            let names = ["0", "1", "2", "3", "4", "5", "6"];
+            for pair in names.windows(2) {
+                view.change(|current| {
+                    let seen = current.map(|record| record.assignment("1").unwrap_or_default());
+                    assert_eq!(seen.unwrap_or("0"), pair[0]);
+                    record(pair[1])
+                });
+                check(&view, Some(pair[1]));
+            }
+            view.settle();
+            check(&view, Some("6"));
+            view.store(&record("c"));
+            check(&view, Some("c"));
+            view.settle();
+            view.settle();
+            check(&view, Some("c"));
+        }
+    }
+
+    #[test]
+    fn what_was_seen_outlives_changes() {
+        let view = View::new(Some(record("0")));
+        let mut seen = vec![view.see()];
+        for name in ["1", "2", "3", "4", "5"] {
+            view.store(&record(name));
+            seen.push(view.see());
+        }
+        for (seen, name) in seen.iter().zip(["0", "1", "2", "3", "4", "5"]) {
+            assert_eq!(seen.as_deref().and_then(|record| record.assignment("1")), Some(name));
+        }
+    }
+
+    #[test]
+    fn no_change_is_lost_to_another_thread() {
+        let view = View::default();
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let view = &view;
+                scope.spawn(move || {
+                    for index in 0..50 {
+                        let id = format!("{thread}-{index}");
+                        view.change(|current| {
+                            let mut record = current.map(|it| (**it).clone()).unwrap_or_default();
+                            record.assign(&id, "a");
+                            Arc::new(record)
+                        });
+                    }
+                });
+            }
+        });
+        assert_eq!(view.share().map(|record| record.assignments().count()), Some(200));
+    }
+}
