@@ -13,7 +13,8 @@ function contextsOf({ core, visitors }) {
   return visitors.map((visitor) => core.createContext(visitor.id, { ...visitor.attributes }));
 }
 
-const OPTIONS = { enableTracking: false, enableStorage: false };
+// Without properties of a location, even if empty, the SDK lets nobody in.
+const OPTIONS = { locationProperties: {}, enableTracking: false, enableStorage: false };
 
 const passes = {
   decide(stage) {
