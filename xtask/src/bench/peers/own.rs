@@ -1,5 +1,6 @@
 //! This SDK.
 
+use std::fs;
 use std::hint::black_box;
 use std::rc::Rc;
 
@@ -14,6 +15,7 @@ use super::super::fixture;
 use super::super::measure::Work;
 use super::contender::{Contender, Engine};
 use super::{CALLS, settings};
+use crate::workspace;
 
 pub(super) fn contender() -> Result<Contender, String> {
     let (core, people) = stage()?;
@@ -24,7 +26,7 @@ pub(super) fn contender() -> Result<Contender, String> {
     };
     Ok(Contender {
         name: "convert-sdk (Rust)",
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+        version: version()?,
         is_sibling: true,
         decided: people.iter().map(name).collect(),
         engine: Engine::Own(works()?),
@@ -74,6 +76,15 @@ fn counted() -> Result<[Option<Memory>; 3], String> {
         let number = |member: &str| line.get(member).and_then(Value::as_f64);
         Some(Memory { allocs: number("allocs")?, bytes: number("bytes")? })
     }))
+}
+
+/// Returns the version of the SDK's crates; this program has another.
+fn version() -> Result<String, String> {
+    let file = workspace::root().join("Cargo.toml");
+    let text = fs::read_to_string(file).map_err(|error| error.to_string())?;
+    let line = text.lines().find_map(|line| line.strip_prefix("version = \""));
+    let version = line.and_then(|rest| rest.split('"').next());
+    version.map(str::to_owned).ok_or_else(|| "Cargo.toml names no version".to_owned())
 }
 
 type Person = (String, Map<String, Value>);
