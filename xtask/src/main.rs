@@ -98,7 +98,7 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "bench",
-        about: "Measure what decisions cost (--quick, --json)",
+        about: "Measure what decisions cost (--help)",
         build: Build::Release,
         run: bench::run,
     },

@@ -3,30 +3,17 @@
 use std::hint::black_box;
 use std::thread;
 
-use convert_sdk::{Context, Core, RunOptions};
+use convert_sdk::{Context, RunOptions};
 
+use super::clock::pin;
+use super::fixture::{Fixture, guarded};
 use super::measure::Work;
-use super::workload::Visitor;
-use super::{EXPERIENCES, REPEATS, repeat};
-
-/// Makes a context as an application does.
-pub(super) fn context(core: &Core, visitor: &Visitor) -> Context {
-    core.create_context(&*visitor.id).with_attributes(visitor.attributes.clone())
-}
-
-/// Every second experience of the workload has an audience; these are the keys of those.
-pub(super) fn guarded() -> Vec<String> {
-    (0..EXPERIENCES).step_by(2).map(|index| format!("experience-{index}")).collect()
-}
+use super::repeat::{REPEATS, repeat};
 
 /// What single decisions cost.
-pub(super) fn works<'w>(
-    core: &'w Core,
-    visitors: &'w [Visitor],
-    fresh: &'w [Context],
-    sticky: &'w [Context],
-) -> Vec<Work<'w>> {
-    let unstored = RunOptions::new().storage(false);
+pub(super) fn works(fixture: &Fixture) -> Vec<Work<'_>> {
+    let (fresh, sticky, visitors) = (fixture.fresh(), fixture.sticky(), fixture.visitors());
+    let unstored = unstored();
     let (keys, again, explained) = (guarded(), guarded(), guarded());
     let few = fresh.get(..fresh.len().div_ceil(20)).unwrap_or_default();
     vec![
@@ -49,7 +36,7 @@ pub(super) fn works<'w>(
         }),
         Work::new("context_and_run", visitors.len(), move || {
             for visitor in visitors {
-                let context = context(core, visitor);
+                let context = fixture.context(visitor);
                 black_box(context.run_experience_with(black_box("experience-42"), &unstored));
             }
         }),
@@ -68,22 +55,38 @@ pub(super) fn works<'w>(
     ]
 }
 
-/// How many decisions one thread makes in a second, and two together.
-pub(super) fn rates(fresh: &[Context]) -> Vec<Work<'_>> {
-    let unstored = RunOptions::new().storage(false);
-    let (keys, shared) = (guarded(), guarded());
-    vec![
-        Work::rate("run_experience_1t", fresh.len() * keys.len(), move || {
-            run_all(fresh, &keys, &unstored);
-        }),
-        Work::rate("run_experience_2t", 2 * fresh.len() * shared.len(), move || {
-            thread::scope(|scope| {
-                for _ in 0..2 {
-                    scope.spawn(|| run_all(fresh, &shared, &unstored));
-                }
-            });
-        }),
-    ]
+/// How many decisions one thread makes in a second, and two together, each on a core of its own.
+pub(super) fn rates(fixture: &Fixture) -> Vec<Work<'_>> {
+    let fresh = fixture.fresh();
+    let operations = |threads: usize| threads * fresh.len() * guarded().len();
+    let rate = |name, threads| Work::rate(name, operations(threads), on_threads(fresh, threads));
+    vec![rate("run_experience_1t", 1), rate("run_experience_2t", 2)]
+}
+
+/// Returns a call that has so many threads decide for all the visitors at the same time.
+pub(super) fn on_threads(visitors: &[Context], threads: usize) -> impl FnMut() {
+    let (keys, options) = (guarded(), unstored());
+    move || {
+        thread::scope(|scope| {
+            for number in 0..threads {
+                let (keys, options) = (&keys, &options);
+                scope.spawn(move || {
+                    pin(number);
+                    run_all(visitors, keys, options);
+                });
+            }
+        });
+    }
+}
+
+/// Neither stored nor tracked.
+pub(super) fn unstored() -> RunOptions<'static> {
+    RunOptions::new().storage(false).tracking(false)
+}
+
+/// Not stored, so that nobody becomes known, but tracked.
+pub(super) fn unstored_but_tracked() -> RunOptions<'static> {
+    RunOptions::new().storage(false)
 }
 
 fn run_all(visitors: &[Context], keys: &[String], options: &RunOptions<'_>) {

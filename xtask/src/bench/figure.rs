@@ -1,5 +1,7 @@
 //! A measured figure, and how it is told.
 
+use serde_json::{Value, json};
+
 use super::bars;
 
 /// What was measured under a name.
@@ -14,8 +16,8 @@ pub(super) struct Figure {
 pub(super) enum Reading {
     /// What an operation costs.
     Cost(Cost),
-    /// Operations a second.
-    Rate(Rounds),
+    /// What is done in a second.
+    Rate(Rate),
     /// A plain number.
     Value(f64),
 }
@@ -24,8 +26,24 @@ pub(super) enum Reading {
 #[derive(Debug)]
 pub(super) struct Cost {
     pub(super) ns: Rounds,
+    /// Nothing until it has been counted.
+    pub(super) memory: Option<Memory>,
+}
+
+/// What one operation allocates.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Memory {
     pub(super) allocs: f64,
     pub(super) bytes: f64,
+}
+
+/// Operations a second, and what they cost all threads together.
+#[derive(Debug)]
+pub(super) struct Rate {
+    pub(super) per_s: Rounds,
+    /// The processors' time for one operation, in nanoseconds. It shows whether threads are in each
+    /// other's way even where they have to share a processor with others.
+    pub(super) cpu_ns: Rounds,
 }
 
 /// What each round measured.
@@ -38,11 +56,18 @@ impl Figure {
         Figure { name, reading: Reading::Value(value) }
     }
 
+    /// Adds what has been counted of the same work.
+    pub(super) fn remember(&mut self, counted: Memory) {
+        if let Reading::Cost(cost) = &mut self.reading {
+            cost.memory = Some(counted);
+        }
+    }
+
     /// The number that stands for the figure.
     pub(super) fn number(&self) -> f64 {
         match &self.reading {
             Reading::Cost(cost) => cost.ns.median(),
-            Reading::Rate(rounds) => rounds.median(),
+            Reading::Rate(rate) => rate.per_s.median(),
             Reading::Value(value) => *value,
         }
     }
@@ -51,11 +76,44 @@ impl Figure {
     /// were measured, so that what the machine did meanwhile touches both.
     pub(super) fn ratio_to(&self, base: &Figure) -> f64 {
         match (self.rounds(), base.rounds()) {
-            (Some(mine), Some(theirs)) if mine.0.len() == theirs.0.len() => {
-                let ratios = mine.0.iter().zip(&theirs.0).map(|(mine, theirs)| mine / theirs);
-                Rounds::new(ratios.collect()).median()
-            }
+            (Some(mine), Some(theirs)) => mine.ratio_to(theirs),
             _ => self.number() / base.number(),
+        }
+    }
+
+    /// Returns the figure as an object of its own.
+    fn json(&self) -> Value {
+        match &self.reading {
+            Reading::Cost(cost) => json!({
+                "name": self.name, "ns": round(cost.ns.median()),
+                "allocs": cost.memory.map(|memory| round(memory.allocs)),
+                "bytes": cost.memory.map(|memory| round(memory.bytes))}),
+            Reading::Rate(rate) => json!({
+                "name": self.name, "per_s": round(rate.per_s.median())}),
+            Reading::Value(value) => json!({"name": self.name, "value": round(*value)}),
+        }
+    }
+
+    /// Returns what the figure is, in words.
+    pub(super) fn told(&self) -> String {
+        let [number, allocs, _] = self.cells();
+        if allocs.is_empty() { number } else { format!("{number} with {allocs} allocations") }
+    }
+
+    /// Returns the number with its unit, the allocations and their bytes, as far as there are any.
+    pub(super) fn cells(&self) -> [String; 3] {
+        match &self.reading {
+            Reading::Cost(cost) => [
+                format!("{:.1} ns", cost.ns.median()),
+                cost.memory.map_or_else(String::new, |it| format!("{:.2}", it.allocs)),
+                cost.memory.map_or_else(String::new, |it| format!("{:.0}", it.bytes)),
+            ],
+            Reading::Rate(rate) => [
+                format!("{:.0} /s", rate.per_s.median()),
+                String::new(),
+                format!("cpu {:.0} ns", rate.cpu_ns.median()),
+            ],
+            Reading::Value(value) => [format!("{value:.2}"), String::new(), String::new()],
         }
     }
 
@@ -67,7 +125,7 @@ impl Figure {
     fn rounds(&self) -> Option<&Rounds> {
         match &self.reading {
             Reading::Cost(cost) => Some(&cost.ns),
-            Reading::Rate(rounds) => Some(rounds),
+            Reading::Rate(rate) => Some(&rate.per_s),
             Reading::Value(_) => None,
         }
     }
@@ -82,7 +140,22 @@ impl Rounds {
         self.quantile(0.5)
     }
 
-    fn spread(&self) -> f64 {
+    /// Returns whether nothing was measured.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns the median of how many times `base` each round is.
+    pub(super) fn ratio_to(&self, base: &Rounds) -> f64 {
+        if self.0.len() != base.0.len() {
+            return self.median() / base.median();
+        }
+        let ratios = self.0.iter().zip(&base.0).map(|(mine, theirs)| mine / theirs);
+        Rounds::new(ratios.collect()).median()
+    }
+
+    /// How far apart the middle half lies, relative to the median.
+    pub(super) fn spread(&self) -> f64 {
         (self.quantile(0.75) - self.quantile(0.25)) / self.median().max(f64::MIN_POSITIVE)
     }
 
@@ -103,21 +176,7 @@ impl Rounds {
 /// Prints a JSON object a figure, one a line.
 pub(super) fn print_json(figures: &[Figure]) {
     for figure in figures {
-        let mut line = match &figure.reading {
-            Reading::Cost(cost) => serde_json::json!({
-                "name": figure.name, "ns": round(cost.ns.median()),
-                "allocs": round(cost.allocs), "bytes": round(cost.bytes)}),
-            Reading::Rate(rounds) => {
-                serde_json::json!({"name": figure.name, "per_s": round(rounds.median())})
-            }
-            Reading::Value(value) => {
-                serde_json::json!({"name": figure.name, "value": round(*value)})
-            }
-        };
-        if let (Some(spread), Some(members)) = (figure.spread(), line.as_object_mut()) {
-            members.insert("spread".to_owned(), round(spread).into());
-        }
-        println!("{line}");
+        println!("{}", figure.json());
     }
 }
 
@@ -126,17 +185,7 @@ pub(super) fn print_table(figures: &[Figure]) {
     println!("{:<24}{:>16}{:>8}{:>10}{:>12}  bar", "figure", "", "spread", "allocs", "bytes");
     for figure in figures {
         let spread = figure.spread().map(|spread| format!("{:.0}%", 100.0 * spread));
-        let (number, allocs, bytes) = match &figure.reading {
-            Reading::Cost(cost) => (
-                format!("{:.1} ns", cost.ns.median()),
-                format!("{:.2}", cost.allocs),
-                format!("{:.0}", cost.bytes),
-            ),
-            Reading::Rate(rounds) => {
-                (format!("{:.0} /s", rounds.median()), String::new(), String::new())
-            }
-            Reading::Value(value) => (format!("{value:.2}"), String::new(), String::new()),
-        };
+        let [number, allocs, bytes] = figure.cells();
         let line = format!(
             "{:<24}{number:>16}{:>8}{allocs:>10}{bytes:>12}  {}",
             figure.name,
@@ -156,7 +205,8 @@ mod tests {
     use super::*;
 
     fn rate(name: &'static str, rounds: &[f64]) -> Figure {
-        Figure { name, reading: Reading::Rate(Rounds::new(rounds.to_vec())) }
+        let rounds = || Rounds::new(rounds.to_vec());
+        Figure { name, reading: Reading::Rate(Rate { per_s: rounds(), cpu_ns: rounds() }) }
     }
 
     #[test]

@@ -4,12 +4,13 @@ use std::hint::black_box;
 
 use convert_bucketing::{BucketHasher, HASH_SEED, murmur3_32};
 
+use super::fixture::Fixture;
 use super::measure::Work;
-use super::workload::Visitor;
-use super::{REPEATS, repeat};
+use super::repeat::{REPEATS, repeat};
 
-pub(super) fn works(visitors: &[Visitor]) -> Vec<Work<'static>> {
-    // Both columns are allocated in one go, so that neither meets more cache misses.
+pub(super) fn works(fixture: &Fixture) -> Vec<Work<'static>> {
+    let visitors = fixture.visitors();
+    // Each column is allocated in one go, so that none meets more cache misses than the others.
     let joined: Vec<String> =
         visitors.iter().map(|visitor| [EXPERIENCE_ID, &visitor.id].concat()).collect();
     let ids: Vec<String> = visitors.iter().map(|visitor| visitor.id.clone()).collect();

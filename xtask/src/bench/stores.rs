@@ -3,44 +3,39 @@
 use std::hint::black_box;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
+use std::rc::Rc;
 use std::time::Duration;
 
 use convert_redis::RedisStore;
 use convert_sdk::{DataStore, MemoryStore, RecordDelta, VisitorRecord};
 use test_support::RedisServer;
 
+use super::clock::Clock;
 use super::measure::Work;
 
-/// A Redis of the bench's own, if there is one to start.
-pub(super) struct Stores {
-    server: Option<RedisServer>,
+/// Merges into the memory of the process.
+pub(super) fn memory() -> Result<Vec<Work<'static>>, String> {
+    Ok(vec![Work::new("store_memory_merge", MANY, merging(MemoryStore::default(), MANY)?)])
 }
 
-impl Stores {
-    pub(super) fn start() -> Self {
-        Stores { server: RedisServer::start(&[]) }
-    }
-
-    /// Merges, and beside those of Redis the exchange they cannot do without.
-    pub(super) fn works(&self) -> Result<Vec<Work<'_>>, String> {
-        let memory = MemoryStore::default();
-        let mut works = vec![merging("store_memory_merge", memory, MANY)?];
-        if let Some(server) = &self.server {
-            let store = RedisStore::builder(server.url()).timeout(Duration::from_secs(10)).build();
-            let store = store.map_err(|error| error.to_string())?;
-            works.push(merging("store_redis_merge", store, FEW)?);
-            works.push(round_trip(server)?);
-        }
-        Ok(works)
-    }
+/// Merges into a Redis of the bench's own, if there is one to start, and beside them the exchange
+/// they cannot do without.
+pub(super) fn redis() -> Result<Vec<Work<'static>>, String> {
+    let Some(server) = RedisServer::start(&[]) else { return Ok(Vec::new()) };
+    let server = Rc::new(server);
+    let store = RedisStore::builder(server.url()).timeout(Duration::from_secs(10)).build();
+    let mut merge = merging(store.map_err(|error| error.to_string())?, FEW)?;
+    let running = Rc::clone(&server);
+    let merge = Work::new("store_redis_merge", FEW, move || {
+        merge();
+        black_box(&running);
+    });
+    let merge = merge.by(Clock::Wall);
+    Ok(vec![merge, round_trip(server)?])
 }
 
 /// Merges into the records of visitors who have been here before, a new assignment each time.
-fn merging<'w>(
-    name: &'static str,
-    store: impl DataStore + 'w,
-    count: usize,
-) -> Result<Work<'w>, String> {
+fn merging(store: impl DataStore, count: usize) -> Result<impl FnMut(), String> {
     let keys: Vec<String> =
         (0..count).map(|visitor| format!("1001-2002-visitor-{visitor}")).collect();
     let experiences: Vec<String> =
@@ -51,18 +46,18 @@ fn merging<'w>(
         store.merge(key, &delta).map_err(|error| error.to_string())?;
     }
     let mut round = 0;
-    Ok(Work::new(name, count, move || {
+    Ok(move || {
         round += 1;
         for key in &keys {
             let experience = experiences.get(round % experiences.len()).map_or("", String::as_str);
             let delta = RecordDelta::new().assign(experience, "1003346651");
             let _ = black_box(store.merge(black_box(key), &delta));
         }
-    }))
+    })
 }
 
 /// A command on a plain socket that reads a record, and writes one of the same size.
-fn round_trip(server: &RedisServer) -> Result<Work<'static>, String> {
+fn round_trip(server: Rc<RedisServer>) -> Result<Work<'static>, String> {
     let error = |error: std::io::Error| error.to_string();
     let mut socket = TcpStream::connect((Ipv4Addr::LOCALHOST, server.port())).map_err(error)?;
     socket.set_nodelay(true).map_err(error)?;
@@ -73,12 +68,14 @@ fn round_trip(server: &RedisServer) -> Result<Work<'static>, String> {
     let arguments = parts.map(|part| format!("${}\r\n{part}\r\n", part.len()));
     let command = format!("*{}\r\n{}", parts.len(), arguments.concat());
     let mut answer = vec![0; 64 * 1024];
-    Ok(Work::new("redis_round_trip", FEW, move || {
+    let work = Work::new("redis_round_trip", FEW, move || {
+        black_box(&server);
         for _ in 0..FEW {
             let _ = socket.write_all(command.as_bytes());
             black_box(socket.read(&mut answer).unwrap_or_default());
         }
-    }))
+    });
+    Ok(work.by(Clock::Wall))
 }
 
 /// Visitors of a store in memory.

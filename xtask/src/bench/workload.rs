@@ -24,22 +24,31 @@ pub(super) fn project(experiences: usize) -> Value {
 
 /// The project of [`project`] with one more experience, `regex`, whose audience has a pattern.
 pub(super) fn project_with_pattern(experiences: usize) -> Value {
-    let mut project = project(experiences);
     let block = json!({"OR_WHEN": [
         element("email", "regexMatches", &json!(r"^[\w.+-]+@([a-z0-9-]+\.)+(com|org|net)$"))]});
-    let rules = json!({"OR": [{"AND": [block]}]});
-    push(&mut project, "audiences", json!({"id": "77", "key": "regex", "rules": rules}));
+    project_with_audience(experiences, "regex", &json!({"OR": [{"AND": [block]}]}))
+}
+
+/// The project of [`project`] with one more experience of this name, whose audience has these rules.
+pub(super) fn project_with_audience(experiences: usize, key: &str, rules: &Value) -> Value {
+    let mut project = project(experiences);
+    push(&mut project, "audiences", json!({"id": "77", "key": key, "rules": rules}));
     let mut experience = experience(0, 1);
     set(&mut experience, "id", json!("100999999"));
-    set(&mut experience, "key", json!("regex"));
+    set(&mut experience, "key", json!(key));
     set(&mut experience, "audiences", json!(["77"]));
     push(&mut project, "experiences", experience);
     project
 }
 
-/// A project of about 3 MB with 1,000 experiences, written out as the service writes it.
+/// A project of about 3 MB with 1,000 experiences.
 pub(super) fn large_project() -> String {
-    let mut project = project(1_000);
+    written_project(1_000)
+}
+
+/// A project as the service writes it, about 3 KB for each experience.
+pub(super) fn written_project(experiences: usize) -> String {
+    let mut project = project(experiences);
     let experiences = project.get_mut("experiences").and_then(Value::as_array_mut);
     for (index, experience) in experiences.into_iter().flatten().enumerate() {
         set(experience, "placeholders", json!([]));
@@ -92,7 +101,8 @@ fn audience(index: usize) -> Value {
     })
 }
 
-fn element(key: &str, operator: &str, value: &Value) -> Value {
+/// A rule that compares an attribute.
+pub(super) fn element(key: &str, operator: &str, value: &Value) -> Value {
     json!({
         "rule_type": "generic_text_key_value", "key": key, "value": value,
         "matching": {"match_type": operator, "negated": false},

@@ -10,13 +10,14 @@ use std::time::{Duration, Instant};
 
 use self::options::Options;
 use self::steps::STEPS;
+pub(crate) use self::trees::tree_sizes;
 
 /// Runs the gate, or the steps asked for. The first failure ends it unless told otherwise.
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     let options = Options::parse(arguments, STEPS)?;
     if options.list {
         for step in STEPS {
-            println!("{:<9} {}", step.name, step.about);
+            println!("{:<12} {}", step.name, step.about);
         }
         return Ok(());
     }
@@ -84,7 +85,7 @@ impl Report {
             Outcome::Failed(why) => ("FAILED", why.as_str()),
         };
         let seconds = self.duration.as_secs_f64();
-        format!("{:<9} {word:<8} {seconds:>7.1} s  {note}", self.name).trim_end().to_owned()
+        format!("{:<12} {word:<8} {seconds:>7.1} s  {note}", self.name).trim_end().to_owned()
     }
 }
 
@@ -94,7 +95,7 @@ fn print_summary(reports: &[Report]) {
         println!("{}", report.line());
     }
     let total: Duration = reports.iter().map(|report| report.duration).sum();
-    println!("{:<9} {:<8} {:>7.1} s", "total", "", total.as_secs_f64());
+    println!("{:<12} {:<8} {:>7.1} s", "total", "", total.as_secs_f64());
 }
 
 #[cfg(test)]
@@ -105,7 +106,7 @@ mod tests {
     fn a_skipped_step_is_loud() {
         let outcome = Outcome::Skipped("no node".to_owned());
         let report = Report { name: "parity", duration: Duration::from_millis(1500), outcome };
-        assert_eq!(report.line(), "parity    SKIPPED      1.5 s  no node");
+        assert_eq!(report.line(), "parity       SKIPPED      1.5 s  no node");
     }
 
     #[test]

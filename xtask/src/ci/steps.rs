@@ -1,6 +1,7 @@
 //! The gate's steps, the cheap ones first.
 
 use super::{Outcome, Step, deny, readme, trees};
+use crate::bench::instructions_obstacle;
 use crate::process::{Process, has_subcommand};
 use crate::{suite, task_named, tidy};
 
@@ -62,6 +63,13 @@ fn bench() -> Result<Outcome, String> {
     task("bench", &["--quick"])
 }
 
+fn instructions() -> Result<Outcome, String> {
+    match instructions_obstacle()? {
+        Some(obstacle) => Ok(Outcome::Skipped(obstacle)),
+        None => task("bench", &["--instructions"]),
+    }
+}
+
 /// Runs another of the project's tasks.
 fn task(name: &str, arguments: &[&str]) -> Result<Outcome, String> {
     let Some(task) = task_named(name) else {
@@ -88,5 +96,10 @@ pub(super) const STEPS: &[Step] = &[
     Step { name: "docs", about: "the documentation without a warning", run: docs },
     Step { name: "powerset", about: "every set of features compiles", run: powerset },
     Step { name: "parity", about: "a small run beside the JavaScript SDK", run: parity },
+    Step {
+        name: "instructions",
+        about: "the instructions of hot calls beside the stored counts",
+        run: instructions,
+    },
     Step { name: "bench", about: "a quick round of the benchmarks", run: bench },
 ];

@@ -9,12 +9,19 @@ use crate::process::Process;
 pub(super) fn check() -> Result<Outcome, String> {
     let mut notes = Vec::new();
     for (name, features, limit) in BARS {
-        let arguments =
-            ["tree", "--package", "convert-sdk", "--edges", "normal", "--prefix", "none"];
-        let listing = Process::cargo(&[&arguments[..], features].concat()).output()?;
-        notes.push(judge(name, &crates(&listing), *limit)?);
+        notes.push(judge(name, &tree(features)?, *limit)?);
     }
     Ok(Outcome::Noted(notes.join(", ")))
+}
+
+/// Returns how many crates there are behind the facade with its default features, and without any.
+pub(crate) fn tree_sizes() -> Result<[usize; 2], String> {
+    Ok([tree(&[])?.len(), tree(&["--no-default-features"])?.len()])
+}
+
+fn tree(features: &[&str]) -> Result<BTreeSet<String>, String> {
+    let arguments = ["tree", "--package", "convert-sdk", "--edges", "normal", "--prefix", "none"];
+    Ok(crates(&Process::cargo(&[&arguments[..], features].concat()).output()?))
 }
 
 /// Returns the distinct `name version` lines of a tree; the facade itself is one of them.

@@ -69,7 +69,11 @@ impl Referee {
         self.receive()
     }
 
-    fn start(command: &mut Command) -> Result<Self, String> {
+    /// Starts a program that answers lines with lines.
+    ///
+    /// # Errors
+    /// Says which command failed.
+    pub(crate) fn start(command: &mut Command) -> Result<Self, String> {
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -128,8 +132,23 @@ pub(crate) fn install_javascript() -> Result<Option<PathBuf>, String> {
     Ok(Some(directory))
 }
 
+/// Returns the version of the JavaScript SDK that `xtask/js/package.json` names.
+///
+/// # Errors
+/// Fails when the file names none.
+pub(crate) fn javascript_version() -> Result<String, String> {
+    let file = workspace::root().join("xtask/js/package.json");
+    let text = fs::read_to_string(&file).map_err(|error| error.to_string())?;
+    let manifest: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    let version = manifest.pointer("/dependencies/@convertcom~1js-sdk").and_then(Value::as_str);
+    version.map(str::to_owned).ok_or_else(|| "package.json names no SDK".to_owned())
+}
+
 /// Installs the Python SDK; none when python3 is missing.
-fn install_python() -> Result<Option<PathBuf>, String> {
+///
+/// # Errors
+/// Says which command failed.
+pub(crate) fn install_python() -> Result<Option<PathBuf>, String> {
     if !answers("python3", "--version") {
         eprintln!("SKIPPED: python3 is needed to run the Python SDK");
         return Ok(None);
@@ -137,7 +156,8 @@ fn install_python() -> Result<Option<PathBuf>, String> {
     let directory = target_directory().join("py");
     let python = directory.join("bin/python");
     let installed = directory.join(".installed");
-    if fs::read_to_string(&installed).unwrap_or_default() != PYTHON_SDK {
+    let wanted = format!("convert-python-sdk=={PYTHON_VERSION}");
+    if fs::read_to_string(&installed).unwrap_or_default() != wanted {
         run(Command::new("python3").args(["-m", "venv"]).arg(&directory))?;
         run(Command::new(&python).args([
             "-m",
@@ -145,9 +165,9 @@ fn install_python() -> Result<Option<PathBuf>, String> {
             "install",
             "--quiet",
             "--disable-pip-version-check",
-            PYTHON_SDK,
+            &wanted,
         ]))?;
-        fs::write(&installed, PYTHON_SDK).map_err(|error| error.to_string())?;
+        fs::write(&installed, wanted).map_err(|error| error.to_string())?;
     }
     Ok(Some(python))
 }
@@ -170,4 +190,5 @@ fn answers(program: &str, argument: &str) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-const PYTHON_SDK: &str = "convert-python-sdk==2.1.0";
+/// The version of the Python SDK that is installed.
+pub(crate) const PYTHON_VERSION: &str = "2.1.0";

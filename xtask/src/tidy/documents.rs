@@ -1,6 +1,7 @@
 //! What the project's documents owe their readers.
 
 use super::tree::{Finding, Tree, ends_in};
+use crate::bench::check_readme;
 
 /// Every Rust file opens with what it is for.
 pub(super) fn file_doc(tree: &Tree) -> Vec<Finding> {
@@ -34,6 +35,12 @@ pub(super) fn changelog(tree: &Tree) -> Vec<Finding> {
         return Vec::new();
     }
     vec![Finding::new(CHANGELOG, 1, "there is no section `## [Unreleased]`")]
+}
+
+/// The README's section about performance is as it was written from measurements.
+pub(super) fn performance(tree: &Tree) -> Vec<Finding> {
+    let checked = tree.texts.get(README).map(|text| check_readme(text));
+    checked.and_then(Result::err).map(|why| Finding::new(README, 1, why)).into_iter().collect()
 }
 
 /// Yields the lines outside fenced code, with their numbers.
@@ -97,6 +104,7 @@ fn anchor(line: &str) -> Option<String> {
     Some(kept.collect::<String>().to_lowercase().replace(' ', "-"))
 }
 
+const README: &str = "README.md";
 const CHANGELOG: &str = "CHANGELOG.md";
 
 #[cfg(test)]
@@ -118,6 +126,12 @@ mod tests {
         assert_eq!(places(links, &[("a.md", good), ("b/c.md", other)]), Vec::<String>::new());
         let bad = "# A\n[a](b.md)\n[b](#b)\n[c](../c.md)\n[d]: d.md\n";
         assert_eq!(places(links, &[("a.md", bad)]), ["a.md:2", "a.md:3", "a.md:4", "a.md:5"]);
+    }
+
+    #[test]
+    fn the_section_about_performance_is_missed() {
+        assert_eq!(places(performance, &[("README.md", "# A\n")]), ["README.md:1"]);
+        assert_eq!(places(performance, &[("a/README.md", "# A\n")]), Vec::<String>::new());
     }
 
     #[test]

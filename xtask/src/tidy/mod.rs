@@ -75,6 +75,7 @@ const RULES: &[Rule] = &[
     Rule { name: "layering", check: members::layering },
     Rule { name: "confined-crate", check: members::confined_crates },
     Rule { name: "link", check: documents::links },
+    Rule { name: "performance", check: documents::performance },
     Rule { name: "changelog", check: documents::changelog },
 ];
 

@@ -1,0 +1,76 @@
+//! What the figures of decisions are measured on.
+
+use std::cell::OnceCell;
+
+use convert_sdk::{Context, Core, SdkConfig};
+
+use super::workload::{self, Visitor};
+
+/// The workload's project and visitors. What few figures need is made when the first one asks.
+pub(super) struct Fixture {
+    core: Core,
+    visitors: Vec<Visitor>,
+    fresh: OnceCell<Vec<Context>>,
+    sticky: OnceCell<Vec<Context>>,
+}
+
+impl Fixture {
+    /// Makes a core with direct data that tracks nothing, and so many visitors.
+    pub(super) fn new(visitors: usize) -> Result<Self, String> {
+        Ok(Fixture {
+            core: core(&workload::project_with_pattern(EXPERIENCES).to_string())?,
+            visitors: workload::visitors(visitors),
+            fresh: OnceCell::new(),
+            sticky: OnceCell::new(),
+        })
+    }
+
+    pub(super) fn visitors(&self) -> &[Visitor] {
+        &self.visitors
+    }
+
+    /// The visitors' contexts; nothing is remembered of them.
+    pub(super) fn fresh(&self) -> &[Context] {
+        self.fresh.get_or_init(|| contexts(&self.core, &self.visitors))
+    }
+
+    /// The contexts of visitors whose every assignment is remembered.
+    pub(super) fn sticky(&self) -> &[Context] {
+        self.sticky.get_or_init(|| {
+            let contexts = contexts(&self.core, &self.visitors);
+            for context in &contexts {
+                context.run_experiences();
+            }
+            contexts
+        })
+    }
+
+    /// Makes a visitor's context.
+    pub(super) fn context(&self, visitor: &Visitor) -> Context {
+        context(&self.core, visitor)
+    }
+}
+
+/// Makes a core with direct data that tracks nothing.
+pub(super) fn core(json: &str) -> Result<Core, String> {
+    let config = SdkConfig::from_json(json).map_err(|error| error.to_string())?;
+    Core::initialize(config.environment("production")).map_err(|error| error.to_string())
+}
+
+/// Makes the contexts of visitors.
+pub(super) fn contexts(core: &Core, visitors: &[Visitor]) -> Vec<Context> {
+    visitors.iter().map(|visitor| context(core, visitor)).collect()
+}
+
+/// Makes a context as an application does.
+fn context(core: &Core, visitor: &Visitor) -> Context {
+    core.create_context(&*visitor.id).with_attributes(visitor.attributes.clone())
+}
+
+/// Every second experience of the workload has an audience; these are the keys of those.
+pub(super) fn guarded() -> Vec<String> {
+    (0..EXPERIENCES).step_by(2).map(|index| format!("experience-{index}")).collect()
+}
+
+/// The experiences of the workload.
+pub(super) const EXPERIENCES: usize = 100;
