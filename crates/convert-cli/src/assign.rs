@@ -8,14 +8,15 @@ use convert_sdk::Experience;
 
 use crate::failure::Failure;
 use crate::lines::{Line, Lines};
-use crate::output::{complain, grouped};
+use crate::output::{complain, grouped, one_line};
 use crate::progress::Progress;
 use crate::source::ConfigOptions;
 
 /// Assign visitor ids, one a line on standard input, to the variations of an experience.
 ///
 /// Writes `id<TAB>variation key` for every line, in order; the id of the variation where it has no
-/// key, and nothing after the tab where the visitor is not in the traffic.
+/// key, and nothing after the tab where the visitor is not in the traffic. Control characters in a
+/// key are escaped, so that a line stays a line.
 ///
 /// This is the hash alone: environment, locations, audiences, segments and stored assignments are
 /// ignored on purpose. Use `evaluate` for what visitors really get. Ids are taken as they are, up to
@@ -92,7 +93,7 @@ impl Assignments {
             let variation = experience.variation_at(bucket).filter(|_| !id.is_empty());
             let key = variation.and_then(|variation| variation.key().or(variation.id()));
             let text = &mut assignments.text;
-            for part in [id, "\t", key.unwrap_or_default(), "\n"] {
+            for part in [id, "\t", &one_line(key.unwrap_or_default()), "\n"] {
                 text.extend_from_slice(part.as_bytes());
             }
         }

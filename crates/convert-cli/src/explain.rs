@@ -4,11 +4,11 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{ArgGroup, Args};
-use convert_sdk::{Context, Explanation, RunOptions};
+use convert_sdk::{Context, Explanation};
 
 use crate::args::Facts;
 use crate::failure::Failure;
-use crate::output::{printable, write_json};
+use crate::output::{one_line, printable, write_json};
 use crate::source::ConfigOptions;
 
 /// Explain what a visitor gets of an experience, or of a feature, step by step.
@@ -69,7 +69,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode
     if arguments.json {
         write_json(out, &explanation)?;
     } else {
-        writeln!(out, "{}\n", printable(&headline))?;
+        writeln!(out, "{headline}\n")?;
         write!(out, "{}", printable(&explanation.to_string()))?;
     }
     Ok(ExitCode::SUCCESS)
@@ -81,9 +81,10 @@ fn experience_headline(explanation: &Explanation) -> String {
     match explanation.outcome() {
         Some(outcome) => {
             let variation = outcome.variation_key().or(outcome.variation_id()).unwrap_or_default();
+            let (key, variation) = (one_line(key), one_line(variation));
             format!("{key} -> {variation} ({})", outcome.source())
         }
-        None => format!("{key} -> no variation: {reason} ({})", reason.code()),
+        None => format!("{} -> no variation: {reason} ({})", one_line(key), reason.code()),
     }
 }
 
@@ -91,14 +92,15 @@ fn experience_headline(explanation: &Explanation) -> String {
 fn feature_headline(visitor: &Context, key: &str, explanation: &Explanation) -> String {
     let reason = explanation.reason();
     let Some(outcome) = explanation.outcome() else {
-        return format!("{key} -> off: {reason} ({})", reason.code());
+        return format!("{} -> off: {reason} ({})", one_line(key), reason.code());
     };
     let experience = outcome.experience_key().unwrap_or(outcome.experience_id());
     let variation = outcome.variation_key().or(outcome.variation_id()).unwrap_or_default();
-    let headline = format!("{key} -> on: {experience} -> {variation} ({})", outcome.source());
-    let feature = visitor.run_feature_with(key, &RunOptions::new().storage(false));
-    match feature.map(|feature| serde_json::to_string(feature.raw_variables())) {
-        Some(Ok(variables)) => format!("{headline}\nvariables {variables}"),
+    let [name, experience, variation] = [key, experience, variation].map(one_line);
+    let headline = format!("{name} -> on: {experience} -> {variation} ({})", outcome.source());
+    // Decided as it was explained: what the visitor is assigned on the way counts for what follows.
+    match visitor.run_feature(key).map(|feature| serde_json::to_string(feature.raw_variables())) {
+        Some(Ok(variables)) => format!("{headline}\nvariables {}", printable(&variables)),
         _ => headline,
     }
 }

@@ -15,19 +15,13 @@ pub(crate) fn complain(message: &str) {
 
 /// Returns `text` without anything that could steer a terminal.
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
-    let steers = |letter: char| letter.is_control() && letter != '\n';
-    if !text.contains(steers) {
-        return Cow::Borrowed(text);
-    }
-    let mut shown = String::with_capacity(text.len());
-    for letter in text.chars() {
-        if steers(letter) {
-            shown.extend(letter.escape_default());
-        } else {
-            shown.push(letter);
-        }
-    }
-    Cow::Owned(shown)
+    escaped(text, |letter| letter.is_control() && letter != '\n')
+}
+
+/// Returns `text`, a name say, as part of a line: without anything that could steer a terminal or
+/// end the line.
+pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
+    escaped(text, char::is_control)
 }
 
 /// Writes `value` as indented JSON and ends the line.
@@ -46,7 +40,7 @@ pub(crate) fn write_table(out: &mut dyn Write, rows: &[Vec<String>]) -> io::Resu
     for row in rows {
         let mut line = String::new();
         for (cell, widest) in row.iter().zip(&widths) {
-            let cell = printable(cell);
+            let cell = one_line(cell);
             line.push_str(&cell);
             line.extend(std::iter::repeat_n(' ', widest - width(&cell).min(*widest) + GAP));
         }
@@ -100,8 +94,23 @@ pub(crate) fn terminal_height() -> usize {
         .map_or(DEFAULT_HEIGHT, |(_, height)| usize::from(height.0))
 }
 
+fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&is_escaped) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if is_escaped(letter) {
+            shown.extend(letter.escape_default());
+        } else {
+            shown.push(letter);
+        }
+    }
+    Cow::Owned(shown)
+}
+
 fn width(text: &str) -> usize {
-    printable(text).chars().count()
+    one_line(text).chars().count()
 }
 
 const GAP: usize = 2;
@@ -137,5 +146,6 @@ mod tests {
     #[test]
     fn nothing_steers_the_terminal() {
         assert_eq!(printable("a\u{1b}[2Jb\n"), "a\\u{1b}[2Jb\n");
+        assert_eq!(one_line("a\u{1b}[2Jb\nc"), "a\\u{1b}[2Jb\\nc");
     }
 }

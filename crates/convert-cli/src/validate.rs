@@ -11,7 +11,7 @@ use convert_sdk::{
 use serde::Serialize;
 
 use crate::failure::Failure;
-use crate::output::{complain, grouped, percent, printable, write_json, write_table};
+use crate::output::{complain, grouped, one_line, percent, printable, write_json, write_table};
 use crate::shares::Shares;
 use crate::source::{LocalConfig, Origin, Service};
 
@@ -142,10 +142,10 @@ impl<'c> Summary<'c> {
     }
 
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        let name = self.name.map(|name| format!(" ({})", printable(name))).unwrap_or_default();
-        writeln!(out, "account  {}", printable(self.account_id))?;
-        writeln!(out, "project  {}{name}", printable(self.project_id))?;
-        writeln!(out, "version  {}", printable(self.version.unwrap_or("none")))?;
+        let name = self.name.map(|name| format!(" ({})", one_line(name))).unwrap_or_default();
+        writeln!(out, "account  {}", one_line(self.account_id))?;
+        writeln!(out, "project  {}{name}", one_line(self.project_id))?;
+        writeln!(out, "version  {}", one_line(self.version.unwrap_or("none")))?;
         writeln!(out, "content  {}", self.counts.in_words())?;
         if !self.experiences.is_empty() {
             let heading = ["experience", "layout", "environment", "variations", "for"];

@@ -9,7 +9,7 @@
 mod support;
 
 use serde_json::Value;
-use support::{Run, real_configs, run_with};
+use support::{Run, real_configs, run_with, scratch_with};
 
 fn assign(config: &str, experience: &str, input: &[u8]) -> Run {
     run_with(&["assign", "--config", config, "--experience", experience], input)
@@ -51,6 +51,15 @@ fn every_line_is_an_id_as_it_is() {
     assert_eq!(lines.len(), 3);
     assert!(lines[0].starts_with(" visitor-001\t"));
     assert_eq!(lines[1..], ["\t", "visitor-001\tone-page"]);
+}
+
+#[test]
+fn a_key_with_a_line_break_makes_no_second_line() {
+    let json = r#"{"account_id": "1", "project": {"id": "2"}, "experiences": [
+        {"id": "3", "variations": [{"id": "30", "key": "bl\tu\ne"}]}]}"#;
+    let config = scratch_with("assign-line-break.json", json);
+    let found = assign(&config, "3", b"a\nb\n");
+    assert_eq!(found.stdout, "a\tbl\\tu\\ne\nb\tbl\\tu\\ne\n");
 }
 
 #[test]

@@ -60,6 +60,45 @@ fn a_feature_is_shown_with_its_variables() {
     assert!(found.stdout.starts_with("express-checkout -> off: "), "{}", found.stdout);
 }
 
+/// The second experience, which turns the feature on, is for visitors of the first alone.
+#[test]
+fn a_feature_that_follows_an_assignment_is_shown_with_its_variables() {
+    let config = r#"{"account_id": "1", "project": {"id": "2"},
+        "features": [{"id": "5", "key": "banner", "variables": [{"key": "size", "type": "integer"}]}],
+        "audiences": [{"id": "9", "rules": {"OR": [{"AND": [{"OR_WHEN": [{
+            "rule_type": "bucketed_into_experience_key", "value": "first",
+            "matching": {"match_type": "equals", "negated": false}}]}]}]}}],
+        "experiences": [
+            {"id": "3", "key": "first", "variations": [{"id": "30"}, {"id": "31",
+                "traffic_allocation": 0,
+                "changes": [{"type": "fullStackFeature", "data": {"feature_id": "5"}}]}]},
+            {"id": "4", "key": "second", "audiences": ["9"], "variations": [{"id": "40",
+                "changes": [{"type": "fullStackFeature",
+                    "data": {"feature_id": "5", "variables_data": {"size": "12"}}}]}]}]}"#;
+    let arguments = ["explain", "--config", "-", "--visitor", "v", "--feature", "banner"];
+    let found = run_with(&arguments, config.as_bytes());
+    let expected = "banner -> on: second -> 40 (bucketed)\nvariables {\"size\":12}\n\n";
+    assert!(found.stdout.starts_with(expected), "{}", found.stdout);
+}
+
+#[test]
+fn names_with_line_breaks_stay_on_their_line() {
+    let config = r#"{"account_id": "1", "project": {"id": "2", "name": "a\nb"}, "experiences": [
+        {"id": "3", "key": "he\nro", "variations": [{"id": "30", "key": "bl\tu\ne"}]}]}"#;
+    let first_line = |arguments: &[&str], input: &[u8]| {
+        let found = run_with(arguments, input);
+        found.stdout.lines().next().unwrap_or_default().to_owned()
+    };
+    let explain = ["explain", "--config", "-", "--visitor", "v", "--experience", "3"];
+    assert_eq!(first_line(&explain, config.as_bytes()), r"3 -> bl\tu\ne (bucketed)");
+    let simulate = ["simulate", "--config", "-", "--experience", "3", "--visitors", "1"];
+    let heading = r"he\nro: 1 simulated visitor, packed layout, seed 1";
+    assert_eq!(first_line(&simulate, config.as_bytes()), heading);
+    let found = run_with(&["validate", "-"], config.as_bytes());
+    assert!(found.stdout.contains(r"(a\nb)"), "{}", found.stdout);
+    assert!(found.stdout.lines().any(|line| line.starts_with(r"he\nro  ")), "{}", found.stdout);
+}
+
 #[test]
 fn values_are_json_where_they_can_be() {
     let explain = |value: &str| {

@@ -107,7 +107,7 @@ fn a_mark_and_a_wrapper_are_accepted() {
     let unrelated = load(r#"{"account_id": 1, "project": {"id": 2}, "data": {"goals": [0]}}"#);
     assert!(unrelated.diagnostics().is_empty() && unrelated.goals().is_empty());
     let error = ProjectConfig::from_json(b"\xff{}".as_slice()).unwrap_err();
-    assert!(error.reason().contains("not UTF-8 at byte 0"), "{error}");
+    assert!(error.reason().contains("not UTF-8 at byte 1"), "{error}");
 }
 
 #[test]

@@ -102,7 +102,9 @@ const BARS: &[(&str, Bar)] = &[
     ("idle_threads", Bar::Never(0.0)),
     ("idle_wakeups", Bar::AtMost(0.0)),
     ("tree_https", Bar::Never(60.0)),
+    ("tree_https_spool", Bar::Never(60.0)),
     ("tree_bare", Bar::Never(35.0)),
+    ("tree_bare_spool", Bar::Never(35.0)),
 ];
 
 #[cfg(test)]

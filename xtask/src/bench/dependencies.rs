@@ -11,4 +11,4 @@ pub(super) fn figures() -> Result<Vec<Figure>, String> {
     Ok(named.map(|(name, size)| Figure::value(name, count(size))).collect())
 }
 
-const NAMES: [&str; 2] = ["tree_https", "tree_bare"];
+const NAMES: [&str; 4] = ["tree_https", "tree_https_spool", "tree_bare", "tree_bare_spool"];

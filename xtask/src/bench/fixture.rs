@@ -9,6 +9,8 @@ use super::workload::{self, Visitor};
 /// The workload's project and visitors. What few figures need is made when the first one asks.
 pub(super) struct Fixture {
     core: Core,
+    /// A core that remembers visitors; the other one knows none of them.
+    remembering: Core,
     visitors: Vec<Visitor>,
     fresh: OnceCell<Vec<Context>>,
     sticky: OnceCell<Vec<Context>>,
@@ -17,8 +19,12 @@ pub(super) struct Fixture {
 impl Fixture {
     /// Makes a core with direct data that tracks nothing, and so many visitors.
     pub(super) fn new(visitors: usize) -> Result<Self, String> {
+        let json = workload::project_with_pattern(EXPERIENCES).to_string();
+        // The stripes of the store fill up unevenly.
+        let remembering = config(&json)?.record_capacity(4 * visitors);
         Ok(Fixture {
-            core: core(&workload::project_with_pattern(EXPERIENCES).to_string())?,
+            core: core(&json)?,
+            remembering: Core::initialize(remembering).map_err(|error| error.to_string())?,
             visitors: workload::visitors(visitors),
             fresh: OnceCell::new(),
             sticky: OnceCell::new(),
@@ -34,14 +40,13 @@ impl Fixture {
         self.fresh.get_or_init(|| contexts(&self.core, &self.visitors))
     }
 
-    /// The contexts of visitors whose every assignment is remembered.
+    /// The contexts of visitors who come back, and whose every assignment is remembered.
     pub(super) fn sticky(&self) -> &[Context] {
         self.sticky.get_or_init(|| {
-            let contexts = contexts(&self.core, &self.visitors);
-            for context in &contexts {
+            for context in contexts(&self.remembering, &self.visitors) {
                 context.run_experiences();
             }
-            contexts
+            contexts(&self.remembering, &self.visitors)
         })
     }
 
@@ -53,8 +58,12 @@ impl Fixture {
 
 /// Makes a core with direct data that tracks nothing.
 pub(super) fn core(json: &str) -> Result<Core, String> {
+    Core::initialize(config(json)?).map_err(|error| error.to_string())
+}
+
+fn config(json: &str) -> Result<SdkConfig, String> {
     let config = SdkConfig::from_json(json).map_err(|error| error.to_string())?;
-    Core::initialize(config.environment("production")).map_err(|error| error.to_string())
+    Ok(config.environment("production"))
 }
 
 /// Makes the contexts of visitors.

@@ -119,7 +119,7 @@ const GROUPS: &[Group] = &[
         source: Source::Figures(|_| idle::figures()),
     },
     Group {
-        names: &["tree_https", "tree_bare"],
+        names: &["tree_https", "tree_https_spool", "tree_bare", "tree_bare_spool"],
         source: Source::Figures(|_| dependencies::figures()),
     },
 ];

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::output::{bar, grouped, percent, printable, terminal_width};
+use crate::output::{bar, grouped, one_line, percent, terminal_width};
 use crate::simulate::report::{Report, Row};
 
 /// Writes the chart, as wide as the terminal.
@@ -16,7 +16,7 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let figures = name + visitors + 2 * FIGURE + 4 * GAP;
     let cells = terminal_width().saturating_sub(figures).clamp(SHORTEST_BAR, LONGEST_BAR);
 
-    writeln!(out, "{}: {}\n", printable(&report.title), report.subtitle())?;
+    writeln!(out, "{}: {}\n", one_line(&report.title), report.subtitle())?;
     for row in [&heading].into_iter().chain(&rows) {
         let gap = " ".repeat(GAP);
         let line = format!(
@@ -54,7 +54,7 @@ impl Cells {
 
     fn of(row: &Row<'_>) -> Self {
         Cells {
-            name: shortened(&printable(row.name)),
+            name: shortened(&one_line(row.name)),
             visitors: grouped(row.visitors),
             share: percent(row.share),
             expected: percent(row.expected_share),

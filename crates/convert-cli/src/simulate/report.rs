@@ -139,7 +139,8 @@ impl Report {
     /// Says what was simulated.
     pub(super) fn subtitle(&self) -> String {
         let visitors = crate::output::grouped(self.visitors);
-        format!("{visitors} simulated visitors, {} layout, seed {}", self.layout, self.seed)
+        let plural = if self.visitors == 1 { "" } else { "s" };
+        format!("{visitors} simulated visitor{plural}, {} layout, seed {}", self.layout, self.seed)
     }
 
     /// Says what the counts mean.

@@ -146,16 +146,25 @@ fn text_to_number(text: &str) -> f64 {
     f64::NAN
 }
 
+/// Reads digits of a radix that is a power of two. The number is rounded once, however long it is:
+/// what does not fit is kept as whether there was any of it.
 fn whole_in_radix(digits: &str, radix: u32) -> f64 {
     if digits.is_empty() {
         return f64::NAN;
     }
-    digits
-        .chars()
-        .try_fold(0.0, |total: f64, c| {
-            c.to_digit(radix).map(|digit| total * f64::from(radix) + f64::from(digit))
-        })
-        .unwrap_or(f64::NAN)
+    let (mut head, mut scale, mut is_inexact) = (0_u64, 1.0, false);
+    for digit in digits.chars() {
+        let Some(digit) = digit.to_digit(radix) else { return f64::NAN };
+        if head < HEAD_LIMIT {
+            head = head * u64::from(radix) + u64::from(digit);
+        } else {
+            scale *= f64::from(radix);
+            is_inexact |= digit != 0;
+        }
+    }
+    #[expect(clippy::cast_precision_loss, reason = "this is the one rounding")]
+    let head = (head | u64::from(is_inexact)) as f64;
+    head * scale
 }
 
 /// The value of a text that [`is_numeric`] accepts: a lone zero before the first comma makes the
@@ -216,6 +225,10 @@ fn parse_hexadecimal(text: &str) -> f64 {
     whole_in_radix(text.get(..length).unwrap_or_default(), 16)
 }
 
+/// Up to here, one more digit of radix 16 fits into 64 bits; from here on, there are more bits than
+/// a double holds, and one to round by.
+const HEAD_LIMIT: u64 = 1 << 60;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -259,6 +272,9 @@ mod tests {
             ("  12px", 12.0),
             ("0x1F", 31.0),
             ("-0x1g", -1.0),
+            // Halfway but for the last digit, which decides though it is cut off.
+            ("0x1000000000000081", 1_152_921_504_606_847_232.0),
+            ("0x1000000000000080000000001", 7.922_816_251_426_436e28),
             ("0x", f64::NAN),
             ("1e21", 1.0),
             ("5e-7", 5.0),
@@ -287,6 +303,7 @@ mod tests {
             ("Infinity", f64::INFINITY),
             ("+.5e1", 5.0),
             ("0b2", f64::NAN),
+            ("0x1000000000000081", 1_152_921_504_606_847_232.0),
         ] {
             check(text_to_number, text, expected);
         }

@@ -17,7 +17,7 @@ pub(super) fn parse<T>(
 ) -> Result<T, InvalidConfigError> {
     let json = json.strip_prefix(BYTE_ORDER_MARK).unwrap_or(json);
     let text = std::str::from_utf8(json).map_err(|error| {
-        InvalidConfigError::new("", format!("not UTF-8 at byte {}", error.valid_up_to()))
+        InvalidConfigError::new("", format!("not UTF-8 at byte {}", error.valid_up_to() + 1))
     })?;
     let error = match parse_strictly(text) {
         Ok(root) => return read(root),

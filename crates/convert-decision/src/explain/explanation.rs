@@ -4,6 +4,7 @@ use std::fmt;
 
 use convert_config::Identified as _;
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
+use smol_str::SmolStr;
 
 use crate::decision::{Decision, Source};
 use crate::evaluation::Evaluation;
@@ -57,10 +58,10 @@ pub enum Subject {
 /// The variation that the explained evaluation came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExplainedOutcome {
-    experience_id: String,
-    experience_key: Option<String>,
-    variation_id: Option<String>,
-    variation_key: Option<String>,
+    experience_id: SmolStr,
+    experience_key: Option<SmolStr>,
+    variation_id: Option<SmolStr>,
+    variation_key: Option<SmolStr>,
     source: Source,
     bucket_value: Option<u16>,
 }
@@ -215,10 +216,10 @@ impl From<Decision<'_>> for ExplainedOutcome {
     fn from(decision: Decision<'_>) -> Self {
         let (experience, variation) = (decision.experience(), decision.variation());
         ExplainedOutcome {
-            experience_id: experience.id().to_owned(),
-            experience_key: experience.key().map(str::to_owned),
-            variation_id: variation.id().map(str::to_owned),
-            variation_key: variation.key().map(str::to_owned),
+            experience_id: experience.id().into(),
+            experience_key: experience.key().map(SmolStr::new),
+            variation_id: variation.id().map(SmolStr::new),
+            variation_key: variation.key().map(SmolStr::new),
             source: decision.source(),
             bucket_value: decision.bucket_value(),
         }
@@ -264,10 +265,10 @@ impl Serialize for Explanation {
 impl Serialize for ExplainedOutcome {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut fields = serializer.serialize_struct("ExplainedOutcome", 6)?;
-        fields.serialize_field("experience_id", &self.experience_id)?;
-        fields.serialize_field("experience_key", &self.experience_key)?;
-        fields.serialize_field("variation_id", &self.variation_id)?;
-        fields.serialize_field("variation_key", &self.variation_key)?;
+        fields.serialize_field("experience_id", self.experience_id())?;
+        fields.serialize_field("experience_key", &self.experience_key())?;
+        fields.serialize_field("variation_id", &self.variation_id())?;
+        fields.serialize_field("variation_key", &self.variation_key())?;
         fields.serialize_field("source", &self.source)?;
         fields.serialize_field("bucket_value", &self.bucket_value)?;
         fields.end()
