@@ -113,8 +113,8 @@ fn without_a_spool_the_oldest_go_and_are_counted() {
     let stats = outage.core.stats();
     assert_eq!(stats.dropped_queue_full + arrived.len() as u64, all(), "{stats:?}");
     assert_eq!(stats.events_delivered, arrived.len() as u64);
-    assert!((9_000..=10_100).contains(&arrived.len()), "{}", arrived.len());
-    // Apart from the batch that was on its way, what arrives is the newest, in order.
+    assert!((9_000..=11_000).contains(&arrived.len()), "{}", arrived.len());
+    // Apart from the batch that was on its way, which the bound does not count, what arrives is the newest, in order.
     let newest = arrived.get(arrived.len() - 9_000..).unwrap();
     let from = STEPS * EVENTS - newest.len();
     assert!(newest.iter().zip(from..).all(|(visitor, number)| *visitor == name(number)));
