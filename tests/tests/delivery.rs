@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use convert_sdk::{
     BatchResponse, CloseReport, Conversion, ConversionResult, Core, Error, LifecycleEvent,
-    ManualClock, RefreshConfig, Repeat, SdkConfig, TrackingConfig, TransportErrorKind,
+    ManualClock, RefreshConfig, Repeat, SdkConfig, Stats, TrackingConfig, TransportErrorKind,
 };
 use convert_tests::directory::Directory;
 use convert_tests::sink::{PROJECT, Tracked, body, events_of, impatient};
-use test_support::{BatchAnswer, ConfigAnswer, LoopbackServer, RecordingTransport, Reply, Step};
+use test_support::{
+    BatchAnswer, ConfigAnswer, LoopbackServer, RecordingTransport, Reply, Step, wait_until,
+};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Long enough for anything but the one thing that does not come.
@@ -268,6 +270,50 @@ fn closing_adds_up_whatever_the_service_does() {
             // A disk that takes its time may not be done by then.
             let is_safe = left == 0 || !report.is_complete();
             assert!(if spools { is_safe } else { spooled == 0 }, "{answers:?} {report:?}");
+        }
+    }
+}
+
+/// Checks that every event is somewhere, once.
+fn assert_adds_up(stats: &Stats) {
+    let dropped = stats.dropped_queue_full
+        + stats.dropped_refused
+        + stats.dropped_bot
+        + stats.dropped_spool_damaged;
+    let here = stats.queue_events + stats.events_under_way + stats.events_in_spool;
+    let known = stats.events_queued + stats.events_restored;
+    assert_eq!(stats.events_delivered + dropped + here, known, "{stats:?}");
+}
+
+#[test]
+fn counters_add_up_at_any_moment_whatever_the_service_does() {
+    for spools in [false, true] {
+        let directory = Directory::new();
+        for answer in [failing(), BatchAnswer::Response(BatchResponse::new(400)), failing()] {
+            let builder = TrackingConfig::builder().queue_capacity(20);
+            let builder = if spools { builder.spool(directory.path()) } else { builder };
+            let settings = builder.build().unwrap();
+            let tracked = Tracked::start_with(|config| config.tracking_config(settings)).unwrap();
+            let ok = BatchAnswer::Response(BatchResponse::new(200));
+            tracked.service.script_batches([ok, answer.clone(), failing()]);
+            let mut visitors = 0..;
+            let mut record = || {
+                let visitor = visitors.next().unwrap_or_default();
+                signup(&tracked.core, visitor..visitor + 1);
+                assert_adds_up(&tracked.core.stats());
+            };
+            (0..100).for_each(|_| record());
+            assert!(wait_until(PATIENCE, || {
+                record();
+                // There may be room for all of them in what was sent before the failure.
+                let _ = tracked.core.flush(Duration::ZERO);
+                let stats = tracked.core.stats();
+                assert_adds_up(&stats);
+                stats.delivery_retries > 0 && (stats.events_in_spool > 0) == spools
+            }));
+            let report = tracked.core.close(SHORT);
+            assert_adds_up(&tracked.core.stats());
+            assert_eq!(tracked.core.stats().events_in_spool, report.spooled());
         }
     }
 }

@@ -252,7 +252,7 @@ impl Core {
 impl Shared {
     fn stats(&self) -> Stats {
         let (tally, depth) = self.delivery.tally();
-        let mut stats = self.counters.read(self.bus.panics(), &tally, depth);
+        let mut stats = self.counters.read(self.bus.panics(), &tally, &depth);
         if let Some(records) = self.records.shared() {
             records.count(&mut stats);
         }

@@ -2,9 +2,13 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use crate::tracking::Tally;
+use crate::tracking::{Depth, Tally};
 
 /// What a core has done since it was initialised. Counters only grow; take differences.
+///
+/// The counts of events add up at any moment: those queued and those restored from the spool are
+/// delivered, dropped after they had been queued (for a full queue, as refused, for a bot, or with
+/// a damaged spool), waiting in memory, under way, or in the spool.
 ///
 /// ```
 /// use convert_core::{Core, SdkConfig};
@@ -39,6 +43,8 @@ pub struct Stats {
     pub handler_panics: u64,
     /// Exposures and conversions queued.
     pub events_queued: u64,
+    /// Events that an earlier run had left in the spool.
+    pub events_restored: u64,
     /// Events that the service has accepted.
     pub events_delivered: u64,
     /// Failed attempts to deliver a batch that is sent again.
@@ -53,7 +59,7 @@ pub struct Stats {
     pub dropped_refused: u64,
     /// Events lost because the service took the SDK for a bot.
     pub dropped_bot: u64,
-    /// Events lost because one alone was larger than a batch may be.
+    /// Events lost because one alone was larger than a batch, or without a spool the queue, may be.
     pub dropped_too_large: u64,
     /// Events lost because the core was being closed.
     pub dropped_closed: u64,
@@ -63,6 +69,11 @@ pub struct Stats {
     pub queue_events: u64,
     /// How many bytes they take, about.
     pub queue_bytes: u64,
+    /// Events right now in the batch that is on its way, or is to be sent again, and is not in the
+    /// spool.
+    pub events_under_way: u64,
+    /// Events in the spool right now.
+    pub events_in_spool: u64,
     /// Calls of an external store of visitor records that failed.
     pub store_failures: u64,
     /// Calls of an external store that were not made, since it had failed several times in a row.
@@ -110,12 +121,7 @@ impl Counters {
         self.conversions.add(1);
     }
 
-    pub(crate) fn read(
-        &self,
-        handler_panics: u64,
-        tally: &Tally,
-        (queue_events, queue_bytes): (usize, usize),
-    ) -> Stats {
+    pub(crate) fn read(&self, handler_panics: u64, tally: &Tally, depth: &Depth) -> Stats {
         Stats {
             decisions: self.decisions.sum(),
             exposures: self.exposures.sum(),
@@ -128,6 +134,7 @@ impl Counters {
             cache_failures: self.cache_failures.read(),
             handler_panics,
             events_queued: tally.queued,
+            events_restored: tally.restored,
             events_delivered: tally.delivered,
             delivery_retries: tally.retried,
             events_spooled: tally.spooled,
@@ -138,8 +145,10 @@ impl Counters {
             dropped_too_large: tally.too_large,
             dropped_closed: tally.closed,
             dropped_spool_damaged: tally.spool_damaged,
-            queue_events: queue_events as u64,
-            queue_bytes: queue_bytes as u64,
+            queue_events: depth.waiting,
+            queue_bytes: depth.bytes,
+            events_under_way: depth.under_way,
+            events_in_spool: depth.spooled,
             ..Stats::default()
         }
     }
@@ -201,6 +210,7 @@ mod tests {
                 scope.spawn(|| (0..1_000).for_each(|_| counters.count_decisions(2)));
             }
         });
-        assert_eq!(counters.read(0, &Tally::default(), (0, 0)).decisions, 80_000);
+        let stats = counters.read(0, &Tally::default(), &Depth::default());
+        assert_eq!(stats.decisions, 80_000);
     }
 }

@@ -18,7 +18,7 @@ use crate::tracking::flush::FlushError;
 use crate::tracking::hatch::{Closing, Ending};
 use crate::tracking::outbox::{Outbox, Parts};
 use crate::tracking::spool::Spool;
-use crate::tracking::tally::Tally;
+use crate::tracking::tally::{Depth, Tally};
 use crate::worker::Thread;
 
 /// The events of one core, from their recording to the service's answer.
@@ -175,8 +175,8 @@ impl Delivery {
         self.outbox.hatch.ending(closing)
     }
 
-    /// Returns what has happened so far, and how many events and bytes wait.
-    pub(crate) fn tally(&self) -> (Tally, (usize, usize)) {
+    /// Returns what has happened so far, and where the other events are.
+    pub(crate) fn tally(&self) -> (Tally, Depth) {
         self.outbox.hatch.look(|queue| (*queue.tally(), queue.depth()))
     }
 

@@ -35,7 +35,7 @@ pub use self::queue::ReleaseReason;
 pub use self::result::ConversionResult;
 pub use self::spool::SpoolError;
 pub use self::tally::DropReason;
-pub(crate) use self::tally::Tally;
+pub(crate) use self::tally::{Depth, Tally};
 
 /// The primitives that the hand-over stands on; the model checker puts its own in their place.
 mod sync {

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::tracking::backoff::Backoff;
 use crate::tracking::event::Event;
-use crate::tracking::tally::{DropReason, Tally};
+use crate::tracking::tally::{Depth, DropReason, Tally};
 
 /// The bounds of a queue.
 #[derive(Debug, Clone)]
@@ -164,12 +164,16 @@ impl Queue {
     pub(crate) fn restore(&mut self, events: u64) {
         self.parcels.push_back(Parcel { start: self.first, events, is_spooled: true });
         self.first += events;
+        self.tally.restored += events;
     }
 
     /// Adds an event. If there is no room, the oldest one goes, unless there is a spool to take it.
     pub(crate) fn push(&mut self, event: Event) -> Pushed {
         let now = event.at;
-        if self.is_closing || event.size > self.limits.parcel {
+        // Without a spool, room for it could not be made by dropping all the others.
+        let is_too_large = event.size > self.limits.parcel
+            || (event.size > self.limits.bytes && !self.limits.spools);
+        if self.is_closing || is_too_large {
             let reason = if self.is_closing { DropReason::Closed } else { DropReason::TooLarge };
             let matters = self.lose(reason, 1, now);
             return Pushed { is_queued: false, matters, is_over: false };
@@ -291,6 +295,8 @@ impl Queue {
         let is_hurried = std::mem::take(&mut self.is_hurried);
         if let Outcome::Failed(asked) = outcome {
             self.tally.retried += 1;
+            // "At once", or a date that has passed, asks for nothing.
+            let asked = asked.filter(|wait| !wait.is_zero());
             let wait = self.backoff.fail(asked, unit);
             let at = if is_hurried && asked.is_none() { now } else { now + wait };
             self.retry = Some(Retry { at, is_asked: asked.is_some() });
@@ -352,10 +358,16 @@ impl Queue {
         self.parcels.iter().filter(|parcel| parcel.is_spooled).map(|parcel| parcel.events).sum()
     }
 
-    /// Returns how many events, and bytes of events, wait in memory; a parcel on its way or in the
-    /// spool does not count.
-    pub(crate) fn depth(&self) -> (usize, usize) {
-        (self.waiting.len(), self.waiting_bytes)
+    /// Returns where the events are that are neither delivered nor lost.
+    pub(crate) fn depth(&self) -> Depth {
+        let in_parcels: u64 = self.parcels.iter().map(|parcel| parcel.events).sum();
+        let spooled = self.spooled();
+        Depth {
+            waiting: self.waiting.len() as u64,
+            bytes: self.waiting_bytes as u64,
+            under_way: in_parcels - spooled,
+            spooled,
+        }
     }
 
     /// Returns what has happened so far.

@@ -10,7 +10,7 @@ pub enum DropReason {
     Refused,
     /// The service took the SDK for a bot and threw the batch away.
     Bot,
-    /// The event alone is larger than a batch may be.
+    /// The event alone is larger than a batch, or without a spool the queue, may be.
     TooLarge,
     /// The core was being closed.
     Closed,
@@ -23,6 +23,8 @@ pub enum DropReason {
 pub(crate) struct Tally {
     /// Events queued.
     pub(crate) queued: u64,
+    /// Events that an earlier run left in the spool.
+    pub(crate) restored: u64,
     /// Events that the service has.
     pub(crate) delivered: u64,
     /// Failed attempts to deliver a batch that is to be sent again.
@@ -37,6 +39,19 @@ pub(crate) struct Tally {
     pub(crate) too_large: u64,
     pub(crate) closed: u64,
     pub(crate) spool_damaged: u64,
+}
+
+/// Where events are that are neither delivered nor lost, in numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Depth {
+    /// Events that wait in memory.
+    pub(crate) waiting: u64,
+    /// How many bytes they take.
+    pub(crate) bytes: u64,
+    /// Events on their way, or to be sent again, that the spool does not have.
+    pub(crate) under_way: u64,
+    /// Events in the spool.
+    pub(crate) spooled: u64,
 }
 
 impl DropReason {

@@ -146,6 +146,16 @@ fn closing_tries_once_more_at_once_unless_the_service_asked_to_be_left_alone() {
 }
 
 #[test]
+fn a_service_that_asks_for_no_time_is_not_waited_for_when_closing() {
+    let mut queue = queue(limits());
+    push(&mut queue, 10, Duration::ZERO);
+    deliver(&mut queue, Duration::ZERO, Outcome::Failed(Some(Duration::ZERO)));
+    assert!(matches!(queue.step(Duration::ZERO), Step::Rest(Some(_))));
+    queue.close();
+    assert_eq!(queue.step(Duration::ZERO), Step::Send);
+}
+
+#[test]
 fn a_failure_that_is_about_to_happen_when_closing_begins_is_no_reason_to_wait_either() {
     for (asked, expected) in
         [(None, Step::Send), (Some(30 * SECOND), Step::Rest(Some(30 * SECOND)))]
@@ -187,7 +197,7 @@ fn with_a_spool_nothing_goes_while_a_request_hangs() {
             queue.stored(false);
         }
     }
-    let (waiting, _) = queue.depth();
+    let waiting = queue.depth().waiting as usize;
     assert!(waiting <= 20 && queue.tally().dropped() == 0);
     assert_eq!(spooled, (0..200 - waiting as u64).collect::<Vec<_>>());
     assert_eq!(queue.step(Duration::ZERO), Step::Sync, "the worker makes it last");
@@ -200,10 +210,10 @@ fn where_the_spool_fails_the_oldest_go_after_all() {
     assert_eq!(queue.relief(Duration::ZERO), Some(Step::Spill));
     let events = queue.take();
     queue.not_stored(events, Duration::ZERO);
-    assert_eq!((queue.depth().0, queue.tally().queue_full), (20, 1));
+    assert_eq!((queue.depth().waiting, queue.tally().queue_full), (20, 1));
     let pushed = queue.push(event(Duration::ZERO));
     assert!(!pushed.is_over && queue.relief(Duration::ZERO).is_none());
-    assert_eq!((queue.depth().0, queue.tally().queue_full), (20, 2));
+    assert_eq!((queue.depth().waiting, queue.tally().queue_full), (20, 2));
 }
 
 #[test]
@@ -235,6 +245,23 @@ fn an_event_too_large_for_any_body_is_refused_and_counted() {
 }
 
 #[test]
+fn an_event_larger_than_the_queue_goes_alone() {
+    let limits = Limits { bytes: 4_096, ..limits() };
+    let huge = || {
+        let name = "x".repeat(5_000);
+        Event { visitor_id: name.into(), size: 5_000, ..event(Duration::ZERO) }
+    };
+    let mut small = queue(limits.clone());
+    push(&mut small, 5, Duration::ZERO);
+    assert!(!small.push(huge()).is_queued);
+    assert_eq!((small.depth().waiting, small.tally().too_large), (5, 1));
+    // The spool has room for it.
+    let mut spooling = queue(Limits { spools: true, ..limits });
+    let pushed = spooling.push(huge());
+    assert!(pushed.is_queued && pushed.is_over);
+}
+
+#[test]
 fn past_the_bound_the_oldest_go_but_never_those_on_their_way() {
     let mut queue = queue(Limits { events: 20, ..limits() });
     for number in 0..10 {
@@ -247,7 +274,7 @@ fn past_the_bound_the_oldest_go_but_never_those_on_their_way() {
         assert!(queue.push(numbered(number, "2", Duration::ZERO)).is_queued);
     }
     assert_eq!(on_their_way, (0..10).collect::<Vec<_>>());
-    assert_eq!((queue.depth().0, queue.tally().queue_full), (20, 10));
+    assert_eq!((queue.depth().waiting, queue.tally().queue_full), (20, 10));
     queue.settle(Outcome::Delivered, Duration::ZERO, 1.0);
     queue.step(Duration::ZERO);
     let rest: Vec<u64> = queue.take().iter().map(number_of).collect();
@@ -278,7 +305,7 @@ fn switched_off_nothing_is_sent_and_nothing_discarded() {
     queue.enable(false);
     queue.flush(ReleaseReason::Explicit);
     assert_eq!(queue.step(1_000 * SECOND), Step::Rest(None));
-    assert_eq!(queue.depth().0, 50);
+    assert_eq!(queue.depth().waiting, 50);
     queue.enable(true);
     assert_eq!(deliver(&mut queue, 1_000 * SECOND, Outcome::Delivered), 50);
 }
@@ -303,7 +330,7 @@ fn an_outage_of_an_hour_keeps_memory_bounded_and_counts_what_goes() {
         }
         now += Duration::from_millis(50);
     }
-    let (events, bytes) = queue.depth();
+    let Depth { waiting: events, bytes, .. } = queue.depth();
     assert!(events == 10_000 && bytes <= 8 << 20, "{events} {bytes}");
     let on_its_way = queue.head().unwrap().events;
     assert_eq!(queue.tally().queue_full, 72_000 - 10_000 - on_its_way);
@@ -331,12 +358,12 @@ fn with_a_spool_an_outage_of_an_hour_loses_nothing() {
                 Step::Rest(_) | Step::Stop => break,
             }
         }
-        let (waiting, _) = queue.depth();
+        let waiting = queue.depth().waiting as usize;
         assert!(waiting <= 21, "no more than a second's worth is at stake: {waiting}");
         now += Duration::from_millis(50);
     }
     assert_eq!(queue.tally().dropped(), 0);
-    assert_eq!(queue.spooled() + queue.depth().0 as u64, 72_000);
+    assert_eq!(queue.spooled() + queue.depth().waiting, 72_000);
 }
 
 #[test]
@@ -350,7 +377,7 @@ fn a_spool_that_fails_is_left_alone_for_a_while_and_the_events_stay() {
     assert_eq!(queue.step(SECOND), Step::Spill);
     let events = queue.take();
     queue.not_stored(events, SECOND);
-    assert_eq!(queue.depth().0, 5);
+    assert_eq!(queue.depth().waiting, 5);
     assert_eq!(queue.step(SECOND), Step::Rest(Some(2 * SECOND)));
     assert_eq!(queue.step(2 * SECOND), Step::Spill);
     assert_eq!(queue.left_before(queue.next_number()), 15);
@@ -508,13 +535,15 @@ proptest! {
                 Act::Enable(is_enabled) => queue.enable(is_enabled),
                 Act::Wait(milliseconds) => now += Duration::from_millis(milliseconds),
             }
-            prop_assert!(queue.depth().0 <= capacity);
+            prop_assert!(queue.depth().waiting <= capacity as u64);
         }
         let pushed = twin.pushed.len() as u64;
         let in_parcels: usize = twin.parcels.iter().map(|(numbers, _)| numbers.len()).sum();
         let tally = *queue.tally();
         prop_assert!(!spools || tally.spool_failures > 0 || tally.queue_full == 0);
-        let there = queue.depth().0 + in_parcels;
+        let depth = queue.depth();
+        let there = depth.waiting as usize + in_parcels;
+        prop_assert_eq!(depth.under_way + depth.spooled, in_parcels as u64);
         prop_assert_eq!(tally.delivered + tally.dropped() + there as u64, pushed);
         prop_assert_eq!(queue.left_before(u64::MAX), there as u64);
         let mut counts: HashMap<u64, u32> = HashMap::new();
