@@ -104,8 +104,17 @@ fn store_error(error: &RedisError) -> StoreError {
         ErrorKind::Server(ServerErrorKind::BusyLoading) => unavailable("it is loading its data"),
         ErrorKind::Server(ServerErrorKind::ClusterDown) => unavailable("the cluster is down"),
         ErrorKind::Server(ServerErrorKind::ReadOnly) => unavailable("it takes no writes"),
-        _ => by_code(error.code()),
+        _ => by_code(code_of(error)),
     }
+}
+
+/// Returns an error's code. Servers before version 7 wrap the error of a command in a script, so that
+/// its code stands within the text; taken for an outage, one record would have all left alone.
+fn code_of(error: &RedisError) -> Option<&str> {
+    let wrapped = |text: &'_ str| text.contains("@user_script");
+    let text = error.detail().filter(|text| error.code() == Some("ERR") && wrapped(text));
+    let mut words = text.unwrap_or_default().split(' ').map(|word| word.trim_start_matches('-'));
+    words.find(|word| KNOWN.contains(word)).or(error.code())
 }
 
 fn by_code(code: Option<&str>) -> StoreError {
@@ -113,6 +122,7 @@ fn by_code(code: Option<&str>) -> StoreError {
         Some("OOM") => StoreError::new(StoreErrorKind::Full, "it is out of memory"),
         Some("WRONGTYPE") => unreadable("it holds no text under this key"),
         Some("NOAUTH" | "WRONGPASS" | "NOPERM") => unavailable("the login was refused"),
+        Some("READONLY") => unavailable("it takes no writes"),
         Some("MISCONF") => unavailable("it cannot save its data"),
         Some("BUSY") => unavailable("it is busy with a script"),
         _ => unavailable("it answered with an error"),
@@ -122,4 +132,38 @@ fn by_code(code: Option<&str>) -> StoreError {
 fn is_would_block(error: &RedisError) -> bool {
     let source = std::error::Error::source(error).and_then(|source| source.downcast_ref());
     source.is_some_and(|error: &io::Error| error.kind() == io::ErrorKind::WouldBlock)
+}
+
+/// The codes that say more than that a command failed.
+const KNOWN: [&str; 5] = ["OOM", "WRONGTYPE", "NOPERM", "READONLY", "MISCONF"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(answer: &str) -> StoreErrorKind {
+        let answer = redis::parse_redis_value(format!("-{answer}\r\n").as_bytes());
+        let error = answer.and_then(redis::Value::extract_error).unwrap_err();
+        match Trouble::of(error, false) {
+            Trouble::Failed(error) => error.kind(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_a_command_in_a_script_says_is_understood_as_every_version_puts_it() {
+        let old =
+            |text: &str| format!("ERR Error running script (call to f_76): @user_script:1: {text}");
+        for (answer, expected) in [
+            ("WRONGTYPE Operation against a key".to_owned(), StoreErrorKind::Unreadable),
+            (old("WRONGTYPE Operation against a key"), StoreErrorKind::Unreadable),
+            ("OOM command not allowed".to_owned(), StoreErrorKind::Full),
+            (old("@user_script: 3: -OOM command not allowed"), StoreErrorKind::Full),
+            (old("-READONLY You can't write"), StoreErrorKind::Unavailable),
+            (old("no such thing"), StoreErrorKind::Unavailable),
+            ("ERR OOM is the name of a key".to_owned(), StoreErrorKind::Unavailable),
+        ] {
+            assert_eq!(kind(&answer), expected, "{answer}");
+        }
+    }
 }

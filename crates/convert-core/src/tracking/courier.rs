@@ -74,10 +74,7 @@ fn send(outbox: &Outbox, unit: f64) {
     let fault = outbox.shelf().settle(outcome, outbox.now(), unit);
     outbox.note(fault);
     if outcome == Outcome::Lost(DropReason::Refused) {
-        log::error!(
-            target: "convert_sdk::tracking",
-            "{} events are lost, since the service refused them: {}", event.events(), event
-        );
+        outbox.note_refusal(&event);
     }
     outbox.bus.emit(&LifecycleEvent::QueueReleased(event));
 }
@@ -149,3 +146,44 @@ fn report(outbox: &Outbox, losses: &Tally) {
 
 /// What the body of such an answer contains.
 const BOT: &[u8] = br#""BOT""#;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn judged(status: u16, body: &str) -> Outcome {
+        judge(Ok(&BatchResponse::new(status).with_body(body)))
+    }
+
+    #[test]
+    fn statuses_decide_what_becomes_of_a_batch() {
+        let (later, refused) = (Outcome::Failed(None), Outcome::Lost(DropReason::Refused));
+        for status in [200, 201, 202, 204, 299] {
+            assert_eq!(judged(status, ""), Outcome::Delivered, "{status}");
+        }
+        // Nothing says that what moved will not come back.
+        for status in [301, 302, 304, 307, 308, 408, 429, 500, 501, 502, 503, 504, 599] {
+            assert_eq!(judged(status, ""), later, "{status}");
+        }
+        for status in [400, 401, 403, 404, 405, 409, 410, 413, 422, 431, 499] {
+            assert_eq!(judged(status, ""), refused, "{status}");
+        }
+        let wait = Some(Duration::from_secs(7));
+        let busy = BatchResponse::new(429).with_retry_after(wait);
+        assert_eq!(judge(Ok(&busy)), Outcome::Failed(wait));
+    }
+
+    #[test]
+    fn only_the_code_itself_says_bot() {
+        for body in ["BOT", " BOT\n", r#"{"code":"BOT"}"#, r#"{ "code" : "BOT", "data": [] }"#] {
+            assert_eq!(judged(200, body), Outcome::Lost(DropReason::Bot), "{body}");
+        }
+        for body in ["", "OK", r#"{"bot":false}"#, r#"{"code":"OK","note":"no BOT here"}"#] {
+            assert_eq!(judged(200, body), Outcome::Delivered, "{body}");
+        }
+        assert_eq!(judged(400, "BOT"), Outcome::Lost(DropReason::Refused));
+        assert_eq!(judged(503, "BOT"), Outcome::Failed(None));
+    }
+}

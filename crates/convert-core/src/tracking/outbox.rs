@@ -10,7 +10,7 @@ use convert_config::ProjectConfig;
 use convert_transport::{SdkKey, Transport};
 
 use crate::clock::Timer;
-use crate::event::EventBus;
+use crate::event::{EventBus, ReleasedEvent};
 use crate::tracking::backoff::Backoff;
 use crate::tracking::config::TrackingConfig;
 use crate::tracking::event::{Event, Origin};
@@ -32,6 +32,7 @@ pub(crate) struct Outbox {
     origin: ArcSwap<Origin>,
     is_aborted: AtomicBool,
     spool_faults: AtomicU64,
+    refusals: AtomicU64,
 }
 
 /// What an outbox is made of.
@@ -70,6 +71,7 @@ impl Outbox {
             origin: ArcSwap::from_pointee(Origin::of(config)),
             is_aborted: AtomicBool::new(false),
             spool_faults: AtomicU64::new(0),
+            refusals: AtomicU64::new(0),
         }
     }
 
@@ -115,6 +117,19 @@ impl Outbox {
             log::error!(
                 target: "convert_sdk::tracking",
                 "the spool could not be {verb}: {error}; it has failed {count} times so far"
+            );
+        }
+    }
+
+    /// Logs that a batch was refused, ever more seldom: with a wrong key every batch is.
+    pub(crate) fn note_refusal(&self, event: &ReleasedEvent) {
+        let count = 1 + self.refusals.fetch_add(1, Ordering::Relaxed);
+        if count.is_power_of_two() {
+            log::error!(
+                target: "convert_sdk::tracking",
+                "{} events are lost, since the service refused them: {event}; it has refused {count} \
+                 batches so far",
+                event.events()
             );
         }
     }
