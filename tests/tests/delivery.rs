@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets the unexpected should stop at once")]
 #![expect(clippy::indexing_slicing, reason = "a JSON member that is missing reads as null")]
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -315,6 +316,64 @@ fn counters_add_up_at_any_moment_whatever_the_service_does() {
             assert_adds_up(&tracked.core.stats());
             assert_eq!(tracked.core.stats().events_in_spool, report.spooled());
         }
+    }
+}
+
+#[test]
+fn recording_switching_flushing_and_closing_at_once_lose_count_of_nothing() {
+    for round in 0..30_usize {
+        let tracked = Tracked::start().unwrap();
+        let core = &tracked.core;
+        let (queued, refused) = (AtomicU64::new(0), AtomicU64::new(0));
+        let reports = Mutex::new(Vec::new());
+        std::thread::scope(|scope| {
+            for thread in 0..3 {
+                let (queued, refused) = (&queued, &refused);
+                scope.spawn(move || {
+                    for number in 0..60 {
+                        let visitor = core.create_context(format!("v{thread}-{number}"));
+                        match visitor.track_conversion("signup") {
+                            ConversionResult::Queued => queued.fetch_add(1, Ordering::Relaxed),
+                            ConversionResult::Dropped => refused.fetch_add(1, Ordering::Relaxed),
+                            ConversionResult::TrackingDisabled => 0,
+                            other => panic!("{other}"),
+                        };
+                    }
+                });
+            }
+            scope.spawn(|| {
+                for number in 0..20 {
+                    core.set_tracking_enabled(number % 2 == 0 || number == 19);
+                    let _ = core.flush(Duration::ZERO);
+                }
+            });
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    for _ in 0..round * 100 {
+                        std::thread::yield_now();
+                    }
+                    reports.lock().unwrap().push(core.close(PATIENCE));
+                });
+            }
+        });
+        let requests = tracked.service.batch_requests().len();
+        core.set_tracking_enabled(true);
+        let late = core.create_context("late").track_conversion("signup");
+        assert_eq!(late, ConversionResult::TrackingDisabled);
+        let _ = core.flush(Duration::ZERO);
+        let (stats, mut sent) = (core.stats(), tracked.sent());
+        assert_adds_up(&stats);
+        assert_eq!(stats.events_queued, queued.into_inner());
+        assert_eq!(stats.dropped_closed, refused.into_inner());
+        assert_eq!(sent.len() as u64, stats.events_delivered);
+        sent.sort();
+        sent.dedup();
+        assert_eq!(sent.len() as u64, stats.events_delivered, "nothing twice");
+        assert_eq!(tracked.service.batch_requests().len(), requests, "nothing after closing");
+        let reports = reports.into_inner().unwrap();
+        assert_eq!(reports.iter().filter(|report| !report.was_closed()).count(), 1);
+        let left = reports.iter().map(|report| report.left()).min();
+        assert_eq!(left, Some(stats.queue_events + stats.events_under_way), "{stats:?}");
     }
 }
 

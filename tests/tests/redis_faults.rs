@@ -238,6 +238,33 @@ fn a_record_that_is_none_is_left_alone() {
 }
 
 #[test]
+fn scripts_that_are_forgotten_and_records_that_others_replace_are_no_trouble() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let store = patient(server.url());
+    store.merge("k", &RecordDelta::new().assign("1", "10").reach("a")).unwrap();
+    server.command(&["SCRIPT", "FLUSH"]);
+    store.merge("k", &RecordDelta::new().reach("b")).unwrap();
+    // Another writer puts a whole record there, which this one has not seen.
+    let foreign = r#"{"bucketing":{"1":"11"},"goals":{"c":true},"theirs":{"n":[1,null]}}"#;
+    server.command(&["SET", "k", foreign]);
+    let merged = store.merge("k", &RecordDelta::new().assign("1", "10").reach("c").reach("d"));
+    let merged = merged.unwrap();
+    assert_eq!(merged.record().assignment("1"), Some("11"), "the first writer wins");
+    assert_eq!(merged.new_goals().collect::<Vec<_>>(), ["d"]);
+    let stored: serde_json::Value = serde_json::from_str(&server.command(&["GET", "k"])).unwrap();
+    assert_eq!(stored["theirs"], serde_json::json!({"n": [1, null]}));
+    // What is gone is as good as new, and what is too large is left alone.
+    server.command(&["DEL", "k"]);
+    assert_eq!(store.merge("k", &RecordDelta::new().reach("c")).unwrap().new_goals().count(), 1);
+    server.command(&["SETRANGE", "k", &(1 << 20).to_string(), "x"]);
+    for _ in 0..2 {
+        let error = store.merge("k", &RecordDelta::new().reach("c")).unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Unreadable);
+    }
+    assert_eq!(server.command(&["STRLEN", "k"]), ((1 << 20) + 1).to_string());
+}
+
+#[test]
 fn records_expire_after_their_last_change() {
     let Some(server) = RedisServer::start(&[]) else { return };
     let ttl = |seconds| Some(Duration::from_secs(seconds));
