@@ -220,6 +220,23 @@ fn in_the_optimistic_mode_no_conversion_waits() {
 }
 
 #[test]
+fn two_contexts_of_a_visitor_count_once_on_one_machine_even_if_nothing_waits() {
+    let optimistic = StoreConfig::default().conversions(WriteMode::Background);
+    let machine = Machine::new(optimistic);
+    let (one, other) = (machine.visitor(), machine.visitor());
+    assert!(one.run_experience("hero").is_some());
+    assert_eq!(one.track_conversion("purchase"), ConversionResult::Queued);
+    machine.settle();
+    // What the other has read is older than what the store has meanwhile.
+    assert!(other.run_experience("hero").is_some());
+    assert_eq!(other.track_conversion("purchase"), ConversionResult::Deduplicated);
+    machine.settle();
+    let sent = machine.sent();
+    let count = |what: &str| sent.iter().filter(|(kind, _)| kind == what).count();
+    assert_eq!((count("bucketing"), count("conversion")), (1, 1), "{sent:?}");
+}
+
+#[test]
 fn a_conversion_the_store_does_not_answer_counts_and_is_marked_later() {
     let machine = Machine::new(StoreConfig::default());
     let visitor = machine.visitor();

@@ -6,7 +6,7 @@ use convert_sdk::{
     BatchResponse, Conversion, ConversionResult, Core, DropReason, LifecycleEvent, Preview,
     ReleaseReason, Repeat, RunOptions, SdkConfig, TransportErrorKind, VisitorRecord, attributes,
 };
-use convert_tests::sink::{PROJECT, Tracked};
+use convert_tests::sink::{PROJECT, Tracked, body, events_of};
 use test_support::{BatchAnswer, RecordingTransport};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -90,6 +90,31 @@ fn threads_that_decide_at_once_expose_once() {
         });
     }
     assert_eq!(tracked.core.stats().events_queued, 50);
+}
+
+#[test]
+fn experiences_that_share_an_id_are_exposed_once_in_one_pass() {
+    let project = r#"{"account_id": "1001", "project": {"id": "2002"}, "experiences": [
+        {"id": "3", "key": "hero", "variations": [{"id": "30", "key": "blue"}]},
+        {"id": "3", "key": "twin", "variations": [{"id": "31", "key": "red"}]},
+        {"id": "4", "key": "menu", "variations": [{"id": "40", "key": "wide"}]}]}"#;
+    let service = std::sync::Arc::new(RecordingTransport::default());
+    let config = SdkConfig::from_json(project).unwrap().tracking(true);
+    let core = Core::initialize(config.transport_impl(std::sync::Arc::clone(&service))).unwrap();
+    let visitor = core.create_context("v");
+    // The later one has the first one's arms, or both would be assigned anew again and again.
+    for _ in 0..2 {
+        let arms: Vec<_> =
+            visitor.run_experiences().iter().map(|one| one.variation_id().to_owned()).collect();
+        assert_eq!(arms, ["30", "30", "40"]);
+    }
+    assert_eq!(visitor.run_experience("twin").map(|one| one.variation_id()), Some("30"));
+    core.flush(PATIENCE).unwrap();
+    let requests = service.batch_requests();
+    let sent: Vec<_> =
+        requests.iter().flat_map(|request| events_of(&body(request.body()))).collect();
+    assert_eq!(sent, pairs(&[("v", "bucketing 3 30"), ("v", "bucketing 4 40")]));
+    assert_eq!(core.stats().exposures, 2);
 }
 
 #[test]

@@ -45,15 +45,30 @@ pub(super) fn link_experiences(
     let mut marks: Vec<IdMark> = drafts.catalog.iter().map(Draft::id_mark).collect();
     marks.sort_unstable();
     marks.dedup();
+    let repeated: Vec<(u32, u32)> = (0..)
+        .zip(drafts.catalog.iter())
+        .filter_map(|(index, draft)| Some((index, drafts.catalog.position_of_id(draft.id())?)))
+        .filter(|(index, first)| index != first)
+        .collect();
     let mut places = drafts.places.into_iter().zip(firsts);
-    drafts.catalog.map(|draft| {
+    let mut experiences = drafts.catalog.map(|draft| {
         let (place, is_first) = places.next().unwrap_or_default();
         let mut experience = link(draft, &referents, &Path::Item(list, place), sink);
         experience.shadowed = !is_first;
         let rank = marks.partition_point(|mark| *mark < experience.id_mark);
         experience.rank = u32::try_from(rank).unwrap_or_default();
         experience
-    })
+    });
+    // A record knows one assignment for each id: arms of its own would make it change with every call.
+    for (index, first) in repeated {
+        let Some(Experience { variations, buckets, .. }) = experiences.at(first).cloned() else {
+            continue;
+        };
+        if let Some(experience) = experiences.at_mut(index) {
+            (experience.variations, experience.buckets) = (variations, buckets);
+        }
+    }
+    experiences
 }
 
 /// Lists, for every feature, the experiences that can turn it on where all are decided.

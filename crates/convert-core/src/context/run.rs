@@ -1,5 +1,7 @@
 //! Running experiences and features for a visitor.
 
+use std::collections::HashSet;
+
 use convert_config::{Experience, Identified as _};
 use convert_decision::{Decision, Evaluation, FeatureDecision, Pending, Source, VisitorRecord};
 
@@ -205,6 +207,8 @@ struct Pass<'c, 'd> {
     effects: Effects<'d>,
     pending: Pending<'c>,
     decisions: Vec<Decision<'c>>,
+    /// Whether experiences that share an id were assigned, which few configs come to.
+    repeats: bool,
     count: u64,
     tracks: bool,
 }
@@ -223,6 +227,7 @@ impl<'c: 'd, 'd> Pass<'c, 'd> {
             tracks: options.tracking,
             pending: Pending::new(),
             decisions: Vec::new(),
+            repeats: false,
         }
     }
 
@@ -233,6 +238,7 @@ impl<'c: 'd, 'd> Pass<'c, 'd> {
         let repeats = decision.is_new() && self.pending.has(decision.experience().id());
         if self.effects.note(decision, repeats) {
             self.pending.note(decision);
+            self.repeats |= repeats;
         }
         self.decisions.push(decision);
         Some(decision)
@@ -243,9 +249,19 @@ impl<'c: 'd, 'd> Pass<'c, 'd> {
         let context = self.context;
         let settled = context.settle(self.effects.delta());
         if self.tracks {
-            context.expose(&self.decisions, settled.written.as_ref());
+            let distinct = self.repeats.then(|| distinct(&self.decisions));
+            let exposed = distinct.as_ref().unwrap_or(&self.decisions);
+            context.expose(exposed, settled.written.as_ref());
         }
         context.tell_moves(self.effects.moves());
         self.decisions.into_iter().map(|decision| settled.of(decision)).collect()
     }
+}
+
+/// Leaves out new assignments in an experience whose id had one before: there is one in the record.
+#[cold]
+fn distinct<'c>(decisions: &[Decision<'c>]) -> Vec<Decision<'c>> {
+    let mut seen = HashSet::new();
+    let is_first = |one: &Decision<'c>| one.assignment().is_none_or(|(id, _)| seen.insert(id));
+    decisions.iter().copied().filter(is_first).collect()
 }

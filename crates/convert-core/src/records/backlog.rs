@@ -21,15 +21,18 @@ impl Backlog {
         Backlog { pending: Mutex::new(Pending::new(settings)), changed: Condvar::new() }
     }
 
-    /// Adds a change, and returns what was known but not written before it, and whether the writer
-    /// should be told.
+    /// Adds a change, and returns what was known before it, whether it is written or not, and whether
+    /// the writer should be told.
     pub(crate) fn push(
         &self,
         key: &str,
         delta: RecordDelta<'static>,
+        now: Duration,
     ) -> (Option<RecordDelta<'static>>, bool) {
         let mut pending = self.pending();
-        (pending.unwritten(key), pending.push(key, delta))
+        let known = pending.known(key, now);
+        pending.remember(key, &delta, now);
+        (known, pending.push(key, delta))
     }
 
     /// As [`Pending::give_back`].

@@ -232,6 +232,17 @@ impl<'d> RecordDelta<'d> {
         !self.goals.is_empty()
     }
 
+    /// Returns the assignments and goals alone, without assignments that are forced: what stays as it
+    /// is once it is there.
+    pub(crate) fn marks(&self) -> Self {
+        let lasts = |one: &&Assignment<'d>| one.replaces != Replaces::Anything;
+        RecordDelta {
+            assignments: self.assignments.iter().filter(lasts).cloned().collect(),
+            goals: self.goals.clone(),
+            ..RecordDelta::default()
+        }
+    }
+
     /// Splits off what comes after the assignments and goals, which alone have answers.
     pub(crate) fn split(mut self) -> (Self, Self) {
         let asked = RecordDelta {

@@ -14,6 +14,7 @@ mod merged;
 #[cfg(test)]
 mod model;
 mod pending;
+mod recent;
 mod settings;
 mod shared;
 mod store;

@@ -45,7 +45,7 @@ fn write(backlog: &Backlog) -> Vec<RecordDelta<'static>> {
 fn a_flush_returns_once_what_came_before_it_is_written() {
     loom::model(|| {
         let backlog = Arc::new(Backlog::new(&StoreConfig::default()));
-        let (_, wakes) = backlog.push("v", delta("a"));
+        let (_, wakes) = backlog.push("v", delta("a"), Duration::ZERO);
         assert!(wakes);
         let writer = {
             let backlog = Arc::clone(&backlog);
@@ -63,10 +63,10 @@ fn of_two_changes_none_is_lost_and_the_writer_is_told() {
         let backlog = Arc::new(Backlog::new(&StoreConfig::default()));
         let changer = {
             let backlog = Arc::clone(&backlog);
-            thread::spawn(move || backlog.push("v", delta("a")).1)
+            thread::spawn(move || backlog.push("v", delta("a"), Duration::ZERO).1)
         };
         let mut written = write(&backlog);
-        let told = backlog.push("v", delta("b")).1;
+        let told = backlog.push("v", delta("b"), Duration::ZERO).1;
         let told = changer.join().unwrap() || told;
         // Whoever is not told of a change is at work, or will be told of an earlier one.
         assert!(told || !written.is_empty());
@@ -81,7 +81,7 @@ fn of_two_changes_none_is_lost_and_the_writer_is_told() {
 fn what_is_taken_out_to_be_answered_is_written_once_or_known_to_be_on_its_way() {
     loom::model(|| {
         let backlog = Arc::new(Backlog::new(&StoreConfig::default()));
-        backlog.push("v", delta("a"));
+        backlog.push("v", delta("a"), Duration::ZERO);
         let writer = {
             let backlog = Arc::clone(&backlog);
             thread::spawn(move || write(&backlog).len())
@@ -97,7 +97,7 @@ fn what_is_taken_out_to_be_answered_is_written_once_or_known_to_be_on_its_way() 
 fn whoever_waits_is_freed_when_the_writer_stops() {
     loom::model(|| {
         let backlog = Arc::new(Backlog::new(&StoreConfig::default()));
-        backlog.push("v", delta("a"));
+        backlog.push("v", delta("a"), Duration::ZERO);
         let closer = {
             let backlog = Arc::clone(&backlog);
             thread::spawn(move || {

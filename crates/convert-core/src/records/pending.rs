@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::records::delta::RecordDelta;
+use crate::records::recent::Recent;
 use crate::records::settings::StoreConfig;
 use crate::tracking::Backoff;
 
@@ -21,6 +22,7 @@ pub(crate) struct Pending {
     /// When the first change of each entry came, also of the one being written.
     ages: BTreeSet<u64>,
     writing: Option<Writing>,
+    recent: Recent,
     next: u64,
     backoff: Backoff,
     retry_at: Option<Duration>,
@@ -98,6 +100,7 @@ impl Pending {
             order: BTreeMap::new(),
             ages: BTreeSet::new(),
             writing: None,
+            recent: Recent::default(),
             next: 0,
             backoff: Backoff::new(settings.backoff_min, settings.backoff_max),
             retry_at: None,
@@ -158,6 +161,19 @@ impl Pending {
             (Some(first), Some(second)) => Some(first.then(second)),
             (first, second) => first.or(second),
         }
+    }
+
+    /// Returns what is known of a visitor that a context may not have read.
+    pub(crate) fn known(&mut self, key: &str, now: Duration) -> Option<RecordDelta<'static>> {
+        match (self.recent.find(key, now), self.unwritten(key)) {
+            (Some(recent), Some(unwritten)) => Some(recent.then(unwritten)),
+            (recent, unwritten) => recent.or(unwritten),
+        }
+    }
+
+    /// Notes what a change marks, for other contexts of the visitor.
+    pub(crate) fn remember(&mut self, key: &str, delta: &RecordDelta<'static>, now: Duration) {
+        self.recent.note(key, delta, now);
     }
 
     /// Decides what the writer does at the time `now`.

@@ -62,7 +62,8 @@ impl StoreConfig {
     /// counts once however many machines report it.
     ///
     /// With [`WriteMode::Background`], the optimistic mode, a goal counts once for each machine
-    /// that has not seen the others' mark yet.
+    /// that has not seen the others' mark yet. On one machine, contexts of a visitor know of each
+    /// other's marks and assignments for at least a minute, whenever they were made.
     pub fn conversions(self, mode: WriteMode) -> Self {
         StoreConfig { conversions: mode, ..self }
     }

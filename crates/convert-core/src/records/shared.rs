@@ -57,11 +57,12 @@ impl SharedRecords {
         if waits {
             return self.write_now(key, delta, view);
         }
-        let (unwritten, wakes) = self.writer.backlog.push(key, delta.clone().into_owned());
+        let now = self.link.timer.now();
+        let (known, wakes) = self.writer.backlog.push(key, delta.clone().into_owned(), now);
         if wakes {
             self.writer.wake();
         }
-        change_view(view, unwritten.as_ref(), delta)
+        change_view(view, known.as_ref(), delta)
     }
 
     fn write_now(&self, key: &str, delta: &RecordDelta<'_>, view: &View) -> Written {
@@ -69,7 +70,7 @@ impl SharedRecords {
         let before = view.share();
         let ahead = backlog.take(key);
         let (asked, later) = order(&ahead, delta);
-        if !later.is_empty() && backlog.push(key, later).1 {
+        if !later.is_empty() && backlog.push(key, later, self.link.timer.now()).1 {
             self.writer.wake();
         }
         let Some(merged) = self.link.merge(key, &asked) else {

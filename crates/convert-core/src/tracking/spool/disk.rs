@@ -177,35 +177,62 @@ impl Spool {
         if scan.owner != self.owner {
             return Err(Cause::OtherKey);
         }
-        match scan.tail {
-            Tail::None => {}
-            Tail::Torn => {
-                log::info!(
-                    target: "convert_sdk::tracking",
-                    "the spool file {} ended within a batch, which was cut off", path.display()
-                );
-                cut(&path, scan.sound)?;
-            }
-            Tail::Damaged => {
-                self.put_aside(&path, bytes.get(scan.sound..))?;
-                cut(&path, scan.sound)?;
-            }
+        if scan.tail == Tail::Torn {
+            log::info!(
+                target: "convert_sdk::tracking",
+                "the spool file {} ended within a batch, which was cut off", path.display()
+            );
+        }
+        let tail = (scan.tail == Tail::Damaged).then_some(scan.sound..bytes.len());
+        let damaged: Vec<&[u8]> =
+            scan.holes.iter().cloned().chain(tail).filter_map(|range| bytes.get(range)).collect();
+        if !damaged.is_empty() {
+            self.put_aside(&path, Some(&damaged.concat()))?;
         }
         if scan.pending.is_empty() {
             return Ok(fs::remove_file(&path)?);
         }
-        let size = scan.sound as u64;
+        let (mut size, mut pending) = (scan.sound as u64, scan.pending);
+        if !scan.holes.is_empty() {
+            size = self.rewrite(&path, &bytes, &mut pending)?;
+        } else if scan.tail != Tail::None {
+            cut(&path, scan.sound)?;
+        }
         self.size += size;
-        self.segments.insert(number, Segment { pending: scan.pending.len(), size });
-        self.pending.extend(scan.pending);
+        self.segments.insert(number, Segment { pending: pending.len(), size });
+        self.pending.extend(pending);
         Ok(())
     }
 
-    /// Keeps what cannot be read, a whole file or the end of one, under another name.
-    fn put_aside(&self, path: &Path, tail: Option<&[u8]>) -> Result<(), Cause> {
-        let aside = path.with_extension("damaged");
-        match tail {
-            Some(tail) => fs::write(&aside, tail)?,
+    /// Replaces a file by one that has nothing but these batches, and returns its size.
+    fn rewrite(&self, path: &Path, bytes: &[u8], pending: &mut [Place]) -> io::Result<u64> {
+        let mut sound = segment::header(&self.owner);
+        for place in pending {
+            let record = usize::try_from(place.offset).ok().and_then(|at| bytes.get(at..));
+            let record = record.unwrap_or_default().iter().copied();
+            place.offset = sound.len() as u64;
+            sound.extend(record.take(usize::try_from(place.length).unwrap_or(usize::MAX)));
+        }
+        let draft = path.with_extension("draft");
+        let mut file = private().write(true).create(true).truncate(true).open(&draft)?;
+        file.write_all(&sound)?;
+        file.sync_data()?;
+        fs::rename(&draft, path)?;
+        sync_directory(&self.directory);
+        Ok(sound.len() as u64)
+    }
+
+    /// Keeps what cannot be read, a whole file or parts of one, under a name that is free.
+    fn put_aside(&self, path: &Path, parts: Option<&[u8]>) -> Result<(), Cause> {
+        let names = (1_u32..).map(|count| path.with_extension(format!("{count}.damaged")));
+        let aside = std::iter::once(path.with_extension("damaged")).chain(names);
+        let aside = aside.into_iter().find(|name| !name.exists()).unwrap_or_default();
+        match parts {
+            Some(parts) => {
+                let mut file = private().write(true).create_new(true).open(&aside)?;
+                file.write_all(parts)?;
+                file.sync_data()?;
+            }
             None => fs::rename(path, &aside)?,
         }
         log::warn!(

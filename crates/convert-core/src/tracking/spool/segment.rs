@@ -5,6 +5,8 @@
 //! The state byte is the only one that is ever changed; it is not part of the checksum, and takes
 //! no room, so that a full disk cannot keep a delivered batch from being marked as such.
 
+use std::ops::Range;
+
 use crate::tracking::batch::Batch;
 
 /// The fingerprint of an SDK key: the key itself stays out of the file.
@@ -26,7 +28,9 @@ pub(super) struct Place {
 pub(super) struct Scan {
     pub(super) owner: Owner,
     pub(super) pending: Vec<Place>,
-    /// How many bytes are sound.
+    /// What is damaged between sound records.
+    pub(super) holes: Vec<Range<usize>>,
+    /// Where the last sound record ends.
     pub(super) sound: usize,
     pub(super) tail: Tail,
 }
@@ -51,6 +55,9 @@ pub(super) fn header(owner: &Owner) -> Vec<u8> {
 pub(super) fn record(batch: &Batch) -> Option<Vec<u8>> {
     let project = batch.project_id.as_bytes();
     let length = PAYLOAD_HEAD.checked_add(project.len())?.checked_add(batch.json.len())?;
+    if length > LONGEST {
+        return None;
+    }
     let mut payload = Vec::with_capacity(length);
     payload.extend_from_slice(&batch.events.to_le_bytes());
     payload.extend_from_slice(&batch.visitors.to_le_bytes());
@@ -76,39 +83,51 @@ pub(super) fn batch(record: &[u8]) -> Option<Batch> {
     Some(Batch { project_id, events, visitors, json: json.to_vec() })
 }
 
-/// Looks through a file; `None` if it is no file of this format.
+/// Looks through a file; `None` if it is no file of this format. What is damaged is left out, and
+/// costs none of the records that come after it.
 pub(super) fn scan(segment: u64, bytes: &[u8]) -> Option<Scan> {
     let after_magic = bytes.strip_prefix(MAGIC)?;
     let owner: Owner = *after_magic.first_chunk()?;
-    let mut scan =
-        Scan { owner, pending: Vec::new(), sound: header(&owner).len(), tail: Tail::None };
+    let sound = header(&owner).len();
+    let mut scan = Scan { owner, pending: Vec::new(), holes: Vec::new(), sound, tail: Tail::None };
+    let mut at = sound;
     loop {
-        let rest = bytes.get(scan.sound..).unwrap_or_default();
+        let rest = bytes.get(at..).unwrap_or_default();
         if rest.is_empty() {
             return Some(scan);
         }
-        let payload = match split(rest) {
-            Some(Ok(payload)) => payload,
-            Some(Err(Unsound)) => {
-                scan.tail = Tail::Damaged;
+        let Some(Ok(payload)) = split(rest) else {
+            let is_torn = split(rest).is_none();
+            let Some(skipped) = next_record(rest) else {
+                scan.tail = if is_torn { Tail::Torn } else { Tail::Damaged };
                 return Some(scan);
-            }
-            None => {
-                scan.tail = Tail::Torn;
-                return Some(scan);
-            }
+            };
+            scan.holes.push(at..at + skipped);
+            at += skipped;
+            continue;
         };
         let length = HEAD + payload.len();
         if rest.first() == Some(&PENDING) {
             scan.pending.push(Place {
                 segment,
-                offset: scan.sound as u64,
+                offset: at as u64,
                 length: length as u64,
                 events: number(payload).map_or(0, |(events, _)| events),
             });
         }
-        scan.sound += length;
+        at += length;
+        scan.sound = at;
     }
+}
+
+/// Finds a sound record after something that is none.
+fn next_record(bytes: &[u8]) -> Option<usize> {
+    let is_sound = |start: &usize| {
+        let record = bytes.get(*start..).unwrap_or_default();
+        // Nothing is checked that cannot be a record: a length read out of text is far too large.
+        matches!(split(record), Some(Ok(payload)) if payload.len() >= PAYLOAD_HEAD)
+    };
+    (1..bytes.len()).find(is_sound)
 }
 
 /// Finds the payload of the first record: `None` if it is not all there.
@@ -118,8 +137,12 @@ fn split(bytes: &[u8]) -> Option<Result<&[u8], Unsound>> {
         return Some(Err(Unsound));
     }
     let (length, rest) = number(rest)?;
+    let length = usize::try_from(length).ok()?;
+    if length > LONGEST {
+        return Some(Err(Unsound));
+    }
     let (checksum, rest) = number(rest)?;
-    let payload = rest.get(..usize::try_from(length).ok()?)?;
+    let payload = rest.get(..length)?;
     Some(if crc32fast::hash(payload) == checksum { Ok(payload) } else { Err(Unsound) })
 }
 
@@ -140,3 +163,5 @@ const MAGIC: &[u8] = b"CVSPOOL1";
 const HEAD: usize = 9;
 /// How much of a payload precedes the project's id.
 const PAYLOAD_HEAD: usize = 12;
+/// How long a payload may be, which is far more than a body is.
+const LONGEST: usize = 8 << 20;

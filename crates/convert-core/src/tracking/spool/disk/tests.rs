@@ -112,7 +112,7 @@ fn a_file_cut_anywhere_keeps_every_whole_batch() {
 }
 
 #[test]
-fn a_damaged_batch_and_what_follows_are_put_aside() {
+fn a_damaged_batch_is_put_aside_and_costs_no_other() {
     let directory = TestDirectory::new();
     let path = filled(&directory, &[1, 2, 3]);
     let mut bytes = fs::read(&path).unwrap();
@@ -121,10 +121,55 @@ fn a_damaged_batch_and_what_follows_are_put_aside() {
     let damaged = start + record;
     bytes[damaged + 15] ^= 1;
     fs::write(&path, &bytes).unwrap();
-    assert_eq!(pending(&open(&directory)), [1]);
+    let mut spool = open(&directory);
+    assert_eq!(pending(&spool), [1, 3]);
     let aside = files(&directory, "damaged");
-    assert_eq!(fs::read(&aside[0]).unwrap(), &bytes[damaged..], "nothing is thrown away");
-    assert_eq!(pending(&open(&directory)), [1], "and all is well the next time");
+    assert_eq!(fs::read(&aside[0]).unwrap(), &bytes[damaged..][..record], "nothing is thrown away");
+    #[cfg(unix)]
+    {
+        let permissions = fs::metadata(&aside[0]).unwrap().permissions();
+        let mode = std::os::unix::fs::PermissionsExt::mode(&permissions);
+        assert_eq!(mode & 0o077, 0, "it names visitors: {mode:o}");
+    }
+    for number in [1, 3] {
+        assert_eq!(spool.load().unwrap(), Some(batch(number)));
+        spool.remove().unwrap();
+        drop(spool);
+        spool = open(&directory);
+    }
+    assert!(pending(&spool).is_empty());
+    assert_eq!(files(&directory, "damaged"), aside, "all is well the next time");
+}
+
+#[test]
+fn a_bit_that_flips_costs_one_batch_at_most() {
+    let directory = TestDirectory::new();
+    let path = filled(&directory, &[1, 2, 3]);
+    let whole = fs::read(&path).unwrap();
+    let start = segment::header(&Owner::default()).len();
+    let record = (whole.len() - start) / 3;
+    for bit in start * 8..whole.len() * 8 {
+        let mut bytes = whole.clone();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        fs::write(&path, &bytes).unwrap();
+        let hit = 1 + (bit / 8 - start) / record;
+        let expected: Vec<u32> = [1, 2, 3].into_iter().filter(|one| *one as usize != hit).collect();
+        assert_eq!(pending(&open(&directory)), expected, "bit {bit}");
+        for aside in files(&directory, "damaged") {
+            fs::remove_file(aside).unwrap();
+        }
+    }
+}
+
+#[test]
+fn what_was_put_aside_is_not_overwritten() {
+    let directory = TestDirectory::new();
+    let path = directory.path().join("0000000000000007.batches");
+    for content in ["one", "two", "three"] {
+        fs::write(&path, content).unwrap();
+        open(&directory);
+    }
+    assert_eq!(files(&directory, "damaged").len(), 3);
 }
 
 #[test]
