@@ -330,7 +330,9 @@ impl<'de> Deserialize<'de> for VisitorRecord {
                         let variation = variation.as_view().with_text(|text| SmolStr::new(text));
                         (SmolStr::new(experience), variation)
                     };
-                    record.bucketing = Assignments::collect(known.map(pair));
+                    // A list without items is true to JavaScript, but its text names no variation.
+                    let names_one = |(_, variation): &(SmolStr, SmolStr)| !variation.is_empty();
+                    record.bucketing = Assignments::collect(known.map(pair).filter(names_one));
                 }
                 ("locations", Value::List(items)) => {
                     let texts = items
@@ -394,6 +396,13 @@ mod tests {
         let record: VisitorRecord = serde_json::from_str(json).unwrap();
         assert_eq!(record.assignments().collect::<Vec<_>>(), [("1", "20")]);
         assert!(record.has_reached("bought") && !record.has_reached("seen"));
+    }
+
+    #[test]
+    fn an_assignment_without_a_variation_did_not_survive_json() {
+        let json = r#"{"bucketing":{"1":[],"2":[[]],"3":"30"}}"#;
+        let record: VisitorRecord = serde_json::from_str(json).unwrap();
+        assert_eq!(serde_json::to_string(&record).unwrap(), r#"{"bucketing":{"3":"30"}}"#);
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use std::io::{self, Read as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::thread;
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ pub(super) struct Sink {
     address: SocketAddr,
     sender: Sender<Arrival>,
     arrivals: Receiver<Arrival>,
+    answering: Answering,
 }
 
 /// What the sink has to tell.
@@ -30,6 +31,9 @@ pub(super) enum Arrival {
     /// It is time to end.
     End,
 }
+
+/// Held by those who answer a request until they have told of it.
+type Answering = Arc<RwLock<()>>;
 
 /// Why a request was not accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,15 +48,17 @@ impl Sink {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
         let address = listener.local_addr()?;
         let (sender, arrivals) = channel();
-        let for_thread = sender.clone();
+        let answering = Answering::default();
+        let (for_thread, for_answers) = (sender.clone(), answering.clone());
         thread::spawn(move || {
             for socket in listener.incoming().filter_map(Result::ok) {
                 let (tls, sender) = (Arc::clone(&tls), for_thread.clone());
+                let answering = for_answers.clone();
                 // A connection that breaks off has told its client already.
-                thread::spawn(move || drop(serve(socket, tls, &sender)));
+                thread::spawn(move || drop(serve(socket, tls, &sender, &answering)));
             }
         });
-        Ok(Sink { address, sender, arrivals })
+        Ok(Sink { address, sender, arrivals, answering })
     }
 
     /// Returns where the sink listens.
@@ -71,19 +77,26 @@ impl Sink {
         ctrlc::set_handler(move || drop(sender.send(Arrival::End)))
     }
 
-    /// Ends when standard input does.
+    /// Ends when standard input does, once what has been answered until then is told.
     pub(super) fn end_with_input(&self) {
-        let sender = self.sender.clone();
+        let (sender, answering) = (self.sender.clone(), self.answering.clone());
         thread::spawn(move || {
             let mut buffer = [0; 4096];
             while io::stdin().lock().read(&mut buffer).is_ok_and(|count| count > 0) {}
+            let nobody = answering.write().unwrap_or_else(PoisonError::into_inner);
             let _ = sender.send(Arrival::End);
+            drop(nobody);
         });
     }
 }
 
 /// Answers the requests of one connection, and tells of them.
-fn serve(socket: TcpStream, tls: Arc<ServerConfig>, sender: &Sender<Arrival>) -> io::Result<()> {
+fn serve(
+    socket: TcpStream,
+    tls: Arc<ServerConfig>,
+    sender: &Sender<Arrival>,
+    answering: &Answering,
+) -> io::Result<()> {
     socket.set_nodelay(true)?;
     socket.set_read_timeout(Some(IDLE))?;
     socket.set_write_timeout(Some(IDLE))?;
@@ -100,10 +113,13 @@ fn serve(socket: TcpStream, tls: Arc<ServerConfig>, sender: &Sender<Arrival>) ->
             Err(refusal) if refusal.status == 200 => (200, json!({"code": "BOT"})),
             Err(refusal) => (refusal.status, json!({"error": refusal.message})),
         };
+        let told = answering.read().unwrap_or_else(PoisonError::into_inner);
         answer(&mut stream, status, &body.to_string(), closes)?;
         // Told after it was answered: whoever waits for this may end the program at once.
         let arrival = outcome.map_or_else(Arrival::Refused, Arrival::Batch);
-        if sender.send(arrival).is_err() || closes {
+        let is_heard = sender.send(arrival).is_ok();
+        drop(told);
+        if !is_heard || closes {
             stream.conn.send_close_notify();
             let _ = stream.conn.complete_io(&mut stream.sock);
             return Ok(());
