@@ -372,7 +372,7 @@ fn recording_switching_flushing_and_closing_at_once_lose_count_of_nothing() {
         assert_eq!(tracked.service.batch_requests().len(), requests, "nothing after closing");
         let reports = reports.into_inner().unwrap();
         assert_eq!(reports.iter().filter(|report| !report.was_closed()).count(), 1);
-        let left = reports.iter().map(|report| report.left()).min();
+        let left = reports.iter().map(CloseReport::left).min();
         assert_eq!(left, Some(stats.queue_events + stats.events_under_way), "{stats:?}");
     }
 }

@@ -10,7 +10,8 @@ use std::sync::{Arc, PoisonError};
 use super::sync::{Condvar, Mutex, MutexGuard, ThreadId, current_thread};
 use crate::clock::{Appointment, Deadline, Timer};
 use crate::tracking::event::Event;
-use crate::tracking::queue::{Queue, ReleaseReason, Step};
+use crate::tracking::queue::{Queue, Step};
+use crate::tracking::release::ReleaseReason;
 use crate::tracking::tally::Tally;
 
 /// The queue, the lock around it, and the bells.

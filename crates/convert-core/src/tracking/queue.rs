@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use crate::tracking::backoff::Backoff;
 use crate::tracking::event::Event;
+use crate::tracking::release::ReleaseReason;
 use crate::tracking::tally::{Depth, DropReason, Tally};
 
 /// The bounds of a queue.
@@ -78,22 +79,6 @@ pub(crate) enum Step {
     Rest(Option<Duration>),
     /// End.
     Stop,
-}
-
-/// Why waiting events are released.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ReleaseReason {
-    /// There were enough of them for a batch.
-    Size,
-    /// The oldest had waited long enough.
-    Timeout,
-    /// The application flushed.
-    Explicit,
-    /// The core is being closed.
-    Close,
-    /// They were in the spool.
-    Spool,
 }
 
 /// What came of sending the first parcel.
@@ -517,19 +502,6 @@ impl Queue {
 
     fn next_number(&self) -> u64 {
         self.first + self.waiting.len() as u64
-    }
-}
-
-impl ReleaseReason {
-    /// Returns the stable name: `size`, `timeout`, `explicit`, `close` or `spool`.
-    pub fn name(self) -> &'static str {
-        match self {
-            ReleaseReason::Size => "size",
-            ReleaseReason::Timeout => "timeout",
-            ReleaseReason::Explicit => "explicit",
-            ReleaseReason::Close => "close",
-            ReleaseReason::Spool => "spool",
-        }
     }
 }
 

@@ -13,7 +13,8 @@ use super::hatch::Hatch;
 use super::spool::Spool;
 use crate::tracking::batch::Batch;
 use crate::tracking::event::Event;
-use crate::tracking::queue::{Outcome, Queue, ReleaseReason, Step};
+use crate::tracking::queue::{Outcome, Queue, Step};
+use crate::tracking::release::ReleaseReason;
 use crate::tracking::tally::DropReason;
 use crate::tracking::wire::Envelope;
 

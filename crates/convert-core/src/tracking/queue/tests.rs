@@ -197,9 +197,9 @@ fn with_a_spool_nothing_goes_while_a_request_hangs() {
             queue.stored(false);
         }
     }
-    let waiting = queue.depth().waiting as usize;
+    let waiting = queue.depth().waiting;
     assert!(waiting <= 20 && queue.tally().dropped() == 0);
-    assert_eq!(spooled, (0..200 - waiting as u64).collect::<Vec<_>>());
+    assert_eq!(spooled, (0..200 - waiting).collect::<Vec<_>>());
     assert_eq!(queue.step(Duration::ZERO), Step::Sync, "the worker makes it last");
 }
 
@@ -358,7 +358,7 @@ fn with_a_spool_an_outage_of_an_hour_loses_nothing() {
                 Step::Rest(_) | Step::Stop => break,
             }
         }
-        let waiting = queue.depth().waiting as usize;
+        let waiting = queue.depth().waiting;
         assert!(waiting <= 21, "no more than a second's worth is at stake: {waiting}");
         now += Duration::from_millis(50);
     }
@@ -542,10 +542,10 @@ proptest! {
         let tally = *queue.tally();
         prop_assert!(!spools || tally.spool_failures > 0 || tally.queue_full == 0);
         let depth = queue.depth();
-        let there = depth.waiting as usize + in_parcels;
+        let there = depth.waiting + in_parcels as u64;
         prop_assert_eq!(depth.under_way + depth.spooled, in_parcels as u64);
-        prop_assert_eq!(tally.delivered + tally.dropped() + there as u64, pushed);
-        prop_assert_eq!(queue.left_before(u64::MAX), there as u64);
+        prop_assert_eq!(tally.delivered + tally.dropped() + there, pushed);
+        prop_assert_eq!(queue.left_before(u64::MAX), there);
         let mut counts: HashMap<u64, u32> = HashMap::new();
         for number in twin.delivered.iter().chain(&twin.refused) {
             *counts.entry(*number).or_default() += 1;
