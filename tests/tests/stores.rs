@@ -254,6 +254,42 @@ fn a_conversion_the_store_does_not_answer_counts_and_is_marked_later() {
 }
 
 #[test]
+fn a_machine_whose_store_fails_remembers_what_the_store_answered_before() {
+    let machine = Machine::new(waiting());
+    let (one, other, third) = (machine.visitor(), machine.visitor(), machine.visitor());
+    assert_eq!(one.track_conversion("purchase"), ConversionResult::Queued);
+    assert!(one.run_experience("hero").is_some());
+    machine.store.fail(StoreErrorKind::Unavailable);
+    assert_eq!(other.track_conversion("purchase"), ConversionResult::Deduplicated);
+    assert!(third.run_experience("hero").is_some());
+    machine.store.fail(None);
+    machine.clock.advance(Duration::from_secs(60));
+    machine.settle();
+    let sent = machine.sent();
+    let count = |what: &str| sent.iter().filter(|(kind, _)| kind == what).count();
+    assert_eq!((count("bucketing"), count("conversion")), (1, 1), "{sent:?}");
+}
+
+#[test]
+fn of_contexts_whose_store_fails_at_the_same_moment_one_converts() {
+    let machine = Machine::new(StoreConfig::default());
+    let contexts: Vec<_> = (0..8).map(|_| machine.visitor()).collect();
+    let loads = machine.store.calls().len();
+    machine.store.pause();
+    machine.store.fail(StoreErrorKind::Unavailable);
+    let results: Vec<ConversionResult> = std::thread::scope(|scope| {
+        let convert = |context: &Context| context.track_conversion("purchase");
+        let threads: Vec<_> =
+            contexts.iter().map(|context| scope.spawn(move || convert(context))).collect();
+        assert!(machine.store.wait_for_calls(loads + contexts.len(), PATIENCE));
+        machine.store.resume();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let queued = results.iter().filter(|result| result.is_queued()).count();
+    assert_eq!(queued, 1, "{results:?}");
+}
+
+#[test]
 fn an_answer_that_gets_lost_does_no_harm() {
     let machine = Machine::new(waiting());
     let visitor = machine.visitor();

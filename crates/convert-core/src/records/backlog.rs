@@ -35,9 +35,25 @@ impl Backlog {
         (known, pending.push(key, delta))
     }
 
-    /// As [`Pending::give_back`].
-    pub(crate) fn give_back(&self, key: &str, delta: RecordDelta<'static>) -> bool {
-        self.pending().give_back(key, delta)
+    /// Takes over a change that the store did not answer, of which `asked` is to be written later,
+    /// and returns what [`Backlog::push`] does: of callers that fail at the same moment only one
+    /// finds that its change was not known.
+    pub(crate) fn give_back(
+        &self,
+        key: &str,
+        delta: &RecordDelta<'static>,
+        asked: RecordDelta<'static>,
+        now: Duration,
+    ) -> (Option<RecordDelta<'static>>, bool) {
+        let mut pending = self.pending();
+        let known = pending.known(key, now);
+        pending.remember(key, delta, now);
+        (known, pending.give_back(key, asked))
+    }
+
+    /// As [`Pending::remember`].
+    pub(crate) fn remember(&self, key: &str, delta: &RecordDelta<'static>, now: Duration) {
+        self.pending().remember(key, delta, now);
     }
 
     /// As [`Pending::take`].

@@ -243,6 +243,17 @@ impl<'d> RecordDelta<'d> {
         }
     }
 
+    /// Returns the marks of this delta as they are in a record into which it was merged.
+    pub(crate) fn marks_in(&self, record: &VisitorRecord) -> RecordDelta<'static> {
+        let mut marks = self.marks().into_owned();
+        for assignment in &mut marks.assignments {
+            if let Some(variation_id) = record.assignment(&assignment.experience_id) {
+                assignment.variation_id = variation_id.to_owned().into();
+            }
+        }
+        marks
+    }
+
     /// Splits off what comes after the assignments and goals, which alone have answers.
     pub(crate) fn split(mut self) -> (Self, Self) {
         let asked = RecordDelta {

@@ -74,11 +74,16 @@ impl SharedRecords {
             self.writer.wake();
         }
         let Some(merged) = self.link.merge(key, &asked) else {
-            if backlog.give_back(key, asked) {
+            let (now, own) = (self.link.timer.now(), delta.clone().into_owned());
+            let (known, wakes) = backlog.give_back(key, &own, asked, now);
+            if wakes {
                 self.writer.wake();
             }
-            return change_view(view, ahead.unwritten.as_ref(), delta);
+            let ahead = ahead.unwritten.unwrap_or_default();
+            return change_view(view, Some(&ahead.then(known.unwrap_or_default())), delta);
         };
+        // For the contexts that have not read it, should the store fail before they ask.
+        backlog.remember(key, &delta.marks_in(merged.record()), self.link.timer.now());
         let mut written = self.adopt(key, delta, merged, before.as_ref(), view);
         if let Some(unwritten) = &ahead.unwritten {
             // What this process has counted already is not new a second time.
