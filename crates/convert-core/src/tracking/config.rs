@@ -7,8 +7,8 @@ use convert_config::InvalidConfigError;
 
 /// How events are queued and delivered.
 ///
-/// Waiting events are released when there are `batch_size` of them, when the first has waited for
-/// `flush_interval`, and when the application flushes or closes. A release takes everything that
+/// Waiting events are released when there are `batch_size` of them, when the queue is half full,
+/// when the first has waited for `flush_interval`, and when the application flushes or closes. A release takes everything that
 /// waits; a body stays under 1 MiB. What could not be delivered is sent again, unchanged, after a
 /// wait that doubles with each failure in a row from `backoff_min` to `backoff_max`, of which a
 /// random part passes; no less than the service asks for, within ten minutes.
@@ -58,7 +58,8 @@ impl TrackingConfig {
         TrackingConfigBuilder { config: TrackingConfig::default() }
     }
 
-    /// Returns how many waiting events are released at once. Defaults to 10.
+    /// Returns how many waiting events are released at once, if the queue is not half full before
+    /// that. Defaults to 10.
     pub fn batch_size(&self) -> usize {
         self.batch_size
     }
@@ -122,7 +123,8 @@ impl Default for TrackingConfig {
 }
 
 impl TrackingConfigBuilder {
-    /// Sets how many waiting events are released at once. Defaults to 10.
+    /// Sets how many waiting events are released at once, if the queue is not half full before that.
+    /// Defaults to 10.
     pub fn batch_size(mut self, events: usize) -> Self {
         self.config.batch_size = events;
         self

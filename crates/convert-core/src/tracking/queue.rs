@@ -163,6 +163,7 @@ impl Queue {
             let matters = self.lose(reason, 1, now);
             return Pushed { is_queued: false, matters, is_over: false };
         }
+        let was_full = self.is_full();
         let was_crowded = self.is_crowded();
         self.tally.queued += 1;
         self.waiting_bytes += event.size;
@@ -171,7 +172,7 @@ impl Queue {
         let is_loss_news = !is_over && self.make_room(now);
         let count = self.waiting.len();
         let matters = count == 1
-            || count == self.limits.batch_size
+            || (!was_full && self.is_full())
             || (self.limits.spools && !was_crowded && self.is_crowded())
             || is_loss_news;
         Pushed { is_queued: true, matters, is_over }
@@ -421,7 +422,7 @@ impl Queue {
                 return Some(reason);
             }
         }
-        let reason = if self.waiting.len() >= self.limits.batch_size {
+        let reason = if self.is_full() {
             ReleaseReason::Size
         } else if self.aged_at().is_some_and(|at| at <= now) {
             ReleaseReason::Timeout
@@ -437,7 +438,7 @@ impl Queue {
         let is_due = self.due.is_some_and(|(until, _)| self.first < until);
         let is_aged = match self.aged_at() {
             Some(at) => at <= now,
-            None => self.waiting.len() >= self.limits.batch_size,
+            None => self.is_full(),
         };
         is_due || is_aged
     }
@@ -494,6 +495,12 @@ impl Queue {
 
     fn is_over(&self) -> bool {
         self.waiting.len() > self.limits.events || self.waiting_bytes > self.limits.bytes
+    }
+
+    /// Returns whether as many wait as are released at once; or so many that the queue would
+    /// overflow before there are, although nothing keeps them from being sent.
+    fn is_full(&self) -> bool {
+        self.waiting.len() >= self.limits.batch_size || self.is_crowded()
     }
 
     fn is_crowded(&self) -> bool {

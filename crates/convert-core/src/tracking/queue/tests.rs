@@ -99,6 +99,32 @@ fn without_an_age_events_wait_for_company_or_a_flush() {
     assert_eq!(queue.left_before(ticket), 0);
 }
 
+/// Delivers as fast as the queue asks for it, and returns how many events of so many came through.
+fn pass_through(queue: &mut Queue, count: u64, visitor_bytes: usize) -> u64 {
+    let visitor_id = "v".repeat(visitor_bytes);
+    for _ in 0..count {
+        let payload = Payload::Exposure { experience_id: "1".into(), variation_id: "2".into() };
+        let (segments, at) = (Segments::default(), Duration::ZERO);
+        let pushed = queue.push(Event::new(origin("2"), &visitor_id, segments, payload, at));
+        while pushed.matters && matches!(queue.step(at), Step::Release(_)) {
+            queue.take();
+            assert_eq!(queue.step(at), Step::Send);
+            queue.settle(Outcome::Delivered, at, 1.0);
+        }
+    }
+    queue.tally().delivered + queue.waiting.len() as u64
+}
+
+#[test]
+fn a_service_that_is_up_costs_no_event_however_large_batches_are_to_be() {
+    let patient = Limits { age: None, batch_size: 9_000, ..limits() };
+    // Ten thousand such events take more than the queue may hold in bytes.
+    assert_eq!(pass_through(&mut queue(patient.clone()), 20_000, 2_000), 20_000);
+    // A batch that is never full, since the queue holds fewer events.
+    let greedy = Limits { batch_size: 20_000, ..patient };
+    assert_eq!(pass_through(&mut queue(greedy), 30_000, 4), 30_000);
+}
+
 #[test]
 fn a_flush_waits_for_what_came_before_it_alone() {
     let mut queue = queue(limits());
