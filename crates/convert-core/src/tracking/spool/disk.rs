@@ -264,7 +264,7 @@ impl Spool {
     }
 
     fn path(&self, number: u64) -> PathBuf {
-        self.directory.join(format!("{number:016x}.{EXTENSION}"))
+        self.directory.join(format!("{}.{EXTENSION}", name_of(number)))
     }
 }
 
@@ -285,11 +285,21 @@ fn segment_numbers(directory: &Path) -> io::Result<Vec<u64>> {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == EXTENSION) {
             let stem = path.file_stem().and_then(|stem| stem.to_str());
-            numbers.extend(stem.and_then(|stem| u64::from_str_radix(stem, 16).ok()));
+            numbers.extend(stem.and_then(number_of));
         }
     }
     numbers.sort_unstable();
     Ok(numbers)
+}
+
+/// Reads a file's name back; what is not written as the spool writes it is not the spool's.
+fn number_of(stem: &str) -> Option<u64> {
+    let number = u64::from_str_radix(stem, 16).ok()?;
+    (number < MOST_FILES && name_of(number) == stem).then_some(number)
+}
+
+fn name_of(number: u64) -> String {
+    format!("{number:016x}")
 }
 
 /// Options for files that only their owner may read: they name visitors.
@@ -316,6 +326,8 @@ fn sync_directory(directory: &Path) {
 
 const LOCK: &str = "lock";
 const EXTENSION: &str = "batches";
+/// More files than are ever begun.
+const MOST_FILES: u64 = 1 << 63;
 /// How long a file grows before another one is begun.
 const SEGMENT_SIZE: u64 = 8 << 20;
 

@@ -307,3 +307,30 @@ proptest! {
         prop_assert_eq!(pending(&open(&directory))[0], 1);
     }
 }
+
+#[test]
+fn files_that_only_look_like_its_own_are_left_alone() {
+    let directory = TestDirectory::new();
+    filled(&directory, &[1, 2]);
+    let strange = ["bad", "1", "+000000000000000", "ABCDEF0123456789", "old.0000000000000000"];
+    for name in strange {
+        fs::write(directory.path().join(name).with_extension(EXTENSION), "mine").unwrap();
+    }
+    let mut spool = open(&directory);
+    assert_eq!(pending(&spool), [1, 2]);
+    spool.append(&batch(3), true).unwrap();
+    drop(spool);
+    assert_eq!(pending(&open(&directory)), [1, 2, 3]);
+    assert_eq!(files(&directory, "damaged"), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn a_file_with_the_last_number_of_all_leaves_room_for_others() {
+    let directory = TestDirectory::new();
+    let last = directory.path().join("ffffffffffffffff").with_extension(EXTENSION);
+    fs::write(&last, "garbage").unwrap();
+    let mut spool = open(&directory);
+    spool.append(&batch(1), true).unwrap();
+    drop(spool);
+    assert_eq!(pending(&open(&directory)), [1]);
+}
