@@ -12,7 +12,7 @@ use std::time::Duration;
 use convert_redis::RedisStore;
 use convert_sdk::{
     ConversionResult, Core, DataStore as _, ManualClock, RecordDelta, SdkConfig, StoreConfig,
-    StoreErrorKind, WriteMode, attributes,
+    StoreErrorKind, VisitorRecord, WriteMode, attributes,
 };
 use convert_tests::live::Events;
 use convert_tests::sink::PROJECT;
@@ -281,6 +281,18 @@ fn records_expire_after_their_last_change() {
     let forever = RedisStore::builder(server.url()).timeout(PATIENCE).ttl(None).build().unwrap();
     forever.merge("k", &change).unwrap();
     assert_eq!(left(), -1);
+}
+
+#[test]
+fn a_record_that_is_to_live_for_ever_and_a_day_is_written() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    for ttl in [Duration::MAX, Duration::from_secs(u64::MAX / 1_000)] {
+        let store = RedisStore::builder(server.url()).ttl(Some(ttl)).build().unwrap();
+        store.merge("1-2-v", &RecordDelta::new().reach("signup")).unwrap();
+        let left: i64 = server.command(&["PTTL", "1-2-v"]).parse().unwrap();
+        assert!(left > 0, "{left}");
+        store.replace("1-2-v", &VisitorRecord::new()).unwrap();
+    }
 }
 
 #[test]

@@ -59,8 +59,8 @@ impl RedisStoreBuilder {
         RedisStoreBuilder { timeout, ..self }
     }
 
-    /// Sets how long a record is kept after its last change, to the millisecond; `None` keeps it for
-    /// ever. Defaults to 180 days.
+    /// Sets how long a record is kept after its last change, to the millisecond, and at most a
+    /// century; `None` keeps it for ever. Defaults to 180 days.
     pub fn ttl(self, ttl: Option<Duration>) -> Self {
         RedisStoreBuilder { ttl, ..self }
     }
@@ -95,7 +95,8 @@ impl RedisStoreBuilder {
         let info = parse(&self.url)?;
         let client = self.client(info)?;
         let server = self.server(client)?;
-        let ttl = self.ttl.map(|ttl| u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX).max(1));
+        let ttl =
+            self.ttl.map(|ttl| u64::try_from(ttl.min(MOST_TTL).as_millis()).unwrap_or(1).max(1));
         Ok(RedisStore::new(server, self.prefix, self.timeout, ttl))
     }
 
@@ -179,3 +180,6 @@ fn address(info: &ConnectionInfo) -> Result<crate::cluster::Address, RedisStoreE
         _ => Err(RedisStoreError::new("a cluster is reached over TCP")),
     }
 }
+
+/// Servers refuse what they cannot add to the time, and with it the whole change.
+const MOST_TTL: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
