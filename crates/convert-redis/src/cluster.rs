@@ -171,11 +171,10 @@ fn at(like: &ConnectionAddr, (host, port): &Address) -> ConnectionAddr {
     }
 }
 
-/// Reads `host:port`; a server that does not know its own name leaves the host out.
+/// Reads `host:port`.
 fn parse(text: &str, asked: &Address) -> Option<Address> {
     let (host, port) = text.rsplit_once(':')?;
-    let host = if host.is_empty() { &asked.0 } else { host };
-    Some((host.to_owned(), port.parse().ok()?))
+    Some((host_of(host, asked), port.parse().ok()?))
 }
 
 /// Reads one range of `CLUSTER SLOTS`: first and last slot, then the servers, the master first.
@@ -186,11 +185,17 @@ fn range_of(range: &Value, asked: &Address) -> Option<(u16, (u16, Address))> {
     };
     let [host, Value::Int(port), ..] = master.as_slice() else { return None };
     let host = match host {
-        Value::BulkString(host) if !host.is_empty() => String::from_utf8(host.clone()).ok()?,
+        Value::BulkString(host) => host_of(std::str::from_utf8(host).ok()?, asked),
         _ => asked.0.clone(),
     };
     let number = |value: i64| u16::try_from(value).ok();
     Some((number(*start)?, (number(*end)?, (host, number(*port)?))))
+}
+
+/// Returns a host as told by a server; one that does not know its own name, or another one's, leaves
+/// it out or puts a `?` in its place, which stands for the host that was asked.
+fn host_of(told: &str, asked: &Address) -> String {
+    if matches!(told, "" | "?") { asked.0.clone() } else { told.to_owned() }
 }
 
 /// Returns the slot of a key: by what is in its first braces, if there is something.
@@ -231,7 +236,16 @@ mod tests {
     #[test]
     fn addresses_may_leave_the_host_out() {
         let asked = ("10.0.0.1".to_owned(), 7_000);
-        assert_eq!(parse(":7001", &asked), Some(("10.0.0.1".to_owned(), 7_001)));
+        let expected = ("10.0.0.1".to_owned(), 7_001);
+        for told in [":7001", "?:7001"] {
+            assert_eq!(parse(told, &asked), Some(expected.clone()));
+        }
+        let text = |text: &str| Value::BulkString(text.into());
+        for told in [Value::Nil, text(""), text("?")] {
+            let range = vec![told, Value::Int(7_001), text("id")];
+            let range = vec![Value::Int(0), Value::Int(5), Value::Array(range)];
+            assert_eq!(range_of(&Value::Array(range), &asked), Some((0, (5, expected.clone()))));
+        }
         assert_eq!(parse("::1:7001", &asked), Some(("::1".to_owned(), 7_001)));
         assert_eq!(parse("nowhere", &asked), None);
     }
