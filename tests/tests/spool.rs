@@ -101,6 +101,33 @@ fn a_disk_that_is_full_costs_nothing_that_was_safe() {
     assert!(up.core.close(PATIENCE).is_complete());
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_damaged_spool_on_a_full_disk_is_an_error_that_leaves_nothing_behind() {
+    let directory = Directory::new();
+    play("fill", directory.path(), "trap '' XFSZ; ulimit -f 100;");
+    let names = || {
+        let entries = std::fs::read_dir(directory.path()).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.collect::<std::collections::BTreeSet<_>>()
+    };
+    let before = names();
+    let file = before.iter().find(|name| name.ends_with(".batches")).unwrap();
+    let file = directory.path().join(file);
+    let mut bytes = std::fs::read(&file).unwrap();
+    *bytes.get_mut(15_000).unwrap() ^= 1;
+    std::fs::write(&file, &bytes).unwrap();
+    // Too little for what is damaged; then enough for that, but not for what is sound.
+    for blocks in [4, 40] {
+        let prelude = format!("trap '' XFSZ; ulimit -f {blocks};");
+        assert_eq!(play("open", directory.path(), &prelude), ["in use: false"]);
+        assert_eq!(std::fs::read(&file).unwrap(), bytes);
+        assert_eq!(names(), before, "{blocks}");
+    }
+    assert!(play("open", directory.path(), "").iter().all(|words| words.starts_with("Ok(")));
+    assert_eq!(names().len(), before.len() + 1, "what is damaged was put aside");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_second_process_gets_a_clear_error_and_the_first_goes_on() {

@@ -186,15 +186,23 @@ impl Spool {
         let tail = (scan.tail == Tail::Damaged).then_some(scan.sound..bytes.len());
         let damaged: Vec<&[u8]> =
             scan.holes.iter().cloned().chain(tail).filter_map(|range| bytes.get(range)).collect();
-        if !damaged.is_empty() {
-            self.put_aside(&path, Some(&damaged.concat()))?;
+        let (mut size, mut pending) = (scan.sound as u64, scan.pending);
+        // Both are written before anything is replaced: on a full disk nothing has changed then.
+        let draft = path.with_extension(DRAFT);
+        if !scan.holes.is_empty() {
+            size = self.write_draft(&draft, &bytes, &mut pending)?;
         }
-        if scan.pending.is_empty() {
+        if !damaged.is_empty() {
+            let kept = self.put_aside(&path, Some(&damaged.concat()));
+            kept.inspect_err(|_| drop(fs::remove_file(&draft)))?;
+        }
+        if pending.is_empty() {
+            let _ = fs::remove_file(&draft);
             return Ok(fs::remove_file(&path)?);
         }
-        let (mut size, mut pending) = (scan.sound as u64, scan.pending);
         if !scan.holes.is_empty() {
-            size = self.rewrite(&path, &bytes, &mut pending)?;
+            fs::rename(&draft, &path)?;
+            sync_directory(&self.directory);
         } else if scan.tail != Tail::None {
             cut(&path, scan.sound)?;
         }
@@ -204,8 +212,9 @@ impl Spool {
         Ok(())
     }
 
-    /// Replaces a file by one that has nothing but these batches, and returns its size.
-    fn rewrite(&self, path: &Path, bytes: &[u8], pending: &mut [Place]) -> io::Result<u64> {
+    /// Writes a file that has nothing but these batches, to take the place of one that has more, and
+    /// returns its size.
+    fn write_draft(&self, draft: &Path, bytes: &[u8], pending: &mut [Place]) -> io::Result<u64> {
         let mut sound = segment::header(&self.owner);
         for place in pending {
             let record = usize::try_from(place.offset).ok().and_then(|at| bytes.get(at..));
@@ -213,12 +222,9 @@ impl Spool {
             place.offset = sound.len() as u64;
             sound.extend(record.take(usize::try_from(place.length).unwrap_or(usize::MAX)));
         }
-        let draft = path.with_extension("draft");
-        let mut file = private().write(true).create(true).truncate(true).open(&draft)?;
-        file.write_all(&sound)?;
-        file.sync_data()?;
-        fs::rename(&draft, path)?;
-        sync_directory(&self.directory);
+        // An earlier run may have ended just before it took the file's place.
+        let _ = fs::remove_file(draft);
+        write_new(draft, &sound)?;
         Ok(sound.len() as u64)
     }
 
@@ -228,11 +234,7 @@ impl Spool {
         let aside = std::iter::once(path.with_extension("damaged")).chain(names);
         let aside = aside.into_iter().find(|name| !name.exists()).unwrap_or_default();
         match parts {
-            Some(parts) => {
-                let mut file = private().write(true).create_new(true).open(&aside)?;
-                file.write_all(parts)?;
-                file.sync_data()?;
-            }
+            Some(parts) => write_new(&aside, parts)?,
             None => fs::rename(path, &aside)?,
         }
         log::warn!(
@@ -311,6 +313,13 @@ fn private() -> OpenOptions {
     options
 }
 
+/// Writes a file, or none at all: where the disk is full, half of it would only take room.
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = private().write(true).create_new(true).open(path)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_data());
+    written.inspect_err(|_| drop(fs::remove_file(path)))
+}
+
 fn cut(path: &Path, length: usize) -> io::Result<()> {
     let file = OpenOptions::new().write(true).open(path)?;
     file.set_len(length as u64)?;
@@ -326,6 +335,7 @@ fn sync_directory(directory: &Path) {
 
 const LOCK: &str = "lock";
 const EXTENSION: &str = "batches";
+const DRAFT: &str = "draft";
 /// More files than are ever begun.
 const MOST_FILES: u64 = 1 << 63;
 /// How long a file grows before another one is begun.
