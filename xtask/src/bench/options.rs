@@ -68,6 +68,9 @@ impl Options {
         if options.store && options.task != Measurement::Instructions {
             return Err("bench: --store goes with --instructions".to_owned());
         }
+        if options.store && !options.only.is_empty() {
+            return Err("bench: --store writes every count, so it goes without --only".to_owned());
+        }
         Ok(options)
     }
 
@@ -132,5 +135,12 @@ mod tests {
         assert!(parse("--only").unwrap_err().contains("--only"));
         assert!(KNOWN.split(", ").all(|option| HELP.contains(option.split(' ').next().unwrap())));
         assert!(parse("--store").is_err() && parse("--instructions --store").is_ok());
+    }
+
+    #[test]
+    fn counts_that_are_not_measured_are_not_thrown_away() {
+        let refusal = parse("--instructions --store --only bucket_value").unwrap_err();
+        assert!(refusal.contains("--only"), "{refusal}");
+        assert!(parse("--instructions --only bucket_value").is_ok());
     }
 }

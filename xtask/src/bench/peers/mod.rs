@@ -28,12 +28,16 @@ pub(super) fn run(options: &Options) -> Result<(), String> {
 /// Measures every library that can be had, round by round in turn; the first row is this SDK.
 pub(super) fn measure(options: &Options) -> Result<Vec<Row>, String> {
     let mut contenders = vec![own::contender()?];
-    let others =
-        [libraries::eppo(), libraries::yggdrasil(), published::javascript(), published::python()];
-    for other in others {
-        match other {
-            Ok(contender) => contenders.extend(contender),
-            Err(reason) => eprintln!("SKIPPED: a peer: {reason}"),
+    let mut skipped = Vec::new();
+    for (name, find) in OTHERS {
+        match find() {
+            Ok(Some(contender)) => contenders.push(contender),
+            // What is missing has been said.
+            Ok(None) => skipped.push(Row::skipped(name)),
+            Err(reason) => {
+                eprintln!("SKIPPED: {name}: {reason}");
+                skipped.push(Row::skipped(name));
+            }
         }
     }
     agree(&contenders)?;
@@ -48,6 +52,7 @@ pub(super) fn measure(options: &Options) -> Result<Vec<Row>, String> {
         let row = Row::new(contender, rows.first());
         rows.push(row);
     }
+    rows.extend(skipped);
     Ok(rows)
 }
 
@@ -68,5 +73,15 @@ fn agree(contenders: &[Contender]) -> Result<(), String> {
     Ok(())
 }
 
+/// Starts a library; nothing where a tool that it needs is missing.
+type Find = fn() -> Result<Option<Contender>, String>;
+
+/// The libraries beside this SDK.
+const OTHERS: [(&str, Find); 4] = [
+    ("eppo_core", libraries::eppo),
+    ("unleash-yggdrasil", libraries::yggdrasil),
+    ("Convert SDK (JavaScript)", published::javascript),
+    ("Convert SDK (Python)", published::python),
+];
 /// Every call that is measured.
 const CALLS: [Call; 3] = [Call::Decide, Call::Build, Call::Explain];

@@ -41,6 +41,11 @@ impl Row {
         Row { name, version, cells }
     }
 
+    /// Marks a library that could not be had, so that a reader sees what is missing.
+    pub(super) fn skipped(name: &'static str) -> Self {
+        Row { name, version: "(skipped)".to_owned(), cells: [const { None }; 3] }
+    }
+
     fn cell(&self, call: Call) -> Option<&Cell> {
         let index = CALLS.iter().position(|it| *it == call)?;
         self.cells.get(index)?.as_ref()
@@ -111,9 +116,21 @@ pub(in super::super) fn markdown(rows: &[Row]) -> String {
         Some(cell) => format!("{} | {}", readable(cell.ns.median()), cell.allocs()),
     };
     let lines = rows.iter().map(|row| {
-        let times = row.cell(Call::Decide).map_or(1.0, |cell| cell.times);
+        let times = row.cell(Call::Decide);
+        let times = times.map_or_else(|| "–".to_owned(), |cell| readable(cell.times));
         let (decide, build) = (cell(row.cell(Call::Decide)), cell(row.cell(Call::Build)));
-        format!("| {} | {decide} | {} | {build} |\n", row.label(), readable(times))
+        format!("| {} | {decide} | {times} | {build} |\n", row.label())
     });
     lines.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_library_that_is_skipped_has_a_row_without_numbers() {
+        let told = markdown(&[Row::skipped("other")]);
+        assert_eq!(told, "| other (skipped) | – | – | – | – | – |\n");
+    }
 }
