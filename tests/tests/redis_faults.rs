@@ -265,6 +265,83 @@ fn scripts_that_are_forgotten_and_records_that_others_replace_are_no_trouble() {
 }
 
 #[test]
+fn of_many_changes_each_has_its_own_answer() {
+    let Some(mut server) = RedisServer::start(&[]) else { return };
+    let store = patient(server.url());
+    let keys: Vec<String> = (0..64).map(|number| format!("k{number}")).collect();
+    let changes = |change| keys.iter().map(move |key| (&**key, change)).collect::<Vec<_>>();
+    let (first, second) = (RecordDelta::new().reach("a"), RecordDelta::new().reach("b"));
+    assert!(store.merge_all(&changes(&first)).iter().all(Result::is_ok));
+    // Some are changed by others, one is gone, some are no records, and the script is forgotten.
+    server.command(&["SET", "k1", r#"{"goals":{"theirs":true}}"#]);
+    server.command(&["DEL", "k2", "k4"]);
+    server.command(&["SET", "k3", "no record"]);
+    server.command(&["RPUSH", "k4", "x"]);
+    server.command(&["SCRIPT", "FLUSH"]);
+    let answers = store.merge_all(&changes(&second));
+    for (at, answer) in answers.iter().enumerate() {
+        match at {
+            3 | 4 => assert_eq!(answer.as_ref().unwrap_err().kind(), StoreErrorKind::Unreadable),
+            _ => assert_eq!(*answer, Ok(()), "{at}"),
+        }
+    }
+    let goals = |key: &str| {
+        let record = store.load(key).unwrap().unwrap();
+        record.goals().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!([goals("k0"), goals("k63")].concat(), ["a", "b", "a", "b"]);
+    assert_eq!((goals("k1"), goals("k2")), (vec!["theirs".into(), "b".into()], vec!["b".into()]));
+    assert_eq!(server.command(&["GET", "k3"]), "no record");
+    // The connection that was kept is dead, and so is what was last seen.
+    server.restart();
+    assert!(store.merge_all(&changes(&second)).iter().all(Result::is_ok));
+    assert_eq!((goals("k0"), goals("k3")), (vec!["b".into()], vec!["b".into()]));
+    server.kill();
+    for answer in store.merge_all(&changes(&first)) {
+        assert_eq!(answer.unwrap_err().kind(), StoreErrorKind::Unavailable);
+    }
+}
+
+#[test]
+fn many_changes_end_in_time_like_one() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let store = store(&server);
+    let keys: Vec<String> = (0..64).map(|number| format!("k{number}")).collect();
+    let change = RecordDelta::new().reach("a");
+    let changes: Vec<(&str, &RecordDelta<'_>)> = keys.iter().map(|key| (&**key, &change)).collect();
+    store.load("k0").unwrap();
+    server.pause();
+    let elapsed = took(|| {
+        for answer in store.merge_all(&changes) {
+            assert_eq!(answer.unwrap_err().kind(), StoreErrorKind::Timeout);
+        }
+    });
+    server.resume();
+    // Generous, since machines are busy; one after another they would take 64 times as long.
+    assert!(elapsed < 40 * TIMEOUT, "{elapsed:?}");
+}
+
+#[test]
+fn long_records_go_a_few_at_a_time() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let store = patient(server.url());
+    let keys: Vec<String> = (0..10).map(|number| format!("k{number}")).collect();
+    let long = "x".repeat(400_000);
+    let change = RecordDelta::new().segments(attributes! { "country" => &*long });
+    let mut changes: Vec<(&str, &RecordDelta<'_>)> =
+        keys.iter().map(|key| (&**key, &change)).collect();
+    let longest = "x".repeat(2 << 20);
+    let too_long = RecordDelta::new().segments(attributes! { "country" => &*longest });
+    changes.insert(3, ("too long", &too_long));
+    let answers = store.merge_all(&changes);
+    assert_eq!(answers[3].as_ref().unwrap_err().kind(), StoreErrorKind::Refused);
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 10);
+    for key in &keys {
+        assert!(server.command(&["STRLEN", key]).parse::<usize>().unwrap() > 400_000);
+    }
+}
+
+#[test]
 fn records_expire_after_their_last_change() {
     let Some(server) = RedisServer::start(&[]) else { return };
     let ttl = |seconds| Some(Duration::from_secs(seconds));
@@ -385,7 +462,21 @@ fn a_cluster_of_which_a_server_is_lost() {
         assert!(keys > 0, "the visitors are spread over the servers");
     }
 
+    let keys: Vec<String> = (0..100).map(|number| format!("together-{number}")).collect();
+    let change = RecordDelta::new().reach("a");
+    let changes: Vec<(&str, &RecordDelta<'_>)> = keys.iter().map(|key| (&**key, &change)).collect();
+    assert!(found.merge_all(&changes).iter().all(Result::is_ok));
+    let quick = cluster.store(10 * TIMEOUT);
+    assert!(quick.merge_all(&changes).iter().all(Result::is_ok));
+    // One that knows nobody's slots learns them on the way.
+    assert!(cluster.store(PATIENCE).merge_all(&changes).iter().all(Result::is_ok));
+
     // While a master is gone, a third of the visitors cannot be written, and all are served.
+    cluster.servers[masters[0]].pause();
+    let answers = quick.merge_all(&changes);
+    let written = answers.iter().filter(|answer| answer.is_ok()).count();
+    assert!((40..100).contains(&written), "the others are written: {written}");
+    cluster.servers[masters[0]].resume();
     cluster.servers[masters[0]].kill();
     for number in 0..100 {
         machine.serve(&format!("b{number}"));

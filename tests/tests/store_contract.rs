@@ -1,6 +1,10 @@
 //! What every store of visitor records must do, whichever it is; and what merging is.
 
-#![expect(clippy::unwrap_used, reason = "a test that meets the unexpected should stop at once")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that meets the unexpected should stop at once"
+)]
 
 use std::collections::BTreeSet;
 
@@ -60,7 +64,34 @@ fn check(store: &dyn DataStore) {
         store.merge(id, &RecordDelta::new().assign("10", id)).unwrap();
         assert_eq!(store.load(id).unwrap().unwrap().assignment("10"), Some(id));
     }
+    together(store);
     race(store);
+}
+
+/// Changes of several visitors are made as if one after another, a repeated key included.
+fn together(store: &dyn DataStore) {
+    assert!(store.merge_all(&[]).is_empty());
+    let keys: Vec<String> = (0..100).map(|number| format!("1-2-one-of-many-{number}")).collect();
+    store.merge(&keys[7], &RecordDelta::new().assign("10", "first").reach("signup")).unwrap();
+    let early = RecordDelta::new().assign("10", "20").force("11", "30").reach("purchase");
+    let late = RecordDelta::new().assign("10", "21").force("11", "31").enter("shop");
+    let mut changes: Vec<(&str, &RecordDelta<'_>)> =
+        keys.iter().map(|key| (&**key, &early)).collect();
+    changes.extend([(&*keys[0], &late), (&*keys[7], &late), (&*keys[99], &late)]);
+    let answers = store.merge_all(&changes);
+    assert_eq!(answers, vec![Ok(()); 103]);
+    let plain = r#"{"bucketing":{"10":"20","11":"30"},"goals":{"purchase":true}}"#;
+    let twice =
+        r#"{"bucketing":{"10":"20","11":"31"},"locations":["shop"],"goals":{"purchase":true}}"#;
+    let known = r#"{"bucketing":{"10":"first","11":"31"},"locations":["shop"],"goals":{"signup":true,"purchase":true}}"#;
+    for (number, key) in keys.iter().enumerate() {
+        let expected = match number {
+            0 | 99 => twice,
+            7 => known,
+            _ => plain,
+        };
+        assert_eq!(json(store, key), expected, "{key}");
+    }
 }
 
 /// Threads race: one variation, one first goal, and no change is lost.

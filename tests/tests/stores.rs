@@ -343,17 +343,17 @@ fn what_too_many_visitors_did_in_an_outage_is_lost_and_counted() {
         (0..5).map(|number| machine.core.create_context(format!("v{number}"))).collect();
     machine.store.pause();
     machine.store.fail(StoreErrorKind::Unavailable);
-    for context in &contexts {
+    contexts[0].run_experience("hero").unwrap();
+    assert!(machine.store.wait_for_calls(6, PATIENCE));
+    for context in &contexts[1..] {
         context.run_experience("hero").unwrap();
     }
-    assert!(machine.store.wait_for_calls(6, PATIENCE));
-    let lost_while_waiting = machine.core.stats().store_dropped;
+    assert_eq!(machine.core.stats().store_dropped, 2);
     machine.store.resume();
     // The write that failed takes the place of the oldest that waits.
     machine.wait_for_retries(1);
     let stats = machine.core.stats();
-    assert_eq!(stats.store_waiting, 2);
-    assert!((2..=3).contains(&lost_while_waiting) && stats.store_dropped == 3, "{stats:?}");
+    assert_eq!((stats.store_waiting, stats.store_dropped), (2, 3), "{stats:?}");
     machine.store.fail(None);
     machine.clock.advance(Duration::from_secs(60));
     machine.settle();
@@ -384,6 +384,83 @@ fn a_store_that_panics_has_failed() {
     machine.settle();
     assert_eq!(machine.core.stats().store_failures, 2);
     assert_eq!(machine.store.record(KEY).unwrap().assignment("3"), Some("30"));
+}
+
+#[test]
+fn one_change_that_makes_the_store_panic_does_not_hold_up_the_others() {
+    let machine = Machine::new(StoreConfig::default());
+    let contexts: Vec<Context> =
+        (0..4).map(|number| machine.core.create_context(format!("v{number}"))).collect();
+    machine.store.pause();
+    contexts[0].run_experience("hero").unwrap();
+    assert!(machine.store.wait_for_calls(5, PATIENCE));
+    for context in &contexts[1..] {
+        context.run_experience("hero").unwrap();
+    }
+    // The second one panics as one of three, and again alone.
+    machine.store.script([StoreAnswer::Success, StoreAnswer::Panic, StoreAnswer::Panic]);
+    machine.store.resume();
+    machine.wait_for_retries(1);
+    let has = |number: usize| machine.store.record(&format!("1001-2002-v{number}")).is_some();
+    assert_eq!([0, 1, 2, 3].map(has), [true, false, true, true]);
+    machine.clock.advance(Duration::from_secs(60));
+    machine.settle();
+    assert!(has(1));
+    assert_eq!(machine.core.stats().store_failures, 1);
+}
+
+#[test]
+fn a_store_that_fails_is_not_asked_for_each_of_many_changes() {
+    let machine = Machine::new(StoreConfig::default());
+    let contexts: Vec<Context> =
+        (0..21).map(|number| machine.core.create_context(format!("v{number}"))).collect();
+    machine.store.pause();
+    contexts[0].run_experience("hero").unwrap();
+    assert!(machine.store.wait_for_calls(22, PATIENCE));
+    for context in &contexts[1..] {
+        context.run_experience("hero").unwrap();
+    }
+    let timeout = StoreAnswer::Failure(StoreErrorKind::Timeout);
+    machine.store.script([StoreAnswer::Success, StoreAnswer::Success, timeout]);
+    machine.store.resume();
+    machine.wait_for_retries(19);
+    assert_eq!((machine.merges(), machine.core.stats().store_failures), (3, 1));
+    machine.clock.advance(Duration::from_secs(60));
+    machine.settle();
+    assert_eq!(machine.core.stats().store_writes, 21);
+    // The one that timed out came last.
+    let last = StoreCall::Merge("1001-2002-v2".to_owned(), "convert-sdk-records".to_owned());
+    assert_eq!(machine.store.calls().last(), Some(&last));
+}
+
+#[test]
+fn what_a_conversion_takes_along_does_not_undo_what_comes_after_it() {
+    let machine = Machine::new(StoreConfig::default());
+    let (visitor, other) = (machine.visitor(), machine.visitor());
+    machine.store.script([StoreAnswer::Failure(StoreErrorKind::Contended)]);
+    visitor.set_segments(attributes! { "country" => "DE" });
+    machine.wait_for_retries(1);
+    machine.store.pause();
+    let calls = machine.store.calls().len();
+    let (flushed, meanwhile) = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            assert_eq!(visitor.track_conversion("purchase"), ConversionResult::Queued);
+        });
+        assert!(machine.store.wait_for_calls(calls + 1, PATIENCE));
+        // Only the conversion is under way; the newer change waits for it, though the writer may go on.
+        machine.clock.advance(Duration::from_secs(60));
+        other.set_segments(attributes! { "country" => "FR" });
+        let flushed = machine.core.flush(Duration::from_millis(50));
+        let meanwhile = machine.store.calls().len();
+        machine.store.script([StoreAnswer::Failure(StoreErrorKind::Timeout)]);
+        machine.store.resume();
+        (flushed, meanwhile)
+    });
+    assert!(flushed.is_err());
+    assert_eq!(meanwhile, calls + 1);
+    machine.settle();
+    let written = serde_json::to_string(&machine.store.record(KEY).unwrap()).unwrap();
+    assert_eq!(written, r#"{"segments":{"country":"FR"},"goals":{"purchase":true}}"#);
 }
 
 #[test]
@@ -425,6 +502,29 @@ fn a_conversion_takes_along_what_waits() {
     let conversion = machine.service.batch_requests().pop().unwrap();
     let body = String::from_utf8(conversion.body().to_vec()).unwrap();
     assert!(body.contains(r#""bucketingData":{"4":"40"}"#), "{body}");
+}
+
+#[test]
+fn a_flush_waits_for_what_a_conversion_has_taken_along() {
+    let machine = Machine::new(StoreConfig::default());
+    let visitor = machine.visitor();
+    machine.store.script([StoreAnswer::Failure(StoreErrorKind::Contended)]);
+    visitor.run_experience("menu").unwrap();
+    machine.wait_for_retries(1);
+    machine.store.pause();
+    let calls = machine.store.calls().len();
+    std::thread::scope(|scope| {
+        scope.spawn(|| visitor.track_conversion("purchase"));
+        assert!(machine.store.wait_for_calls(calls + 1, PATIENCE));
+        let flushed = machine.core.flush(Duration::from_millis(50));
+        let waiting = machine.core.stats().store_waiting;
+        machine.store.resume();
+        assert!(flushed.is_err());
+        assert_eq!(waiting, 1);
+    });
+    machine.settle();
+    assert_eq!(machine.store.record(KEY).unwrap().assignment("4"), Some("40"));
+    assert_eq!(machine.core.stats().store_waiting, 0);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use convert_redis::RedisStore;
 use convert_sdk::{DataStore as _, StoreError, VisitorRecord};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::output::{complain, grouped};
@@ -40,7 +40,8 @@ enum Action {
         #[arg(value_name = "KEY")]
         key: String,
     },
-    /// Replace the record of a visitor by the JSON on standard input.
+    /// Replace the record of a visitor by the JSON on standard input. What the SDK could not read
+    /// back is refused, and nothing written.
     Set {
         #[command(flatten)]
         store: Store,
@@ -62,8 +63,8 @@ enum Action {
         #[arg(long, requires = "matching")]
         yes: bool,
     },
-    /// Print every record, one a line: {"key": …, "record": …}. In no order; records that change
-    /// meanwhile may be old or missing.
+    /// Print every record, one a line: {"key": …, "record": …}. In no order; records that come or
+    /// change meanwhile may be missing or old, and while Redis rearranges its keys one may come twice.
     Export {
         #[command(flatten)]
         store: Store,
@@ -119,11 +120,49 @@ fn set(store: &RedisStore, key: &str, out: &mut dyn Write) -> Result<ExitCode, F
     let mut text = String::new();
     let read = io::stdin().lock().read_to_string(&mut text);
     read.map_err(|error| Failure::new(format_args!("standard input cannot be read: {error}")))?;
-    let record: VisitorRecord = serde_json::from_str(&text)
-        .map_err(|error| Failure::new(format_args!("standard input is no record: {error}")))?;
+    let refused = |error: &dyn fmt::Display| {
+        Failure::new(format_args!("standard input is no record: {error}"))
+    };
+    let record: VisitorRecord = serde_json::from_str(&text).map_err(|error| refused(&error))?;
+    let given = serde_json::from_str(&text).map_err(|error| refused(&error))?;
+    if let Some(path) = first_lost(&given, &json!(record), "$") {
+        return Err(refused(&format_args!("what is at {path} would be lost")));
+    }
     store.replace(key, &record).map_err(Failure::new)?;
     print(key, &record, out)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Returns where the first value is that a record does not keep; a goal that is not reached and a
+/// repeated item of a list say nothing that could be lost.
+fn first_lost(given: &Value, kept: &Value, path: &str) -> Option<String> {
+    match (given, kept) {
+        (Value::Object(given), Value::Object(kept)) => given.iter().find_map(|(name, value)| {
+            let path = format!("{path}.{name}");
+            match kept.get(name) {
+                Some(kept) => first_lost(value, kept, &path),
+                None if is_empty(value) => None,
+                None => Some(path),
+            }
+        }),
+        (Value::Array(given), Value::Array(kept)) => {
+            let is_kept =
+                |item: &Value| kept.iter().any(|kept| first_lost(item, kept, path).is_none());
+            given.iter().position(|item| !is_kept(item)).map(|at| format!("{path}[{at}]"))
+        }
+        // Ids may be numbers, which are kept as texts.
+        (Value::Number(given), Value::String(kept)) if given.to_string() == *kept => None,
+        (given, kept) => (given != kept).then(|| path.to_owned()),
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Object(members) => members.values().all(is_empty),
+        Value::Array(items) => items.is_empty(),
+        Value::Bool(true) | Value::Number(_) | Value::String(_) => false,
+    }
 }
 
 fn delete(store: &RedisStore, keys: &[String], out: &mut dyn Write) -> Result<ExitCode, Failure> {

@@ -45,6 +45,37 @@ fn a_record_is_set_shown_and_removed() {
 }
 
 #[test]
+fn what_would_be_lost_is_refused_and_named() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    for (record, path) in [
+        (json!({"bucketing": ["30"]}), "$.bucketing"),
+        (json!({"bucketing": {"3": "30", "4": []}, "locations": 5}), "$.locations"),
+        (json!({"bucketing": {"3": "30", "4": {"id": "40"}}}), "$.bucketing.4"),
+        (json!({"goals": {"a": true, "b": "yes"}}), "$.goals.b"),
+        (json!({"goals": ["a"]}), "$.goals"),
+        (json!({"segments": {"country": "DE", "plan": "gold"}}), "$.segments.plan"),
+        (json!({"locations": ["a", {"key": "b"}]}), "$.locations[1]"),
+    ] {
+        let set = records_with(&server, &["set", "1-2-v"], &record.to_string());
+        assert_eq!((set.code, &*set.stdout), (Some(1), ""), "{record}");
+        let expected =
+            format!("convertctl: standard input is no record: what is at {path} would be lost\n");
+        assert_eq!(set.stderr, expected, "{record}");
+    }
+    assert_eq!(server.command(&["DBSIZE"]), "0");
+    let record = json!({
+        "bucketing": {"3": 30}, "goals": {"a": true, "b": false}, "locations": ["a", "a"],
+        "segments": {}, "theirs": {"n": [null, {"deep": 1}]},
+    });
+    let set = records_with(&server, &["set", "1-2-v"], &record.to_string());
+    let kept = json!({
+        "bucketing": {"3": "30"}, "goals": {"a": true}, "locations": ["a"],
+        "theirs": {"n": [null, {"deep": 1}]},
+    });
+    assert_eq!((set.code, set.json()["record"].clone()), (Some(0), kept), "{}", set.stderr);
+}
+
+#[test]
 fn records_are_exported_and_deleted_by_pattern() {
     let Some(server) = RedisServer::start(&[]) else { return };
     for number in 0..13 {

@@ -20,6 +20,11 @@ impl Deadline {
         // A socket takes no timeout that rounds to zero.
         (left >= SHORTEST).then_some(left)
     }
+
+    /// Returns the end of a first part of what is left, of so many parts.
+    pub(crate) fn part(self, parts: u32) -> Self {
+        self.remaining().map_or(self, |left| Deadline::after(left / parts.max(1)))
+    }
 }
 
 const SHORTEST: Duration = Duration::from_micros(100);

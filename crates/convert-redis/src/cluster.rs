@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use convert_sdk::StoreError;
+use convert_sdk::{StoreError, StoreErrorKind};
 use redis::{Client, Cmd, ConnectionAddr, ConnectionInfo, Value, cmd};
 
 use crate::clock::Deadline;
@@ -81,6 +81,45 @@ impl Cluster {
             }
         }
         Err(last)
+    }
+
+    /// Carries out commands, each about the key beside it, in one exchange with each server that is
+    /// known to have some of the keys; the rest one by one, after them.
+    pub(crate) fn run_all(
+        &self,
+        commands: &[(&str, Cmd)],
+        deadline: Deadline,
+    ) -> Vec<Result<Value, Trouble>> {
+        let mut groups: BTreeMap<Address, Vec<usize>> = BTreeMap::new();
+        for (place, (key, _)) in commands.iter().enumerate() {
+            if let Some(address) = self.owner(slot_of(key)) {
+                groups.entry(address).or_default().push(place);
+            }
+        }
+        let mut answers = BTreeMap::new();
+        let mut left = u32::try_from(groups.len()).unwrap_or(u32::MAX);
+        for (address, places) in groups {
+            // A server that hangs leaves the others their time.
+            let deadline = deadline.part(left);
+            left -= 1;
+            let part: Vec<&Cmd> =
+                places.iter().filter_map(|place| Some(&commands.get(*place)?.1)).collect();
+            let Ok(node) = self.node(&address) else { continue };
+            let part = node.run_all(&part, deadline);
+            if part
+                .iter()
+                .any(|answer| matches!(answer, Err(Trouble::Failed(error)) if is_down(error)))
+            {
+                self.forget(&address);
+            }
+            let is_settled =
+                |answer: &Result<Value, Trouble>| !matches!(answer, Err(Trouble::Redirected(_)));
+            answers.extend(places.into_iter().zip(part).filter(|(_, answer)| is_settled(answer)));
+        }
+        let one_by_one = commands.iter().enumerate().map(|(place, (key, command))| {
+            answers.remove(&place).unwrap_or_else(|| self.run(key, command, deadline))
+        });
+        one_by_one.collect()
     }
 
     /// Returns every server that has slots.
@@ -196,6 +235,11 @@ fn range_of(range: &Value, asked: &Address) -> Option<(u16, (u16, Address))> {
 /// it out or puts a `?` in its place, which stands for the host that was asked.
 fn host_of(told: &str, asked: &Address) -> String {
     if matches!(told, "" | "?") { asked.0.clone() } else { told.to_owned() }
+}
+
+/// Returns whether a server does not answer, rather than answers something else.
+fn is_down(error: &StoreError) -> bool {
+    matches!(error.kind(), StoreErrorKind::Unavailable | StoreErrorKind::Timeout)
 }
 
 /// Returns the slot of a key: by what is in its first braces, if there is something.

@@ -63,6 +63,19 @@ impl Trouble {
     }
 }
 
+impl Trouble {
+    /// Returns the trouble of those that were to follow on the same connection.
+    pub(crate) fn of_followers(&self) -> Self {
+        match self {
+            Trouble::Dropped => Trouble::Dropped,
+            Trouble::Failed(error) => Trouble::Failed(error.clone()),
+            Trouble::Redirected(_) | Trouble::NoScript => {
+                Trouble::Failed(unavailable("the connection was given up"))
+            }
+        }
+    }
+}
+
 impl From<Trouble> for StoreError {
     fn from(trouble: Trouble) -> Self {
         match trouble {

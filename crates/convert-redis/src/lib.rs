@@ -46,6 +46,7 @@
 //!   first such address is built, *ring* becomes it. An application that wants another sets its
 //!   default before.
 
+mod batch;
 mod builder;
 mod clock;
 mod cluster;

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use redis::{Client, Cmd, Connection, ConnectionLike as _, RedisResult, Value};
+use redis::{Client, Cmd, Connection, ConnectionLike as _, RedisError, RedisResult, Value};
 
 use crate::clock::Deadline;
 use crate::error::{Trouble, is_broken, timed_out};
@@ -27,14 +27,9 @@ impl Node {
         Node { client, idle: Mutex::new(Vec::new()), most_idle }
     }
 
-    /// Carries commands out on one connection, and returns the answer to the last.
+    /// Carries commands out on one connection, one after another, and returns the answer to the last.
     pub(crate) fn run(&self, commands: &[&Cmd], deadline: Deadline) -> Result<Value, Trouble> {
-        let kept = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let was_kept = kept.is_some();
-        let mut line = match kept {
-            Some(line) => line,
-            None => self.connect(deadline)?,
-        };
+        let (mut line, was_kept) = self.line(deadline)?;
         let mut answer = Ok(Value::Nil);
         for command in commands {
             let patience = deadline.remaining().ok_or_else(late)?;
@@ -48,18 +43,52 @@ impl Node {
                 self.keep(line);
                 Ok(value)
             }
+            Err(error) if is_broken(&error) => Err(self.lose(error, was_kept)),
             Err(error) => {
-                if !is_broken(&error) {
-                    self.keep(line);
-                }
-                let trouble = Trouble::of(error, was_kept);
-                if matches!(trouble, Trouble::Dropped) {
-                    // The others were closed by whatever has closed this one.
-                    self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
-                }
-                Err(trouble)
+                self.keep(line);
+                Err(Trouble::of(error, was_kept))
             }
         }
+    }
+
+    /// Carries commands out in one exchange, and returns the answer to each.
+    pub(crate) fn run_all(
+        &self,
+        commands: &[&Cmd],
+        deadline: Deadline,
+    ) -> Vec<Result<Value, Trouble>> {
+        let mut answers = Vec::with_capacity(commands.len());
+        let lost = match self.line(deadline) {
+            Ok((mut line, was_kept)) => match line.ask_all(commands, deadline, &mut answers) {
+                Ok(()) => {
+                    self.keep(line);
+                    return answers;
+                }
+                Err(error) => error.map_or_else(late, |error| self.lose(error, was_kept)),
+            },
+            Err(trouble) => trouble,
+        };
+        answers.resize_with(commands.len(), || Err(lost.of_followers()));
+        answers
+    }
+
+    /// Returns a connection, and whether it has been used before.
+    fn line(&self, deadline: Deadline) -> Result<(Line, bool), Trouble> {
+        let kept = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        match kept {
+            Some(line) => Ok((line, true)),
+            None => Ok((self.connect(deadline)?, false)),
+        }
+    }
+
+    /// Sorts the error that has broken a connection.
+    fn lose(&self, error: RedisError, was_kept: bool) -> Trouble {
+        let trouble = Trouble::of(error, was_kept);
+        if matches!(trouble, Trouble::Dropped) {
+            // The others were closed by whatever has closed this one.
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        }
+        trouble
     }
 
     fn connect(&self, deadline: Deadline) -> Result<Line, Trouble> {
@@ -79,6 +108,34 @@ impl Node {
 
 impl Line {
     fn ask(&mut self, command: &Cmd, patience: Duration) -> RedisResult<Value> {
+        self.wait_for(patience)?;
+        // Answers that are errors come as values.
+        self.connection.req_command(command)?.extract_error()
+    }
+
+    /// Sends all commands before it reads the first answer. Fails where the connection is of no use
+    /// any more, without an error where it is only late.
+    fn ask_all(
+        &mut self,
+        commands: &[&Cmd],
+        deadline: Deadline,
+        answers: &mut Vec<Result<Value, Trouble>>,
+    ) -> Result<(), Option<RedisError>> {
+        let mut packed = Vec::new();
+        for command in commands {
+            command.write_packed_command(&mut packed);
+        }
+        self.wait_for(deadline.remaining().ok_or(None)?)?;
+        self.connection.send_packed_command(&packed)?;
+        for _ in commands {
+            self.wait_for(deadline.remaining().ok_or(None)?)?;
+            let answer = self.connection.recv_response()?.extract_error();
+            answers.push(answer.map_err(|error| Trouble::of(error, false)));
+        }
+        Ok(())
+    }
+
+    fn wait_for(&mut self, patience: Duration) -> RedisResult<()> {
         // Telling the system costs as much as a part of the exchange, and is not worth it for a
         // difference that nobody notices.
         if self.patience.abs_diff(patience) > SLACK {
@@ -86,8 +143,7 @@ impl Line {
             self.connection.set_write_timeout(Some(patience))?;
             self.patience = patience;
         }
-        // Answers that are errors come as values.
-        self.connection.req_command(command)?.extract_error()
+        Ok(())
     }
 }
 

@@ -16,6 +16,8 @@ pub(crate) struct Recent(Mutex<Generations>);
 struct Generations {
     young: HashMap<String, Seen>,
     old: HashMap<String, Seen>,
+    /// How many bytes of text have come into the younger one.
+    bytes: usize,
 }
 
 /// A record as it was seen; the text is empty where there was none.
@@ -41,9 +43,11 @@ impl Recent {
             generations.old.remove(key);
             return;
         }
-        if generations.young.len() >= GENERATION {
+        if generations.young.len() >= GENERATION || generations.bytes >= MOST_BYTES {
             generations.old = std::mem::take(&mut generations.young);
+            generations.bytes = 0;
         }
+        generations.bytes = generations.bytes.saturating_add(seen.text.len());
         match generations.young.get_mut(key) {
             Some(known) => *known = seen,
             None => drop(generations.young.insert(key.to_owned(), seen)),
@@ -57,6 +61,8 @@ impl Recent {
 
 /// How many visitors a generation has.
 const GENERATION: usize = 5_000;
+/// How many bytes of text a generation has, give or take one record.
+const MOST_BYTES: usize = 8 << 20;
 
 #[cfg(test)]
 mod tests {
@@ -81,5 +87,15 @@ mod tests {
         assert!(recent.find("0").text.is_empty() && !recent.find("19999").text.is_empty());
         let generations = recent.generations();
         assert!(generations.young.len() + generations.old.len() <= 2 * GENERATION);
+    }
+
+    #[test]
+    fn a_few_long_records_are_not_kept_for_ever() {
+        let recent = Recent::default();
+        for visitor in 0..100 {
+            recent.note(&visitor.to_string(), seen(&vec![b'x'; 1 << 20]));
+        }
+        let generations = recent.generations();
+        assert!(generations.young.len() + generations.old.len() <= 16);
     }
 }

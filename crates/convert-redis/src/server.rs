@@ -34,6 +34,21 @@ impl Server {
         }
     }
 
+    /// Carries out commands, each about the key beside it, in one exchange with each server.
+    pub(crate) fn run_all(
+        &self,
+        commands: &[(&str, Cmd)],
+        deadline: Deadline,
+    ) -> Vec<Result<Value, Trouble>> {
+        match self {
+            Server::Single(node) => {
+                let commands: Vec<&Cmd> = commands.iter().map(|(_, command)| command).collect();
+                node.run_all(&commands, deadline)
+            }
+            Server::Cluster(cluster) => cluster.run_all(commands, deadline),
+        }
+    }
+
     /// Calls `visit` with every server that has keys of its own.
     pub(crate) fn each(
         &self,

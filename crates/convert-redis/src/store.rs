@@ -7,6 +7,7 @@ use std::time::Duration;
 use convert_sdk::{DataStore, Merged, RecordDelta, StoreError, StoreErrorKind, VisitorRecord};
 use redis::{Cmd, Value, cmd};
 
+use crate::batch::Batch;
 use crate::builder::RedisStoreBuilder;
 use crate::clock::Deadline;
 use crate::error::{Trouble, unavailable, unreadable};
@@ -94,6 +95,26 @@ impl RedisStore {
         answer.map_err(StoreError::from)
     }
 
+    pub(crate) fn recent(&self) -> &Recent {
+        &self.inner.recent
+    }
+
+    /// Makes the command that stores `text` if what is there is still `held`.
+    pub(crate) fn swap_command(
+        &self,
+        is_unknown: bool,
+        full: &str,
+        held: &[u8],
+        text: &[u8],
+    ) -> Cmd {
+        // A server that has been started since knows the script from then on.
+        let (verb, script) = if is_unknown { ("EVAL", SWAP) } else { ("EVALSHA", SWAP_SHA) };
+        let mut command = cmd(verb);
+        command.arg(script).arg(1).arg(full).arg(held).arg(text);
+        command.arg(self.inner.ttl.unwrap_or_default());
+        command
+    }
+
     /// Stores `text` if what is there is still `held`; otherwise returns what is there.
     fn swap(
         &self,
@@ -102,21 +123,15 @@ impl RedisStore {
         text: &[u8],
         deadline: Deadline,
     ) -> Result<Swap, Trouble> {
-        let run = |verb, script| {
-            let mut command = cmd(verb);
-            command.arg(script).arg(1).arg(full).arg(held).arg(text);
-            command.arg(self.inner.ttl.unwrap_or_default());
+        let run = |is_unknown| {
+            let command = self.swap_command(is_unknown, full, held, text);
             self.inner.server.run(full, &command, deadline)
         };
-        let answer = match run("EVALSHA", SWAP_SHA) {
-            // A server that has been started since knows it from then on.
-            Err(Trouble::NoScript) => run("EVAL", SWAP),
+        match run(false) {
+            Err(Trouble::NoScript) => run(true),
             answer => answer,
-        };
-        match answer? {
-            Value::Int(1) => Ok(Swap::Made),
-            value => text_of(value).map(Swap::Other).map_err(Trouble::Failed),
         }
+        .and_then(swapped)
     }
 }
 
@@ -145,7 +160,7 @@ impl DataStore for RedisStore {
                     return Ok(merged);
                 }
                 Ok(Swap::Other(other)) => {
-                    held = parse(other)?;
+                    held = other;
                     let sent = unanswered.take().filter(|(sent, _)| *sent == held.text);
                     if let Some((_, merged)) = sent {
                         recent.note(key, held);
@@ -157,7 +172,11 @@ impl DataStore for RedisStore {
             }
         }
         recent.note(key, held);
-        Err(StoreError::new(StoreErrorKind::Contended, "it changed again and again"))
+        Err(contended())
+    }
+
+    fn merge_all(&self, changes: &[(&str, &RecordDelta<'_>)]) -> Vec<Result<(), StoreError>> {
+        Batch::new(self, changes).run()
     }
 }
 
@@ -171,10 +190,22 @@ impl fmt::Debug for RedisStore {
 }
 
 /// What came of storing a text.
-enum Swap {
+pub(crate) enum Swap {
     Made,
     /// Another text was there.
-    Other(Arc<[u8]>),
+    Other(Seen),
+}
+
+/// Reads the script's answer.
+pub(crate) fn swapped(answer: Value) -> Result<Swap, Trouble> {
+    match answer {
+        Value::Int(1) => Ok(Swap::Made),
+        value => text_of(value).and_then(parse).map(Swap::Other).map_err(Trouble::Failed),
+    }
+}
+
+pub(crate) fn contended() -> StoreError {
+    StoreError::new(StoreErrorKind::Contended, "it changed again and again")
 }
 
 /// Reads a record; an empty text is none.
@@ -218,9 +249,9 @@ return 1";
 /// The SHA-1 of the script, by which servers know it.
 const SWAP_SHA: &str = "76963f96848d1c964fe5a54d0567133a3b650846";
 /// How often a merge starts again.
-const MOST_TRIES: usize = 32;
+pub(crate) const MOST_TRIES: usize = 32;
 /// The longest record that is read or written.
-const MOST_BYTES: usize = 1 << 20;
+pub(crate) const MOST_BYTES: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {

@@ -159,7 +159,11 @@
 //! [`Core::flush`] and [`Core::close`] wait for changes to be written, as long as they are told to.
 //! Everything else answers from the context's view of the record. One thread, `convert-sdk-records`,
 //! started with the first change, writes in the background: one write for all that a visitor did
-//! since the last.
+//! since the last, the writes of up to 64 visitors in one exchange where the store can do that
+//! ([`DataStore::merge_all`]; `convert-redis` does). The changes of a visitor are written in the order
+//! in which they were made. How many visitors a second that is depends on the store: a Redis that
+//! answers within a millisecond takes some tens of thousands, a store of your own without `merge_all`
+//! as many as calls fit into a second.
 //!
 //! An asynchronous server makes the calls that wait where blocking is allowed, and decides anywhere:
 //!
@@ -185,7 +189,9 @@
 //! written when the store is back; past that, and when the process ends before, it is lost. Until
 //! then each machine knows what it did itself and has not written yet. So an outage costs: visitors
 //! who move between variations if the split has changed since, exposures reported a second time, and
-//! goals counted once for each machine instead of once. [`LifecycleEvent::StoreFailed`],
+//! goals counted once for each machine instead of once. A goal is also counted twice where the
+//! store's answer is lost on its way and the same visitor reaches the same goal on another machine in
+//! that moment: who was first cannot be told then. [`LifecycleEvent::StoreFailed`],
 //! [`Stats::store_failures`] and [`Stats::store_dropped`] say so while it lasts.
 //!
 //! # Logs

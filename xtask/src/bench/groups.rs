@@ -106,7 +106,7 @@ const GROUPS: &[Group] = &[
     Group { names: &["load_config_1000"], source: Source::Works(|_| Ok(loading::works())) },
     Group { names: &["store_memory_merge"], source: Source::Works(|_| stores::memory()) },
     Group {
-        names: &["store_redis_merge", "redis_round_trip"],
+        names: &["store_redis_merge", "store_redis_merge_all", "redis_round_trip"],
         source: Source::Works(|_| stores::redis()),
     },
     Group { names: &["config_memory_ratio"], source: Source::Memory(loading::figures) },

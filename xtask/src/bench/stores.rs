@@ -18,20 +18,27 @@ pub(super) fn memory() -> Result<Vec<Work<'static>>, String> {
     Ok(vec![Work::new("store_memory_merge", MANY, merging(MemoryStore::default(), MANY)?)])
 }
 
-/// Merges into a Redis of the bench's own, if there is one to start, and beside them the exchange
-/// they cannot do without.
+/// Merges into a Redis of the bench's own, if there is one to start, one by one and as the writer
+/// thread does when there are many; and beside them the exchange they cannot do without.
 pub(super) fn redis() -> Result<Vec<Work<'static>>, String> {
     let Some(server) = RedisServer::start(&[]) else { return Ok(Vec::new()) };
     let server = Rc::new(server);
     let store = RedisStore::builder(server.url()).timeout(Duration::from_secs(10)).build();
-    let mut merge = merging(store.map_err(|error| error.to_string())?, FEW)?;
+    let store = store.map_err(|error| error.to_string())?;
+    let mut together = merging_together(store.clone())?;
+    let running = Rc::clone(&server);
+    let together = Work::new("store_redis_merge_all", FEW, move || {
+        together();
+        black_box(&running);
+    });
+    let mut merge = merging(store, FEW)?;
     let running = Rc::clone(&server);
     let merge = Work::new("store_redis_merge", FEW, move || {
         merge();
         black_box(&running);
     });
     let merge = merge.by(Clock::Wall);
-    Ok(vec![merge, round_trip(server)?])
+    Ok(vec![merge, together.by(Clock::Wall), round_trip(server)?])
 }
 
 /// Merges into the records of visitors who have been here before, a new assignment each time.
@@ -54,6 +61,23 @@ fn merging(store: impl DataStore, count: usize) -> Result<impl FnMut(), String> 
             let _ = black_box(store.merge(black_box(key), &delta));
         }
     })
+}
+
+/// Merges as [`merging`] does, with as many visitors in an exchange as the writer thread takes.
+fn merging_together(store: RedisStore) -> Result<impl FnMut(), String> {
+    let keys: Vec<String> =
+        (0..FEW).map(|visitor| format!("1001-2002-together-{visitor}")).collect();
+    let deltas = EXPERIENCES.map(|id| RecordDelta::new().assign(id, "1003346651"));
+    let mut round = 0;
+    let mut merge = move || {
+        round += 1;
+        let Some(delta) = deltas.get(round % deltas.len()) else { return Vec::new() };
+        let changes: Vec<(&str, &RecordDelta<'_>)> =
+            keys.iter().map(|key| (&**key, delta)).collect();
+        changes.chunks(TOGETHER).flat_map(|changes| black_box(store.merge_all(changes))).collect()
+    };
+    merge().into_iter().collect::<Result<(), _>>().map_err(|error| error.to_string())?;
+    Ok(move || drop(merge()))
 }
 
 /// A command on a plain socket that reads a record, and writes one of the same size.
@@ -82,3 +106,18 @@ fn round_trip(server: Rc<RedisServer>) -> Result<Work<'static>, String> {
 const MANY: usize = 5_000;
 /// Visitors of a store that is asked over a socket.
 const FEW: usize = 500;
+/// Visitors of one exchange.
+const TOGETHER: usize = 64;
+/// Experiences that visitors are assigned in.
+const EXPERIENCES: [&str; 10] = [
+    "100000000",
+    "100000001",
+    "100000002",
+    "100000003",
+    "100000004",
+    "100000005",
+    "100000006",
+    "100000007",
+    "100000008",
+    "100000009",
+];

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::sync::{Condvar, Mutex, MutexGuard};
 use crate::clock::Deadline;
 use crate::records::delta::RecordDelta;
-use crate::records::pending::{Ahead, Outcome, Pending, Step, WriteTally};
+use crate::records::pending::{Ahead, Change, Outcome, Pending, Step, WriteTally};
 use crate::records::settings::StoreConfig;
 
 /// The changes that wait, behind a lock that is never held while anything else is waited for.
@@ -43,17 +43,35 @@ impl Backlog {
         key: &str,
         delta: &RecordDelta<'static>,
         asked: RecordDelta<'static>,
+        ahead: &Ahead,
         now: Duration,
     ) -> (Option<RecordDelta<'static>>, bool) {
         let mut pending = self.pending();
         let known = pending.known(key, now);
         pending.remember(key, delta, now);
-        (known, pending.give_back(key, asked))
+        let wakes = pending.give_back(key, asked, ahead);
+        drop(pending);
+        self.changed.notify_all();
+        (known, wakes)
     }
 
-    /// As [`Pending::remember`].
-    pub(crate) fn remember(&self, key: &str, delta: &RecordDelta<'static>, now: Duration) {
-        self.pending().remember(key, delta, now);
+    /// Notes that the store has made a change of which `marks` are now in the record, and returns what
+    /// the store has yet to be told, and whether the writer should be told.
+    pub(crate) fn answer(
+        &self,
+        key: &str,
+        marks: &RecordDelta<'static>,
+        ahead: &Ahead,
+        now: Duration,
+    ) -> (Option<RecordDelta<'static>>, bool) {
+        let mut pending = self.pending();
+        pending.remember(key, marks, now);
+        let wakes = pending.answer(key, ahead);
+        // In the same moment: what is written later on is not in the store's answer either.
+        let unwritten = pending.unwritten(key);
+        drop(pending);
+        self.changed.notify_all();
+        (unwritten, wakes)
     }
 
     /// As [`Pending::take`].
@@ -72,8 +90,8 @@ impl Backlog {
     }
 
     /// As [`Pending::settle`].
-    pub(crate) fn settle(&self, outcome: Outcome, now: Duration, unit: f64) {
-        self.pending().settle(outcome, now, unit);
+    pub(crate) fn settle(&self, settled: &[(Change, Outcome)], now: Duration, unit: f64) {
+        self.pending().settle(settled, now, unit);
         self.changed.notify_all();
     }
 

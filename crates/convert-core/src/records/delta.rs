@@ -254,14 +254,14 @@ impl<'d> RecordDelta<'d> {
         marks
     }
 
-    /// Splits off what comes after the assignments and goals, which alone have answers.
+    /// Splits into what may be made before an older change is, and has an answer: assignments and
+    /// goals; and what must come after it.
     pub(crate) fn split(mut self) -> (Self, Self) {
-        let asked = RecordDelta {
-            assignments: std::mem::take(&mut self.assignments),
-            goals: std::mem::take(&mut self.goals),
-            ..RecordDelta::default()
-        };
-        (asked, self)
+        let assignments = std::mem::take(&mut self.assignments).into_iter();
+        let (forced, assignments) = assignments.partition(|one| one.replaces == Replaces::Anything);
+        self.assignments = forced;
+        let goals = std::mem::take(&mut self.goals);
+        (RecordDelta { assignments, goals, ..RecordDelta::default() }, self)
     }
 
     /// Gives a record the assignments that another one has in the experiences of this delta.
@@ -318,7 +318,11 @@ impl<'d> RecordDelta<'d> {
             Replaces::Anything => self.assignments.retain(|one| !is_of_it(one)),
             // What comes before leaves an assignment behind, its own or an earlier one.
             Replaces::Nothing if self.assignments.iter().any(is_of_it) => return,
-            Replaces::Stale(_) if self.assignments.contains(&later) => return,
+            Replaces::Stale(_)
+                if self.assignments.iter().rfind(|one| is_of_it(one)) == Some(&later) =>
+            {
+                return;
+            }
             Replaces::Nothing | Replaces::Stale(_) => {}
         }
         self.assignments.push(later);
@@ -376,5 +380,32 @@ impl fmt::Debug for RecordDelta<'_> {
             .field("custom_segments", &self.custom_segments)
             .field("goals", &self.goals)
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stale_assignments_add_up_however_often_they_are_replaced() {
+        let replace = |stale: &'static str, variation: &'static str| {
+            let mut delta = RecordDelta::new();
+            delta.push_assignment("x", variation, Replaces::Stale(stale.into()));
+            delta
+        };
+        for changes in [
+            vec![replace("a", "b"), replace("a", "b")],
+            vec![replace("a", "b"), replace("b", "a"), replace("a", "b")],
+            vec![replace("a", "b"), replace("b", "c"), replace("c", "a"), replace("a", "b")],
+        ] {
+            let start = || RecordDelta::new().assign("x", "a").merge_into(VisitorRecord::new());
+            let each = changes.iter().fold(start().into_record(), |record, change| {
+                change.merge_into(record).into_record()
+            });
+            let sum = changes.into_iter().fold(RecordDelta::new(), RecordDelta::then);
+            assert_eq!(sum.merge_into(start().into_record()).into_record(), each);
+            assert_eq!(each.assignment("x"), Some("b"));
+        }
     }
 }

@@ -12,6 +12,7 @@ use crate::event::{EventBus, LifecycleEvent, StoreFailedEvent, StoreOperation};
 use crate::records::delta::RecordDelta;
 use crate::records::fuse::Fuse;
 use crate::records::merged::Merged;
+use crate::records::pending::Change;
 use crate::records::store::{DataStore, StoreError, StoreErrorKind};
 
 /// The way to an external store. A store that panics has failed.
@@ -61,9 +62,52 @@ impl Link {
         self.guard(StoreOperation::Merge, || self.store.merge(key, delta)).ok()
     }
 
-    /// Merges a change, whatever state the store seems to be in.
-    pub(crate) fn write(&self, key: &str, delta: &RecordDelta<'_>) -> Result<Merged, StoreError> {
-        self.guard(StoreOperation::Merge, || self.store.merge(key, delta))
+    /// Merges changes, whatever state the store seems to be in, and returns an answer to each.
+    pub(crate) fn write(&self, changes: &[Change]) -> Vec<Result<(), StoreError>> {
+        if let [change] = changes {
+            return vec![self.write_one(change)];
+        }
+        let asked: Vec<(&str, &RecordDelta<'_>)> =
+            changes.iter().map(|change| (&*change.key, &change.delta)).collect();
+        let answers = catch_unwind(AssertUnwindSafe(|| self.store.merge_all(&asked)));
+        match answers {
+            Ok(answers) if answers.len() == changes.len() => {
+                self.judge(&answers);
+                answers
+            }
+            answers => {
+                // One change that makes the store panic must not hold up the others.
+                answers.map_or_else(std::mem::forget, drop);
+                self.write_each(changes)
+            }
+        }
+    }
+
+    fn write_each(&self, changes: &[Change]) -> Vec<Result<(), StoreError>> {
+        let answer = |change| {
+            if self.fuse.admits(self.timer.now()) {
+                return self.write_one(change);
+            }
+            Err(StoreError::new(StoreErrorKind::Unavailable, "it failed again and again"))
+        };
+        changes.iter().map(answer).collect()
+    }
+
+    fn write_one(&self, change: &Change) -> Result<(), StoreError> {
+        let merge = || self.store.merge(&change.key, &change.delta).map(drop);
+        self.guard(StoreOperation::Merge, merge)
+    }
+
+    /// Notes what came of one exchange about several records; an outage counts once.
+    fn judge(&self, answers: &[Result<(), StoreError>]) {
+        if answers.iter().any(Result::is_ok) {
+            self.fuse.succeed();
+        }
+        let errors = || answers.iter().filter_map(|answer| answer.as_ref().err());
+        let outage = errors().find(|error| error.is_outage());
+        for error in errors().filter(|error| !error.is_outage()).chain(outage) {
+            self.note(StoreOperation::Merge, error);
+        }
     }
 
     /// Tells that changes are lost.

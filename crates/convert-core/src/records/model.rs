@@ -34,9 +34,11 @@ fn patiently() -> Deadline {
 /// Writes what there is, and returns the goals written.
 fn write(backlog: &Backlog) -> Vec<RecordDelta<'static>> {
     let mut written = Vec::new();
-    while let Step::Write(_, delta) = backlog.step(Duration::ZERO) {
-        written.push((*delta).clone());
-        backlog.settle(Outcome::Written, Duration::ZERO, 1.0);
+    while let Step::Write(changes) = backlog.step(Duration::ZERO) {
+        written.extend(changes.iter().map(|change| change.delta.clone()));
+        let settled: Vec<_> =
+            changes.into_iter().map(|change| (change, Outcome::Written)).collect();
+        backlog.settle(&settled, Duration::ZERO, 1.0);
     }
     written
 }
@@ -87,9 +89,30 @@ fn what_is_taken_out_to_be_answered_is_written_once_or_known_to_be_on_its_way() 
             thread::spawn(move || write(&backlog).len())
         };
         let ahead = backlog.take("v");
+        backlog.answer("v", &RecordDelta::new(), &ahead, Duration::ZERO);
         let written = writer.join().unwrap();
-        let is_taken = ahead.unwritten.is_some() && !ahead.is_writing;
+        let is_taken = ahead.unwritten.is_some() && !ahead.is_behind;
         assert_eq!(written, usize::from(!is_taken));
+    });
+}
+
+#[test]
+fn what_comes_after_a_change_that_is_to_be_answered_is_written_after_it_and_not_forgotten() {
+    loom::model(|| {
+        let backlog = Arc::new(Backlog::new(&StoreConfig::default()));
+        let ahead = backlog.take("v");
+        let changer = {
+            let backlog = Arc::clone(&backlog);
+            thread::spawn(move || {
+                let told = backlog.push("v", delta("a"), Duration::ZERO).1;
+                if told { write(&backlog).len() } else { 0 }
+            })
+        };
+        // Either the writer that is told by the change finds it, or the answer tells one.
+        let told = backlog.answer("v", &RecordDelta::new(), &ahead, Duration::ZERO).1;
+        let mut written = if told { write(&backlog).len() } else { 0 };
+        written += changer.join().unwrap();
+        assert_eq!(written, 1);
     });
 }
 

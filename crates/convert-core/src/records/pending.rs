@@ -11,17 +11,21 @@ use crate::tracking::Backoff;
 
 /// The changes of all visitors that wait, one each: a state machine that is told the time.
 ///
-/// A visitor's changes are written in the order in which they were made. Visitors whose write
-/// failed go to the end, so that a part of the store that is lost does not hold up the rest.
+/// A visitor's changes are written in the order in which they were made: while one is on its way,
+/// what comes after it waits. Visitors whose write failed go to the end, so that a part of the store
+/// that is lost does not hold up the rest.
 #[derive(Debug)]
 pub(crate) struct Pending {
     capacity: usize,
     entries: HashMap<Arc<str>, Entry>,
     /// Who comes next.
     order: BTreeMap<u64, Arc<str>>,
-    /// When the first change of each entry came, also of the one being written.
+    /// When the first change of each entry came, also of those on their way.
     ages: BTreeSet<u64>,
-    writing: Option<Writing>,
+    /// The visitors of whom a change is on its way to the store.
+    under_way: HashMap<Arc<str>, UnderWay>,
+    /// Whether the writer is at work.
+    is_writing: bool,
     recent: Recent,
     next: u64,
     backoff: Backoff,
@@ -43,22 +47,31 @@ struct Entry {
     delta: RecordDelta<'static>,
 }
 
-#[derive(Debug)]
-struct Writing {
-    key: Arc<str>,
-    age: u64,
-    delta: Arc<RecordDelta<'static>>,
+/// The changes of a visitor that are on their way.
+#[derive(Debug, Default)]
+struct UnderWay {
+    /// How many calls have not been answered.
+    calls: usize,
+    /// What was waiting when the first of them began, and is with it now.
+    taken: Option<Entry>,
 }
 
 /// What the writer is to do.
 #[derive(Debug)]
 pub(crate) enum Step {
-    /// Write this change.
-    Write(Arc<str>, Arc<RecordDelta<'static>>),
+    /// Write these changes, of as many visitors.
+    Write(Vec<Change>),
     /// Nothing until then, or until there is something.
     Rest(Option<Duration>),
     /// Nothing ever more.
     Stop,
+}
+
+/// A change of one visitor.
+#[derive(Debug)]
+pub(crate) struct Change {
+    pub(crate) key: Arc<str>,
+    pub(crate) delta: RecordDelta<'static>,
 }
 
 /// What came of a write.
@@ -75,10 +88,10 @@ pub(crate) enum Outcome {
 /// What is known, but not in the store yet, of a visitor whose change is to be answered.
 #[derive(Debug, Default)]
 pub(crate) struct Ahead {
-    /// What waited, and what is being written right now.
+    /// What waited, and what is on its way right now.
     pub(crate) unwritten: Option<RecordDelta<'static>>,
-    /// Whether something is being written, so that what waits must go on waiting.
-    pub(crate) is_writing: bool,
+    /// Whether something else is on its way, so that what waits must go on waiting.
+    pub(crate) is_behind: bool,
 }
 
 /// What has become of changes.
@@ -99,7 +112,8 @@ impl Pending {
             entries: HashMap::new(),
             order: BTreeMap::new(),
             ages: BTreeSet::new(),
-            writing: None,
+            under_way: HashMap::new(),
+            is_writing: false,
             recent: Recent::default(),
             next: 0,
             backoff: Backoff::new(settings.backoff_min, settings.backoff_max),
@@ -125,37 +139,59 @@ impl Pending {
         }
         let age = self.number();
         self.insert(key.into(), age, delta);
-        self.writing.is_none() && self.retry_at.is_none()
+        self.is_resting()
     }
 
-    /// Puts a change back that was taken out to be answered, before what has come since.
-    pub(crate) fn give_back(&mut self, key: &str, delta: RecordDelta<'static>) -> bool {
-        if let Some(entry) = self.entries.get_mut(key) {
-            let since = std::mem::take(&mut entry.delta);
-            entry.delta = delta.then(since);
+    /// Takes out what waits for a visitor, to be sent along with a change that is to be answered,
+    /// unless something older is on its way; and tells all that is known of the visitor but not in the
+    /// store. Until [`Pending::answer`] or [`Pending::give_back`] nothing else of the visitor is
+    /// written.
+    pub(crate) fn take(&mut self, key: &str) -> Ahead {
+        let unwritten = self.unwritten(key);
+        if let Some(under_way) = self.under_way.get_mut(key) {
+            under_way.calls += 1;
+            return Ahead { unwritten, is_behind: true };
+        }
+        let taken = self.entries.remove(key);
+        if let Some(entry) = &taken {
+            self.order.remove(&entry.place);
+        }
+        self.under_way.insert(key.into(), UnderWay { calls: 1, taken });
+        Ahead { unwritten, is_behind: false }
+    }
+
+    /// Notes that the store has what was to be answered, and returns whether the writer should be
+    /// told.
+    pub(crate) fn answer(&mut self, key: &str, ahead: &Ahead) -> bool {
+        if let Some(taken) = self.arrive(key, !ahead.is_behind) {
+            self.ages.remove(&taken.age);
+        }
+        self.entries.contains_key(key) && self.is_resting()
+    }
+
+    /// Puts a change back that the store has not answered, before what has come since, and returns
+    /// whether the writer should be told.
+    pub(crate) fn give_back(
+        &mut self,
+        key: &str,
+        delta: RecordDelta<'static>,
+        ahead: &Ahead,
+    ) -> bool {
+        let age = self.arrive(key, !ahead.is_behind).map(|taken| taken.age);
+        if self.is_stopped {
+            age.map(|age| self.ages.remove(&age));
+            self.tally.dropped += 1;
             return false;
         }
-        self.push(key, delta)
-    }
-
-    /// Takes out what waits for a visitor, unless something older is being written; and tells all
-    /// that is known of the visitor but not in the store.
-    pub(crate) fn take(&mut self, key: &str) -> Ahead {
-        let is_writing = self.writing.as_ref().is_some_and(|writing| *writing.key == *key);
-        let unwritten = self.unwritten(key);
-        if !is_writing {
-            if let Some(entry) = self.entries.remove(key) {
-                self.order.remove(&entry.place);
-                self.ages.remove(&entry.age);
-            }
-        }
-        Ahead { unwritten, is_writing }
+        let age = age.unwrap_or_else(|| self.number());
+        self.put_back(key.into(), age, delta);
+        self.is_resting()
     }
 
     /// Returns what is known of a visitor but not, for all the SDK knows, in the store.
     pub(crate) fn unwritten(&self, key: &str) -> Option<RecordDelta<'static>> {
-        let writing = self.writing.as_ref().filter(|writing| *writing.key == *key);
-        let first = writing.map(|writing| (*writing.delta).clone());
+        let under_way = self.under_way.get(key).and_then(|under_way| under_way.taken.as_ref());
+        let first = under_way.map(|taken| taken.delta.clone());
         let second = self.entries.get(key).map(|entry| entry.delta.clone());
         match (first, second) {
             (Some(first), Some(second)) => Some(first.then(second)),
@@ -185,45 +221,46 @@ impl Pending {
             return Step::Rest(Some(at));
         }
         self.retry_at = None;
-        while let Some((_, key)) = self.order.pop_first() {
-            if let Some(entry) = self.entries.remove(&key) {
-                let delta = Arc::new(entry.delta);
-                let writing =
-                    Writing { key: Arc::clone(&key), age: entry.age, delta: Arc::clone(&delta) };
-                self.writing = Some(writing);
-                return Step::Write(key, delta);
-            }
+        let is_free = |(_, key): &(&u64, &Arc<str>)| !self.under_way.contains_key(&***key);
+        let ready = self.order.iter().filter(is_free).take(MOST_AT_ONCE);
+        let ready: Vec<(u64, Arc<str>)> =
+            ready.map(|(place, key)| (*place, Arc::clone(key))).collect();
+        let mut changes = Vec::with_capacity(ready.len());
+        for (place, key) in ready {
+            self.order.remove(&place);
+            let Some(taken) = self.entries.remove(&key) else { continue };
+            changes.push(Change { key: Arc::clone(&key), delta: taken.delta.clone() });
+            self.under_way.insert(key, UnderWay { calls: 1, taken: Some(taken) });
         }
-        Step::Rest(None)
+        self.is_writing = !changes.is_empty();
+        if self.is_writing { Step::Write(changes) } else { Step::Rest(None) }
     }
 
-    /// Notes what came of the write; `unit` is a random number from 0 to 1.
-    pub(crate) fn settle(&mut self, outcome: Outcome, now: Duration, unit: f64) {
-        let Some(Writing { key, age, delta }) = self.writing.take() else { return };
-        self.ages.remove(&age);
-        match outcome {
-            Outcome::Written => {
-                self.tally.written += 1;
-                self.backoff.succeed();
-            }
-            Outcome::Refused => self.tally.dropped += 1,
-            // While the core closes everything is tried once.
-            Outcome::Failed if self.is_closing => self.tally.dropped += 1,
-            Outcome::Failed => {
-                self.tally.retried += 1;
-                self.retry_at = Some(now.saturating_add(self.backoff.fail(None, unit)));
-                let delta = Arc::unwrap_or_clone(delta);
-                match self.entries.get_mut(&key) {
-                    Some(entry) => {
-                        let since = std::mem::take(&mut entry.delta);
-                        entry.delta = delta.then(since);
-                        self.ages.remove(&entry.age);
-                        entry.age = age;
-                        self.ages.insert(age);
-                    }
-                    None => self.insert(key, age, delta),
+    /// Notes what came of the changes of a step; `unit` is a random number from 0 to 1.
+    pub(crate) fn settle(&mut self, settled: &[(Change, Outcome)], now: Duration, unit: f64) {
+        self.is_writing = false;
+        let came = |outcome| settled.iter().any(|(_, one)| *one == outcome);
+        if came(Outcome::Written) {
+            self.backoff.succeed();
+        }
+        if came(Outcome::Failed) && !self.is_closing {
+            self.retry_at = Some(now.saturating_add(self.backoff.fail(None, unit)));
+        }
+        // Backwards, so that the one that kept the store from trying the rest comes after them.
+        for (change, outcome) in settled.iter().rev() {
+            let Some(taken) = self.arrive(&change.key, true) else { continue };
+            match outcome {
+                Outcome::Written => self.tally.written += 1,
+                Outcome::Refused => self.tally.dropped += 1,
+                // While the core closes everything is tried once.
+                Outcome::Failed if self.is_closing => self.tally.dropped += 1,
+                Outcome::Failed => {
+                    self.tally.retried += 1;
+                    self.put_back(Arc::clone(&change.key), taken.age, taken.delta);
+                    continue;
                 }
             }
+            self.ages.remove(&taken.age);
         }
     }
 
@@ -242,8 +279,8 @@ impl Pending {
         self.tally.dropped += self.entries.len() as u64;
         self.entries.clear();
         self.order.clear();
-        let writing = self.writing.as_ref().map(|writing| writing.age);
-        self.ages.retain(|age| Some(*age) == writing);
+        let taken = self.under_way.values().filter_map(|under_way| under_way.taken.as_ref());
+        self.ages = taken.map(|taken| taken.age).collect();
         let lost = self.tally.dropped - self.lost_before;
         self.lost_before = self.tally.dropped;
         lost
@@ -292,6 +329,36 @@ impl Pending {
         self.ages.len()
     }
 
+    /// Returns whether the writer waits to be told.
+    fn is_resting(&self) -> bool {
+        !self.is_writing && self.retry_at.is_none()
+    }
+
+    /// Notes that a call has come back, and returns what it had taken along, if it is the one that
+    /// had.
+    fn arrive(&mut self, key: &str, is_first: bool) -> Option<Entry> {
+        let under_way = self.under_way.get_mut(key)?;
+        let taken = if is_first { under_way.taken.take() } else { None };
+        under_way.calls -= 1;
+        if under_way.calls == 0 {
+            self.under_way.remove(key);
+        }
+        taken
+    }
+
+    /// Puts a change before what has come since.
+    fn put_back(&mut self, key: Arc<str>, age: u64, delta: RecordDelta<'static>) {
+        let Some(entry) = self.entries.get_mut(&key) else {
+            self.insert(key, age, delta);
+            return;
+        };
+        let since = std::mem::take(&mut entry.delta);
+        entry.delta = delta.then(since);
+        self.ages.remove(&entry.age);
+        entry.age = age;
+        self.ages.insert(age);
+    }
+
     fn insert(&mut self, key: Arc<str>, age: u64, delta: RecordDelta<'static>) {
         if self.entries.len() >= self.capacity {
             if let Some((_, oldest)) = self.order.pop_first() {
@@ -308,6 +375,9 @@ impl Pending {
     }
 }
 
+/// Of how many visitors changes are written at once: enough that the way to a store does not limit how
+/// many are written a second, few enough that nobody waits long for the whole.
+const MOST_AT_ONCE: usize = 64;
 /// How long nothing more is said of losses.
 const SILENCE: Duration = Duration::from_secs(60);
 

@@ -75,7 +75,7 @@ impl SharedRecords {
         }
         let Some(merged) = self.link.merge(key, &asked) else {
             let (now, own) = (self.link.timer.now(), delta.clone().into_owned());
-            let (known, wakes) = backlog.give_back(key, &own, asked, now);
+            let (known, wakes) = backlog.give_back(key, &own, asked, &ahead, now);
             if wakes {
                 self.writer.wake();
             }
@@ -83,8 +83,12 @@ impl SharedRecords {
             return change_view(view, Some(&ahead.then(known.unwrap_or_default())), delta);
         };
         // For the contexts that have not read it, should the store fail before they ask.
-        backlog.remember(key, &delta.marks_in(merged.record()), self.link.timer.now());
-        let mut written = self.adopt(key, delta, merged, before.as_ref(), view);
+        let marks = delta.marks_in(merged.record());
+        let (unwritten, wakes) = backlog.answer(key, &marks, &ahead, self.link.timer.now());
+        if wakes {
+            self.writer.wake();
+        }
+        let mut written = adopt(delta, merged, unwritten, before.as_ref(), view);
         if let Some(unwritten) = &ahead.unwritten {
             // What this process has counted already is not new a second time.
             let mut known = VisitorRecord::new();
@@ -92,37 +96,6 @@ impl SharedRecords {
             written.applied.join(delta.apply(&mut known));
         }
         written
-    }
-
-    /// Takes the store's answer for the view, unless another thread has changed it meanwhile.
-    fn adopt(
-        &self,
-        key: &str,
-        delta: &RecordDelta<'_>,
-        merged: Merged,
-        before: Option<&Arc<VisitorRecord>>,
-        view: &View,
-    ) -> Written {
-        let (mut record, applied) = merged.into_parts(delta);
-        if let Some(unwritten) = self.writer.backlog.unwritten(key) {
-            unwritten.apply(&mut record);
-        }
-        let answered = Arc::new(record);
-        view.change(|current| {
-            let is_unchanged = match (current, before) {
-                (Some(current), Some(before)) => Arc::ptr_eq(current, before),
-                (None, None) => true,
-                _ => false,
-            };
-            if is_unchanged {
-                return Arc::clone(&answered);
-            }
-            let mut record = current.map(|record| (**record).clone()).unwrap_or_default();
-            delta.apply(&mut record);
-            delta.take_assignments(&answered, &mut record);
-            Arc::new(record)
-        });
-        Written { record: answered, applied }
     }
 
     /// Waits until every change made before the call is written or lost, and returns for how many
@@ -177,13 +150,44 @@ pub(crate) fn change_view(
     written
 }
 
+/// Takes the store's answer, with what it has yet to be told, for the view, unless another thread has
+/// changed it meanwhile.
+fn adopt(
+    delta: &RecordDelta<'_>,
+    merged: Merged,
+    unwritten: Option<RecordDelta<'static>>,
+    before: Option<&Arc<VisitorRecord>>,
+    view: &View,
+) -> Written {
+    let (mut record, applied) = merged.into_parts(delta);
+    if let Some(unwritten) = unwritten {
+        unwritten.apply(&mut record);
+    }
+    let answered = Arc::new(record);
+    view.change(|current| {
+        let is_unchanged = match (current, before) {
+            (Some(current), Some(before)) => Arc::ptr_eq(current, before),
+            (None, None) => true,
+            _ => false,
+        };
+        if is_unchanged {
+            return Arc::clone(&answered);
+        }
+        let mut record = current.map(|record| (**record).clone()).unwrap_or_default();
+        delta.apply(&mut record);
+        delta.take_assignments(&answered, &mut record);
+        Arc::new(record)
+    });
+    Written { record: answered, applied }
+}
+
 /// Splits a change that needs an answer: what to ask the store now, together with what waited, and
 /// what must wait until an older change is written.
 fn order(ahead: &Ahead, delta: &RecordDelta<'_>) -> (RecordDelta<'static>, RecordDelta<'static>) {
     let delta = delta.clone().into_owned();
-    match &ahead.unwritten {
-        None => (delta, RecordDelta::new()),
-        Some(_) if ahead.is_writing => delta.split(),
-        Some(waited) => (waited.clone().then(delta), RecordDelta::new()),
+    if ahead.is_behind {
+        return delta.split();
     }
+    let waited = ahead.unwritten.clone().unwrap_or_default();
+    (waited.then(delta), RecordDelta::new())
 }

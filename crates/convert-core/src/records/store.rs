@@ -18,7 +18,7 @@ use crate::records::merged::Merged;
 /// | method | is called by | an error means |
 /// |---|---|---|
 /// | `load` | the thread that calls [`Core::create_context`](crate::Core::create_context) | the visitor counts as new, but for what this process has yet to write |
-/// | `merge` | the writer thread `convert-sdk-records`; and, where the answer is needed, the thread that converts or decides, see [`StoreConfig`](crate::StoreConfig) | the change is tried again later where [`StoreError::is_retryable`], else dropped; the answer is given from what is known |
+/// | `merge`, `merge_all` | the writer thread `convert-sdk-records`; and, `merge` alone, where the answer is needed, the thread that converts or decides, see [`StoreConfig`](crate::StoreConfig) | the change is tried again later where [`StoreError::is_retryable`], else dropped; the answer is given from what is known |
 ///
 /// Both may be called by any number of threads at once, with no lock held, and may block. Each
 /// call must end within a time of the store's own: the SDK cannot break one off, and that time is
@@ -73,6 +73,26 @@ pub trait DataStore: Send + Sync {
     /// Fails if the store cannot tell whether the change is made, within its time. It may be made
     /// all the same: merging again is harmless, but a goal is not new a second time.
     fn merge(&self, key: &str, delta: &RecordDelta<'_>) -> Result<Merged, StoreError>;
+
+    /// Applies the changes of several records, each as [`merge`](DataStore::merge) does, and answers
+    /// in their order. The writer thread asks for it when changes of more than one visitor wait, 64
+    /// of them at most.
+    ///
+    /// Unless a store says otherwise they are merged one after another, so that no more are written
+    /// a second than exchanges fit into it; a store that can send several changes at once should.
+    /// It ends early when the store seems out of order: what was not tried then has failed, too.
+    fn merge_all(&self, changes: &[(&str, &RecordDelta<'_>)]) -> Vec<Result<(), StoreError>> {
+        let mut outage: Option<StoreError> = None;
+        let answer = |&(key, delta): &(&str, &RecordDelta<'_>)| {
+            if let Some(error) = &outage {
+                return Err(error.clone());
+            }
+            let answer = self.merge(key, delta).map(drop);
+            outage = answer.as_ref().err().filter(|error| error.is_outage()).cloned();
+            answer
+        };
+        changes.iter().map(answer).collect()
+    }
 }
 
 impl<S: DataStore + ?Sized> DataStore for Arc<S> {
@@ -82,6 +102,10 @@ impl<S: DataStore + ?Sized> DataStore for Arc<S> {
 
     fn merge(&self, key: &str, delta: &RecordDelta<'_>) -> Result<Merged, StoreError> {
         (**self).merge(key, delta)
+    }
+
+    fn merge_all(&self, changes: &[(&str, &RecordDelta<'_>)]) -> Vec<Result<(), StoreError>> {
+        (**self).merge_all(changes)
     }
 }
 

@@ -100,9 +100,10 @@ fn run(link: &Link, backlog: &Backlog, inbox: &Inbox) {
             link.tell_lost(count);
         }
         match backlog.step(now) {
-            Step::Write(key, delta) => {
-                let outcome = judge(link.write(&key, &delta).map(drop));
-                backlog.settle(outcome, link.timer.now(), random.f64());
+            Step::Write(changes) => {
+                let answers = link.write(&changes).into_iter().map(judge);
+                let settled: Vec<_> = changes.into_iter().zip(answers).collect();
+                backlog.settle(&settled, link.timer.now(), random.f64());
             }
             Step::Rest(at) => {
                 inbox.wait(&link.timer.alarm(at.unwrap_or(Duration::MAX)));

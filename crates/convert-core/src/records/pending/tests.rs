@@ -12,54 +12,77 @@ fn goal(key: &'static str) -> RecordDelta<'static> {
     RecordDelta::new().reach(key)
 }
 
-/// Returns the key of what is to be written next.
-fn next(pending: &mut Pending, now: Duration) -> Option<String> {
+/// Returns the changes that are to be written next.
+fn next(pending: &mut Pending, now: Duration) -> Vec<Change> {
     match pending.step(now) {
-        Step::Write(key, _) => Some(key.to_string()),
-        Step::Rest(_) | Step::Stop => None,
+        Step::Write(changes) => changes,
+        Step::Rest(_) | Step::Stop => Vec::new(),
     }
 }
 
+fn keys(changes: &[Change]) -> Vec<&str> {
+    changes.iter().map(|change| &*change.key).collect()
+}
+
+fn settle(pending: &mut Pending, changes: Vec<Change>, outcome: Outcome, now: Duration) {
+    let settled: Vec<_> = changes.into_iter().map(|change| (change, outcome)).collect();
+    pending.settle(&settled, now, 1.0);
+}
+
 #[test]
-fn the_changes_of_a_visitor_become_one() {
+fn the_changes_of_a_visitor_become_one_and_those_of_several_go_together() {
     let mut pending = pending(10);
     assert!(pending.push("a", goal("1")));
     assert!(!pending.push("a", goal("2")));
     assert!(pending.push("b", goal("1")));
     assert_eq!(pending.depth(), 2);
-    let Step::Write(key, delta) = pending.step(Duration::ZERO) else { panic!() };
-    assert_eq!((&*key, &*delta), ("a", &goal("1").then(goal("2"))));
+    let changes = next(&mut pending, Duration::ZERO);
+    assert_eq!(keys(&changes), ["a", "b"]);
+    assert_eq!(changes[0].delta, goal("1").then(goal("2")));
     // What comes while it is being written is written after it.
     assert!(!pending.push("a", goal("3")));
     assert_eq!(pending.unwritten("a"), Some(goal("1").then(goal("2")).then(goal("3"))));
-    pending.settle(Outcome::Written, Duration::ZERO, 1.0);
+    settle(&mut pending, changes, Outcome::Written, Duration::ZERO);
     assert_eq!(pending.unwritten("a"), Some(goal("3")));
-    assert_eq!(next(&mut pending, Duration::ZERO).as_deref(), Some("b"));
-    pending.settle(Outcome::Written, Duration::ZERO, 1.0);
-    assert_eq!(next(&mut pending, Duration::ZERO).as_deref(), Some("a"));
-    pending.settle(Outcome::Written, Duration::ZERO, 1.0);
+    let changes = next(&mut pending, Duration::ZERO);
+    assert_eq!(keys(&changes), ["a"]);
+    settle(&mut pending, changes, Outcome::Written, Duration::ZERO);
     assert!(matches!(pending.step(Duration::ZERO), Step::Rest(None)));
     assert_eq!(pending.tally(), WriteTally { written: 3, ..WriteTally::default() });
 }
 
 #[test]
+fn no_more_are_written_at_once_than_is_said() {
+    let mut pending = pending(10_000);
+    for visitor in 0..150 {
+        pending.push(&visitor.to_string(), goal("1"));
+    }
+    for expected in [64, 64, 22, 0] {
+        let changes = next(&mut pending, Duration::ZERO);
+        assert_eq!(changes.len(), expected);
+        settle(&mut pending, changes, Outcome::Written, Duration::ZERO);
+    }
+}
+
+#[test]
 fn a_failed_write_is_tried_again_after_the_others_with_what_came_since() {
     let mut pending = pending(10);
-    pending.push("a", goal("1"));
-    pending.push("b", goal("1"));
-    assert_eq!(next(&mut pending, Duration::ZERO).as_deref(), Some("a"));
+    for key in ["a", "b", "c"] {
+        pending.push(key, goal("1"));
+    }
+    let changes = next(&mut pending, Duration::ZERO);
     pending.push("a", RecordDelta::new().force("x", "late"));
-    pending.settle(Outcome::Failed, Duration::ZERO, 1.0);
-    assert!(matches!(pending.step(Duration::ZERO), Step::Rest(Some(at)) if at == SECOND));
-    assert_eq!(next(&mut pending, SECOND).as_deref(), Some("b"));
-    pending.settle(Outcome::Failed, SECOND, 1.0);
-    // The second pause is twice as long.
-    assert!(matches!(pending.step(2 * SECOND), Step::Rest(Some(at)) if at == 3 * SECOND));
-    let Step::Write(key, delta) = pending.step(3 * SECOND) else { panic!() };
-    assert_eq!((&*key, &*delta), ("a", &goal("1").then(RecordDelta::new().force("x", "late"))));
-    pending.settle(Outcome::Written, 3 * SECOND, 1.0);
-    assert_eq!(next(&mut pending, 3 * SECOND).as_deref(), Some("b"));
-    assert_eq!(pending.tally().retried, 2);
+    let outcomes = [Outcome::Written, Outcome::Failed, Outcome::Failed];
+    pending.settle(&changes.into_iter().rev().zip(outcomes).collect::<Vec<_>>(), SECOND, 1.0);
+    assert!(matches!(pending.step(SECOND), Step::Rest(Some(at)) if at == 2 * SECOND));
+    let changes = next(&mut pending, 2 * SECOND);
+    assert_eq!(keys(&changes), ["a", "b"]);
+    assert_eq!(changes[0].delta, goal("1").then(RecordDelta::new().force("x", "late")));
+    settle(&mut pending, changes, Outcome::Failed, 2 * SECOND);
+    // The second pause is twice as long, and the one that failed first comes last.
+    assert!(matches!(pending.step(3 * SECOND), Step::Rest(Some(at)) if at == 4 * SECOND));
+    assert_eq!(keys(&next(&mut pending, 4 * SECOND)), ["b", "a"]);
+    assert_eq!(pending.tally().retried, 4);
 }
 
 #[test]
@@ -70,12 +93,12 @@ fn past_the_capacity_the_oldest_are_lost_and_counted() {
     }
     assert!(pending.unwritten("a").is_none());
     assert_eq!((pending.depth(), pending.tally().dropped), (2, 1));
-    // One that failed takes the place of the oldest, too.
-    assert_eq!(next(&mut pending, Duration::ZERO).as_deref(), Some("b"));
+    // Those that failed take the place of the oldest, too.
+    let changes = next(&mut pending, Duration::ZERO);
     pending.push("d", goal("1"));
-    pending.settle(Outcome::Failed, Duration::ZERO, 1.0);
+    settle(&mut pending, changes, Outcome::Failed, Duration::ZERO);
     assert_eq!((pending.depth(), pending.tally().dropped), (2, 2));
-    assert!(pending.unwritten("c").is_none() && pending.unwritten("b").is_some());
+    assert!(pending.unwritten("d").is_none() && pending.unwritten("b").is_some());
 }
 
 #[test]
@@ -83,27 +106,54 @@ fn what_will_never_be_taken_is_lost_and_holds_nothing_up() {
     let mut pending = pending(10);
     pending.push("a", goal("1"));
     pending.push("b", goal("1"));
-    assert_eq!(next(&mut pending, Duration::ZERO).as_deref(), Some("a"));
-    pending.settle(Outcome::Refused, Duration::ZERO, 1.0);
-    assert_eq!(next(&mut pending, Duration::ZERO).as_deref(), Some("b"));
-    assert_eq!(pending.tally().dropped, 1);
+    let changes = next(&mut pending, Duration::ZERO);
+    let outcomes = [Outcome::Refused, Outcome::Written];
+    let settled: Vec<_> = changes.into_iter().zip(outcomes).collect();
+    pending.settle(&settled, Duration::ZERO, 1.0);
+    assert!(matches!(pending.step(Duration::ZERO), Step::Rest(None)));
+    assert_eq!((pending.tally().dropped, pending.tally().written), (1, 1));
+    assert_eq!(pending.depth(), 0);
 }
 
 #[test]
-fn what_waits_can_be_taken_out_unless_something_older_is_being_written() {
+fn what_waits_can_be_taken_out_unless_something_older_is_on_its_way() {
     let mut pending = pending(10);
     pending.push("a", goal("1"));
     let ahead = pending.take("a");
-    assert!(!ahead.is_writing && ahead.unwritten == Some(goal("1")));
-    assert!(pending.take("a").unwritten.is_none() && pending.depth() == 0);
+    assert!(!ahead.is_behind && ahead.unwritten == Some(goal("1")));
+    // Others know of it until the store is known to have it, and whoever flushes waits for it.
+    assert_eq!(pending.unwritten("a"), Some(goal("1")));
+    let number = pending.number();
+    assert!(pending.has_before(number) && pending.depth() == 1);
+    let second = pending.take("a");
+    assert!(second.is_behind && second.unwritten == Some(goal("1")));
     pending.push("a", goal("2"));
-    pending.give_back("a", goal("1"));
-    assert_eq!(pending.unwritten("a"), Some(goal("1").then(goal("2"))));
-    next(&mut pending, Duration::ZERO);
-    pending.push("a", goal("3"));
+    pending.give_back("a", goal("3"), &second);
+    assert!(pending.give_back("a", goal("1"), &ahead));
+    assert!(pending.has_before(number) && pending.depth() == 1);
+    assert_eq!(pending.unwritten("a"), Some(goal("1").then(goal("3")).then(goal("2"))));
+    let changes = next(&mut pending, Duration::ZERO);
+    pending.push("a", goal("4"));
     let ahead = pending.take("a");
-    assert!(ahead.is_writing && pending.depth() == 2);
-    assert_eq!(ahead.unwritten, Some(goal("1").then(goal("2")).then(goal("3"))));
+    assert!(ahead.is_behind && pending.depth() == 2);
+    settle(&mut pending, changes, Outcome::Written, Duration::ZERO);
+    assert_eq!(pending.unwritten("a"), Some(goal("4")));
+    assert!(pending.answer("a", &ahead) && pending.depth() == 1);
+}
+
+#[test]
+fn nothing_overtakes_a_change_that_is_to_be_answered() {
+    let mut pending = pending(10);
+    let early = pending.take("a");
+    pending.push("a", RecordDelta::new().force("x", "late"));
+    pending.push("b", goal("1"));
+    let changes = next(&mut pending, Duration::ZERO);
+    assert_eq!(keys(&changes), ["b"]);
+    settle(&mut pending, changes, Outcome::Written, Duration::ZERO);
+    assert!(matches!(pending.step(Duration::ZERO), Step::Rest(None)));
+    // The writer, which has nothing to do by now, is told.
+    assert!(pending.answer("a", &early));
+    assert_eq!(keys(&next(&mut pending, Duration::ZERO)), ["a"]);
 }
 
 #[test]
@@ -113,14 +163,15 @@ fn a_flush_waits_for_what_is_older_alone() {
     let number = pending.number();
     pending.push("b", goal("1"));
     assert!(pending.has_before(number) && pending.count_before(number) == 1);
-    next(&mut pending, Duration::ZERO);
+    let changes = next(&mut pending, Duration::ZERO);
     assert!(pending.has_before(number));
-    pending.settle(Outcome::Failed, Duration::ZERO, 0.0);
+    let outcomes = [Outcome::Failed, Outcome::Written];
+    let settled: Vec<_> = changes.into_iter().zip(outcomes).collect();
+    pending.settle(&settled, Duration::ZERO, 0.0);
     assert!(pending.has_before(number));
-    assert_eq!(next(&mut pending, Duration::ZERO).as_deref(), Some("b"));
-    pending.settle(Outcome::Written, Duration::ZERO, 0.0);
-    assert_eq!(next(&mut pending, Duration::ZERO).as_deref(), Some("a"));
-    pending.settle(Outcome::Written, Duration::ZERO, 0.0);
+    let changes = next(&mut pending, Duration::ZERO);
+    assert_eq!(keys(&changes), ["a"]);
+    settle(&mut pending, changes, Outcome::Written, Duration::ZERO);
     assert!(!pending.has_before(number));
 }
 
@@ -146,13 +197,14 @@ fn closing_tries_everything_once_without_pauses() {
     for key in ["a", "b"] {
         pending.push(key, goal("1"));
     }
-    next(&mut pending, Duration::ZERO);
-    pending.settle(Outcome::Failed, Duration::ZERO, 1.0);
+    let changes = next(&mut pending, Duration::ZERO);
+    settle(&mut pending, changes, Outcome::Failed, Duration::ZERO);
     pending.close();
-    assert_eq!(next(&mut pending, Duration::ZERO).as_deref(), Some("b"));
-    pending.settle(Outcome::Written, Duration::ZERO, 1.0);
-    assert_eq!(next(&mut pending, Duration::ZERO).as_deref(), Some("a"));
-    pending.settle(Outcome::Failed, Duration::ZERO, 1.0);
+    let changes = next(&mut pending, Duration::ZERO);
+    assert_eq!(keys(&changes), ["b", "a"]);
+    let outcomes = [Outcome::Written, Outcome::Failed];
+    let settled: Vec<_> = changes.into_iter().zip(outcomes).collect();
+    pending.settle(&settled, Duration::ZERO, 1.0);
     assert!(matches!(pending.step(Duration::ZERO), Step::Rest(None)));
     pending.push("c", goal("1"));
     assert_eq!(pending.stop(), 2);
