@@ -122,6 +122,25 @@ fn closing_during_a_request_breaks_it_off_when_the_patience_has_gone() {
 }
 
 #[test]
+fn of_two_that_close_the_one_with_less_patience_ends_the_delivery() {
+    let tracked = Tracked::start().unwrap();
+    tracked.service.pause();
+    signup(&tracked.core, 0..10);
+    assert!(tracked.service.wait_for_batches(1, PATIENCE));
+    signup(&tracked.core, 10..12);
+    std::thread::scope(|scope| {
+        let patient = scope.spawn(|| tracked.core.close(Duration::MAX));
+        let probe = tracked.core.create_context("probe");
+        while probe.track_conversion("no-such-goal") != ConversionResult::TrackingDisabled {
+            std::thread::yield_now();
+        }
+        tracked.core.close(Duration::ZERO);
+        assert_eq!(counts(patient.join().unwrap()), (0, 0, 0, 12));
+    });
+    assert_eq!(tracked.service.batch_requests().len(), 1);
+}
+
+#[test]
 fn closing_while_backing_off_tries_once_more_at_once() {
     let tracked = Tracked::start().unwrap();
     tracked.service.script_batches([failing(), BatchAnswer::Response(BatchResponse::new(200))]);

@@ -242,8 +242,10 @@ impl Core {
     /// or is about to, is tried once more at once, unless the service asked to be left alone.
     /// No event comes once this has returned, unless a handler closes: then the handlers that run
     /// on other threads, and the worker if it is the one that runs the handler, end by themselves.
-    /// A fetch under way is broken off. Contexts go on deciding from the config they have. Closing
-    /// again does nothing but wait.
+    /// A fetch under way is broken off. Contexts go on deciding from the config they have.
+    ///
+    /// Closing again does nothing but wait. While another thread closes, the shorter patience counts:
+    /// whoever is not prepared to wait as long ends the delivery for both.
     pub fn close(&self, patience: Duration) -> CloseReport {
         self.lifeline.close(Deadline::after(patience), patience)
     }

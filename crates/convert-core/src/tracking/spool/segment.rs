@@ -1,7 +1,7 @@
 //! The bytes of a spool file.
 //!
-//! A file starts with a header: the format's name and the fingerprint of the SDK key. Then come
-//! records: a state byte, the payload's length and checksum (both little-endian), and the payload.
+//! A file starts with a header: the format's name, the fingerprint of the SDK key and its checksum,
+//! so that damage is not taken for another key. Then come records: a state byte, the payload's length and checksum (both little-endian), and the payload.
 //! The state byte is the only one that is ever changed; it is not part of the checksum, and takes
 //! no room, so that a full disk cannot keep a delivered batch from being marked as such.
 
@@ -48,7 +48,7 @@ pub(super) enum Tail {
 
 /// Makes the beginning of a file.
 pub(super) fn header(owner: &Owner) -> Vec<u8> {
-    [MAGIC, owner].concat()
+    [MAGIC, owner, &crc32fast::hash(owner).to_le_bytes()].concat()
 }
 
 /// Makes a record.
@@ -88,6 +88,9 @@ pub(super) fn batch(record: &[u8]) -> Option<Batch> {
 pub(super) fn scan(segment: u64, bytes: &[u8]) -> Option<Scan> {
     let after_magic = bytes.strip_prefix(MAGIC)?;
     let owner: Owner = *after_magic.first_chunk()?;
+    if !bytes.starts_with(&header(&owner)) {
+        return None;
+    }
     let sound = header(&owner).len();
     let mut scan = Scan { owner, pending: Vec::new(), holes: Vec::new(), sound, tail: Tail::None };
     let mut at = sound;

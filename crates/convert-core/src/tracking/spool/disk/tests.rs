@@ -162,6 +162,23 @@ fn a_bit_that_flips_costs_one_batch_at_most() {
 }
 
 #[test]
+fn a_bit_that_flips_in_the_header_is_not_taken_for_another_key() {
+    let directory = TestDirectory::new();
+    let path = filled(&directory, &[1, 2]);
+    let whole = fs::read(&path).unwrap();
+    for bit in 0..segment::header(&Owner::default()).len() * 8 {
+        let mut bytes = whole.clone();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        fs::write(&path, &bytes).unwrap();
+        assert!(pending(&open(&directory)).is_empty(), "bit {bit}");
+        let aside = files(&directory, "damaged");
+        assert_eq!(aside.len(), 1, "bit {bit}");
+        assert_eq!(fs::read(&aside[0]).unwrap(), bytes, "nothing is thrown away");
+        fs::remove_file(&aside[0]).unwrap();
+    }
+}
+
+#[test]
 fn what_was_put_aside_is_not_overwritten() {
     let directory = TestDirectory::new();
     let path = directory.path().join("0000000000000007.batches");
