@@ -4,7 +4,7 @@ use super::figure::Figure;
 use super::fixture::Fixture;
 use super::measure::Work;
 use super::options::Options;
-use super::{deciding, delivery, dependencies, hashing, idle, loading, stores, tracking};
+use super::{deciding, delivery, dependencies, floor, hashing, idle, loading, stores, tracking};
 
 /// Figures that are made together.
 pub(super) struct Group {
@@ -94,6 +94,10 @@ const GROUPS: &[Group] = &[
             "run_experiences_100",
         ],
         source: Source::Works(|fixture| Ok(deciding::works(fixture))),
+    },
+    Group {
+        names: &["floor_fresh", "floor_regex", "floor_sticky"],
+        source: Source::Works(floor::works),
     },
     Group {
         names: &["run_experience_1t", "run_experience_2t"],

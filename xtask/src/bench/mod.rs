@@ -8,6 +8,7 @@ mod delivery;
 mod dependencies;
 mod figure;
 mod fixture;
+mod floor;
 mod groups;
 mod hashing;
 mod idle;

@@ -25,7 +25,7 @@ pub(super) fn project(experiences: usize) -> Value {
 /// The project of [`project`] with one more experience, `regex`, whose audience has a pattern.
 pub(super) fn project_with_pattern(experiences: usize) -> Value {
     let block = json!({"OR_WHEN": [
-        element("email", "regexMatches", &json!(r"^[\w.+-]+@([a-z0-9-]+\.)+(com|org|net)$"))]});
+        element("email", "regexMatches", &json!(PATTERN))]});
     project_with_audience(experiences, "regex", &json!({"OR": [{"AND": [block]}]}))
 }
 
@@ -154,5 +154,7 @@ fn set(entity: &mut Value, member: &str, value: Value) {
     }
 }
 
+/// What an address looks like.
+pub(super) const PATTERN: &str = r"^[\w.+-]+@([a-z0-9-]+\.)+(com|org|net)$";
 /// Fixed, so that every run measures the same work.
 const SEED: u64 = 0x00c0_ffee;
