@@ -160,7 +160,7 @@ fn a_tree_shows_skipped_audiences_and_the_stored_variation() {
     let expected = r#"experience only-newcomers for visitor 7fce38c63fcf1dbb: resolved -> 151 (sticky)
   not archived: passed
   visitor id: passed
-  environment: passed (experience nothing, given "live")
+  environment: not restricted
   locations: not restricted
   audiences: nothing to check (match "any")
     audience newcomers: skipped (why "permanent, and the visitor is in the experience already")
@@ -172,7 +172,7 @@ fn a_tree_shows_skipped_audiences_and_the_stored_variation() {
     let expected = r#"experience plain for visitor 7fce38c63fcf1dbb: resolved -> b (bucketed)
   not archived: passed
   visitor id: passed
-  environment: passed (experience nothing, given "live")
+  environment: not restricted
   locations: not restricted
   audiences: nothing to check (match "any")
   segments: not restricted

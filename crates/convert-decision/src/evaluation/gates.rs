@@ -41,7 +41,11 @@ impl<'c> Evaluation<'c, '_> {
         let given = self.environment;
         observer.open(|| Step::environment(experience, given));
         let passes = given.is_none_or(|given| experience.runs_in(given));
-        observer.close(|| passed(passes));
+        observer.close(|| match given {
+            _ if runs_anywhere(experience) => "not restricted",
+            None => "not checked",
+            Some(_) => passed(passes),
+        });
         if passes { Ok(()) } else { Err(Reason::EnvironmentMismatch) }
     }
 
@@ -227,6 +231,11 @@ fn check<'c, O: Observer<'c>>(
     observer.open(|| Step::new(name));
     observer.close(|| passed(passes));
     if passes { Ok(()) } else { Err(reason) }
+}
+
+/// Whether an experience is limited to no environment.
+pub(crate) fn runs_anywhere(experience: &Experience) -> bool {
+    experience.environment().is_none() && experience.runs_in("")
 }
 
 fn passed(passes: bool) -> &'static str {

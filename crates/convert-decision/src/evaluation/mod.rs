@@ -3,7 +3,7 @@
 use convert_config::{Catalog, Experience, Identified, ProjectConfig, Variation};
 
 mod features;
-mod gates;
+pub(crate) mod gates;
 mod goals;
 mod pass;
 mod rules;

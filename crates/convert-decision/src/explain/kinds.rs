@@ -6,6 +6,7 @@ use convert_config::{
     Experience, Identified, LocationGate, ProjectConfig, Value, ValueRef, Variation,
 };
 
+use crate::evaluation::gates::runs_anywhere;
 use crate::explain::step::Step;
 use crate::provider::is_condition;
 use crate::record::VisitorRecord;
@@ -13,12 +14,14 @@ use crate::record::VisitorRecord;
 impl Step {
     /// The environment gate, with the experience's side and the caller's.
     pub(crate) fn environment(experience: &Experience, given: Option<&str>) -> Self {
+        let step = Step::new("environment");
+        if runs_anywhere(experience) {
+            return step;
+        }
         let wanted = experience.environment();
-        let is_broken = wanted.is_none() && !experience.runs_in("");
-        Step::new("environment")
-            .seen("experience", wanted.map(Value::from))
+        step.seen("experience", wanted.map(Value::from))
             .seen("given", given.map(Value::from))
-            .detail("why", is_broken.then_some("the experience's limit is not text"))
+            .detail("why", wanted.is_none().then_some("the experience's limit is not text"))
     }
 
     /// The location gate.
