@@ -105,6 +105,7 @@ const BARS: &[(&str, Bar)] = &[
     ("tree_https_spool", Bar::Never(60.0)),
     ("tree_bare", Bar::Never(35.0)),
     ("tree_bare_spool", Bar::Never(35.0)),
+    ("facade_build_s", Bar::AtMost(60.0)),
 ];
 
 #[cfg(test)]

@@ -4,7 +4,9 @@ use super::figure::Figure;
 use super::fixture::Fixture;
 use super::measure::Work;
 use super::options::Options;
-use super::{deciding, delivery, dependencies, floor, hashing, idle, loading, stores, tracking};
+use super::{
+    building, deciding, delivery, dependencies, floor, hashing, idle, loading, stores, tracking,
+};
 
 /// Figures that are made together.
 pub(super) struct Group {
@@ -126,6 +128,7 @@ const GROUPS: &[Group] = &[
         names: &["tree_https", "tree_https_spool", "tree_bare", "tree_bare_spool"],
         source: Source::Figures(|_| dependencies::figures()),
     },
+    Group { names: &["facade_build_s"], source: Source::Figures(building::figures) },
 ];
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod allocations;
 mod bars;
+mod building;
 mod clock;
 mod deciding;
 mod delivery;

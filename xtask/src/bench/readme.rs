@@ -97,9 +97,12 @@ const SIDE_BY_SIDE: &str = "The same experiment with one audience rule, among 10
 const PEERS: &str = "| | decision | allocations | times | context and decision | allocations |\n\
                      |---|---:|---:|---:|---:|---:|\n";
 const PLOT: &str = "![Nanoseconds a decision, by library](docs/plots/peers.svg)";
-const SCALE: &str = "A decision for one experience costs the same in projects of [1 and of 10,000 experiences](docs/plots/scale-experiences.svg)\n\
-     while the caches hold what it reads. What [visitors in memory](docs/plots/scale-visitor-memory.svg) take up, what\n\
-     [finding one among a million](docs/plots/scale-visitors.svg) costs, and other curves lie in [docs/plots](docs/plots).";
+const SCALE: &str = "A decision for one experience takes as many instructions in a project of 10,000 experiences as in one of 100, and\n\
+     [as much time](docs/plots/scale-experiences.svg) while the caches hold what it reads. Where they do not, since every\n\
+     experience is asked for in turn, it waits for memory, up to several times as long as it computes. What\n\
+     [visitors in memory](docs/plots/scale-visitor-memory.svg) take up, what\n\
+     [finding one among a million](docs/plots/scale-visitors.svg) costs, and other curves lie in [docs/plots](docs/plots);\n\
+     [where the time goes](docs/adr/0006-where-a-decision-spends-its-time.md) says what keeps the bars that are missed.";
 /// The figures that are shown, and what they are called.
 const SHOWN: &[(&str, &str)] = &[
     ("murmur3_45", "a bare MurmurHash3 of 45 bytes"),
@@ -108,6 +111,9 @@ const SHOWN: &[(&str, &str)] = &[
     ("run_experience_fresh", "a decision for a new visitor, with an audience of four rules"),
     ("run_experience_sticky", "for a visitor that has been decided for before"),
     ("run_experience_regex", "with a regular expression"),
+    ("floor_fresh", "floor: a new visitor, by code for this project alone"),
+    ("floor_sticky", "floor: for a visitor that has been decided for before"),
+    ("floor_regex", "floor: with a regular expression"),
     ("context_and_run", "a context with five attributes, and a decision"),
     ("run_experience_tracked", "a new visitor's decision, tracked and stored in memory"),
     ("run_experiences_100", "all 100 experiences for one visitor"),
