@@ -1,6 +1,7 @@
 //! `cargo xtask ci`: the whole gate, step by step.
 
 mod deny;
+mod msrv;
 mod options;
 mod readme;
 mod steps;

@@ -1,6 +1,6 @@
 //! The gate's steps, the cheap ones first.
 
-use super::{Outcome, Step, deny, readme, trees};
+use super::{Outcome, Step, deny, msrv, readme, trees};
 use crate::bench::instructions_obstacle;
 use crate::process::{Process, has_subcommand};
 use crate::{suite, task_named, tidy};
@@ -95,6 +95,7 @@ pub(super) const STEPS: &[Step] = &[
     Step { name: "test", about: "the test suite and the documentation's examples", run: test },
     Step { name: "docs", about: "the documentation without a warning", run: docs },
     Step { name: "powerset", about: "every set of features compiles", run: powerset },
+    Step { name: "msrv", about: "the oldest compiler promised", run: msrv::check },
     Step { name: "parity", about: "a small run beside the JavaScript SDK", run: parity },
     Step {
         name: "instructions",
