@@ -87,6 +87,7 @@ const BARS: &[(&str, Bar)] = &[
     ("bucket_value_bulk", Bar::TimesAtMost("bucket_value", 0.5)),
     ("run_experience_sticky", Bar::AtMost(100.0)),
     ("run_experience_sticky", Bar::NoAllocation),
+    ("run_experience_sticky_guarded", Bar::NoAllocation),
     ("run_experience_fresh", Bar::TimesAtMost("bucket_value", 2.5)),
     ("run_experience_fresh", Bar::NoAllocation),
     ("run_experience_regex", Bar::TimesAtMost("bucket_value", 5.0)),

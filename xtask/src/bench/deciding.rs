@@ -6,7 +6,7 @@ use std::thread;
 use convert_sdk::{Context, RunOptions};
 
 use super::clock::pin;
-use super::fixture::{Fixture, guarded};
+use super::fixture::{EXPERIENCES, Fixture, guarded};
 use super::measure::Work;
 use super::repeat::{REPEATS, repeat};
 
@@ -14,7 +14,8 @@ use super::repeat::{REPEATS, repeat};
 pub(super) fn works(fixture: &Fixture) -> Vec<Work<'_>> {
     let (fresh, sticky, visitors) = (fixture.fresh(), fixture.sticky(), fixture.visitors());
     let unstored = unstored();
-    let (keys, again, explained) = (guarded(), guarded(), guarded());
+    let (keys, asked_again, explained) = (guarded(), guarded(), guarded());
+    let all: Vec<String> = (0..EXPERIENCES).map(|index| format!("experience-{index}")).collect();
     let few = fresh.get(..fresh.len().div_ceil(20)).unwrap_or_default();
     vec![
         Work::new("run_experience_fresh", fresh.len() * keys.len(), move || {
@@ -27,12 +28,12 @@ pub(super) fn works(fixture: &Fixture) -> Vec<Work<'_>> {
                 });
             }
         }),
-        Work::new("run_experience_sticky", sticky.len() * again.len(), move || {
-            for visitor in sticky {
-                for key in &again {
-                    black_box(visitor.run_experience(black_box(key)));
-                }
-            }
+        Work::new("run_experience_sticky", sticky.len() * all.len(), move || {
+            return_all(sticky, &all);
+        }),
+        // An audience that is not permanent is asked again.
+        Work::new("run_experience_sticky_guarded", sticky.len() * asked_again.len(), move || {
+            return_all(sticky, &asked_again);
         }),
         Work::new("context_and_run", visitors.len(), move || {
             for visitor in visitors {
@@ -87,6 +88,14 @@ pub(super) fn unstored() -> RunOptions<'static> {
 /// Not stored, so that nobody becomes known, but tracked.
 pub(super) fn unstored_but_tracked() -> RunOptions<'static> {
     RunOptions::new().storage(false)
+}
+
+fn return_all(visitors: &[Context], keys: &[String]) {
+    for visitor in visitors {
+        for key in keys {
+            black_box(visitor.run_experience(black_box(key)));
+        }
+    }
 }
 
 fn run_all(visitors: &[Context], keys: &[String], options: &RunOptions<'_>) {

@@ -91,6 +91,7 @@ const GROUPS: &[Group] = &[
             "run_experience_fresh",
             "run_experience_regex",
             "run_experience_sticky",
+            "run_experience_sticky_guarded",
             "context_and_run",
             "explain_experience",
             "run_experiences_100",

@@ -35,5 +35,7 @@ fn has_advisories() -> bool {
     let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
     let folder = home.map(|home| home.join("advisory-dbs"));
     let entries = folder.and_then(|folder| std::fs::read_dir(folder).ok());
-    entries.is_some_and(|mut entries| entries.next().is_some())
+    // A fetch that failed leaves a lock file behind.
+    let is_database = |entry: std::fs::DirEntry| entry.path().is_dir();
+    entries.is_some_and(|entries| entries.flatten().any(is_database))
 }

@@ -100,6 +100,7 @@ const HOT: &[&str] = &[
     "run_experience_fresh",
     "run_experience_regex",
     "run_experience_sticky",
+    "run_experience_sticky_guarded",
     "context_and_run",
     "run_experience_tracked",
     "explain_experience",
