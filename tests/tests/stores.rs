@@ -528,6 +528,58 @@ fn a_flush_waits_for_what_a_conversion_has_taken_along() {
 }
 
 #[test]
+fn whatever_the_store_does_changes_stay_in_order_and_goals_count_once() {
+    let answers = [StoreAnswer::Success, StoreAnswer::Panic]
+        .into_iter()
+        .chain([StoreErrorKind::Timeout, StoreErrorKind::Contended].map(StoreAnswer::Failure))
+        .chain([StoreErrorKind::Timeout, StoreErrorKind::Full].map(StoreAnswer::Lost));
+    let answers: Vec<StoreAnswer> = answers.collect();
+    for round in 0..20 {
+        let machine = Machine::new(StoreConfig::default().conversions(WriteMode::Wait));
+        let script = (0..600).map(|turn| answers[(turn * 7 + turn / 11 + round) % answers.len()]);
+        machine.store.script(script);
+        let visitors: Vec<String> = (0..12).map(|number| format!("v{number}")).collect();
+        let counted: usize = std::thread::scope(|scope| {
+            let racers: Vec<_> = visitors
+                .iter()
+                .flat_map(|id| {
+                    let changer = scope.spawn(|| {
+                        let context = machine.core.create_context(id.as_str());
+                        for turn in 0..8 {
+                            context.set_segments(attributes! { "country" => turn.to_string() });
+                            machine.clock.advance(Duration::from_secs(1));
+                        }
+                        0
+                    });
+                    let converter = || {
+                        let context = machine.core.create_context(id.as_str());
+                        context.run_experience("menu").unwrap();
+                        usize::from(context.track_conversion("purchase").is_queued())
+                    };
+                    [changer, scope.spawn(converter), scope.spawn(converter)]
+                })
+                .collect();
+            racers.into_iter().map(|racer| racer.join().unwrap()).sum()
+        });
+        assert_eq!(counted, visitors.len(), "round {round}");
+        machine.store.script([]);
+        let is_written = wait_until(PATIENCE, || {
+            machine.clock.advance(Duration::from_secs(60));
+            machine.core.flush(Duration::from_millis(20)).is_ok()
+        });
+        assert!(is_written, "round {round}: {:?}", machine.core.stats());
+        for id in &visitors {
+            let record = machine.store.record(&format!("1001-2002-{id}")).unwrap();
+            assert_eq!(
+                serde_json::to_string(&record).unwrap(),
+                r#"{"bucketing":{"4":"40"},"segments":{"country":"7"},"goals":{"purchase":true}}"#,
+                "round {round}, {id}"
+            );
+        }
+    }
+}
+
+#[test]
 fn the_service_is_told_to_leave_the_visitors_alone() {
     let machine = Machine::new(StoreConfig::default());
     machine.visitor().run_experience("hero").unwrap();

@@ -3,9 +3,11 @@
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use convert_decision::VisitorRecord;
+
 use super::sync::{Condvar, Mutex, MutexGuard};
 use crate::clock::Deadline;
-use crate::records::delta::RecordDelta;
+use crate::records::delta::{Applied, RecordDelta};
 use crate::records::pending::{Ahead, Change, Outcome, Pending, Step, WriteTally};
 use crate::records::settings::StoreConfig;
 
@@ -14,6 +16,16 @@ pub(crate) struct Backlog {
     pending: Mutex<Pending>,
     /// Rings when a write is done with, or nothing more will be.
     changed: Condvar,
+}
+
+/// What there is to know when the store has made a change.
+pub(crate) struct Answered {
+    /// What the store has yet to be told.
+    pub(crate) unwritten: Option<RecordDelta<'static>>,
+    /// What others have found to be new meanwhile, since the store did not answer them.
+    pub(crate) claimed: Option<RecordDelta<'static>>,
+    /// Whether the writer should be told.
+    pub(crate) wakes: bool,
 }
 
 impl Backlog {
@@ -35,43 +47,51 @@ impl Backlog {
         (known, pending.push(key, delta))
     }
 
-    /// Takes over a change that the store did not answer, of which `asked` is to be written later,
-    /// and returns what [`Backlog::push`] does: of callers that fail at the same moment only one
-    /// finds that its change was not known.
+    /// Takes over a change that the store did not answer, to be written later. Returns what came of it on top of `record`, what was known besides, and whether the writer
+    /// should be told. All in one moment: of callers that meet a failing store together, one finds
+    /// that its change was not known.
     pub(crate) fn give_back(
         &self,
         key: &str,
         delta: &RecordDelta<'static>,
-        asked: RecordDelta<'static>,
+        mut record: VisitorRecord,
         ahead: &Ahead,
         now: Duration,
-    ) -> (Option<RecordDelta<'static>>, bool) {
+    ) -> (Applied, RecordDelta<'static>, bool) {
         let mut pending = self.pending();
-        let known = pending.known(key, now);
-        pending.remember(key, delta, now);
-        let wakes = pending.give_back(key, asked, ahead);
+        let known = ahead.unwritten.clone().unwrap_or_default();
+        let known = known.then(pending.known(key, now).unwrap_or_default());
+        known.apply(&mut record);
+        let applied = delta.apply(&mut record);
+        let new = delta.new_in(&applied);
+        pending.remember(key, &new, now);
+        // Goals that are not new here wait for nothing; taken for counted they would go uncounted.
+        let asked = ahead.split(delta.clone().with_goals_of(&new)).0;
+        let wakes = pending.give_back(key, asked, new, ahead, now);
         drop(pending);
         self.changed.notify_all();
-        (known, wakes)
+        (applied, known, wakes)
     }
 
-    /// Notes that the store has made a change of which `marks` are now in the record, and returns what
-    /// the store has yet to be told, and whether the writer should be told.
+    /// Notes that the store has made a change of which `marks` are now in the record, those that it
+    /// `applied` and those that were there.
     pub(crate) fn answer(
         &self,
         key: &str,
-        marks: &RecordDelta<'static>,
+        marks: RecordDelta<'static>,
+        applied: &Applied,
         ahead: &Ahead,
         now: Duration,
-    ) -> (Option<RecordDelta<'static>>, bool) {
+    ) -> Answered {
         let mut pending = self.pending();
-        pending.remember(key, marks, now);
-        let wakes = pending.answer(key, ahead);
+        pending.remember(key, &marks.new_in(applied), now);
+        let claimed = pending.claimed(key);
+        let wakes = pending.answer(key, marks, ahead, now);
         // In the same moment: what is written later on is not in the store's answer either.
         let unwritten = pending.unwritten(key);
         drop(pending);
         self.changed.notify_all();
-        (unwritten, wakes)
+        Answered { unwritten, claimed, wakes }
     }
 
     /// As [`Pending::take`].

@@ -254,6 +254,19 @@ impl<'d> RecordDelta<'d> {
         marks
     }
 
+    /// Returns the assignments and goals that were not there before, as `applied` says.
+    pub(crate) fn new_in(&self, applied: &Applied) -> RecordDelta<'static> {
+        let mut new = self.marks().into_owned();
+        new.assignments.retain(|one| !applied.kept.iter().any(|id| *id == one.experience_id));
+        new.goals.retain(|goal| applied.new_goals.iter().any(|key| *key == goal.key));
+        new
+    }
+
+    /// Replaces the goals by those of another delta.
+    pub(crate) fn with_goals_of(self, other: &RecordDelta<'d>) -> Self {
+        RecordDelta { goals: other.goals.clone(), ..self }
+    }
+
     /// Splits into what may be made before an older change is, and has an answer: assignments and
     /// goals; and what must come after it.
     pub(crate) fn split(mut self) -> (Self, Self) {

@@ -8,8 +8,8 @@ use std::time::Duration;
 use loom::thread;
 
 use crate::clock::Deadline;
-use crate::records::delta::RecordDelta;
-use crate::records::pending::{Outcome, Step};
+use crate::records::delta::{Applied, RecordDelta};
+use crate::records::pending::{Ahead, Outcome, Step};
 use crate::records::settings::StoreConfig;
 
 #[expect(clippy::duplicate_mod, reason = "the same source on other primitives is the point")]
@@ -41,6 +41,11 @@ fn write(backlog: &Backlog) -> Vec<RecordDelta<'static>> {
         backlog.settle(&settled, Duration::ZERO, 1.0);
     }
     written
+}
+
+fn answer(backlog: &Backlog, ahead: &Ahead) -> bool {
+    let (marks, applied) = (RecordDelta::new(), Applied::default());
+    backlog.answer("v", marks, &applied, ahead, Duration::ZERO).wakes
 }
 
 #[test]
@@ -89,7 +94,7 @@ fn what_is_taken_out_to_be_answered_is_written_once_or_known_to_be_on_its_way() 
             thread::spawn(move || write(&backlog).len())
         };
         let ahead = backlog.take("v");
-        backlog.answer("v", &RecordDelta::new(), &ahead, Duration::ZERO);
+        answer(&backlog, &ahead);
         let written = writer.join().unwrap();
         let is_taken = ahead.unwritten.is_some() && !ahead.is_behind;
         assert_eq!(written, usize::from(!is_taken));
@@ -109,7 +114,7 @@ fn what_comes_after_a_change_that_is_to_be_answered_is_written_after_it_and_not_
             })
         };
         // Either the writer that is told by the change finds it, or the answer tells one.
-        let told = backlog.answer("v", &RecordDelta::new(), &ahead, Duration::ZERO).1;
+        let told = answer(&backlog, &ahead);
         let mut written = if told { write(&backlog).len() } else { 0 };
         written += changer.join().unwrap();
         assert_eq!(written, 1);

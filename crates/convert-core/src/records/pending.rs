@@ -54,6 +54,11 @@ struct UnderWay {
     calls: usize,
     /// What was waiting when the first of them began, and is with it now.
     taken: Option<Entry>,
+    /// What calls that failed meanwhile have found to be new, whatever the store tells the others.
+    claimed: Option<RecordDelta<'static>>,
+    /// What is in the store, or may be, though nobody here knows that it was new. It may be there by a
+    /// call that is still under way and will fail, so that it is not known until all have come back.
+    told: Option<RecordDelta<'static>>,
 }
 
 /// What the writer is to do.
@@ -103,6 +108,21 @@ pub(crate) struct WriteTally {
     pub(crate) retried: u64,
     /// Visitors whose change is lost.
     pub(crate) dropped: u64,
+}
+
+impl Ahead {
+    /// Splits a change that needs an answer: what to ask the store now, together with what waited,
+    /// and what must wait until an older change is written.
+    pub(crate) fn split(
+        &self,
+        delta: RecordDelta<'static>,
+    ) -> (RecordDelta<'static>, RecordDelta<'static>) {
+        if self.is_behind {
+            return delta.split();
+        }
+        let waited = self.unwritten.clone().unwrap_or_default();
+        (waited.then(delta), RecordDelta::new())
+    }
 }
 
 impl Pending {
@@ -156,28 +176,43 @@ impl Pending {
         if let Some(entry) = &taken {
             self.order.remove(&entry.place);
         }
-        self.under_way.insert(key.into(), UnderWay { calls: 1, taken });
+        self.under_way.insert(key.into(), UnderWay { calls: 1, taken, ..UnderWay::default() });
         Ahead { unwritten, is_behind: false }
     }
 
-    /// Notes that the store has what was to be answered, and returns whether the writer should be
-    /// told.
-    pub(crate) fn answer(&mut self, key: &str, ahead: &Ahead) -> bool {
-        if let Some(taken) = self.arrive(key, !ahead.is_behind) {
+    /// Notes that the store has what was to be answered, of which some was there `before`, and returns
+    /// whether the writer should be told.
+    pub(crate) fn answer(
+        &mut self,
+        key: &str,
+        before: RecordDelta<'static>,
+        ahead: &Ahead,
+        now: Duration,
+    ) -> bool {
+        self.tell(key, before);
+        if let Some(taken) = self.arrive(key, !ahead.is_behind, now) {
             self.ages.remove(&taken.age);
         }
         self.entries.contains_key(key) && self.is_resting()
     }
 
     /// Puts a change back that the store has not answered, before what has come since, and returns
-    /// whether the writer should be told.
+    /// whether the writer should be told. What is `claimed` is new to this call and so to no other
+    /// that is under way.
     pub(crate) fn give_back(
         &mut self,
         key: &str,
         delta: RecordDelta<'static>,
+        claimed: RecordDelta<'static>,
         ahead: &Ahead,
+        now: Duration,
     ) -> bool {
-        let age = self.arrive(key, !ahead.is_behind).map(|taken| taken.age);
+        self.tell(key, delta.marks());
+        let age = self.arrive(key, !ahead.is_behind, now).map(|taken| taken.age);
+        if let Some(under_way) = self.under_way.get_mut(key) {
+            let earlier = under_way.claimed.take().unwrap_or_default();
+            under_way.claimed = Some(earlier.then(claimed));
+        }
         if self.is_stopped {
             age.map(|age| self.ages.remove(&age));
             self.tally.dropped += 1;
@@ -186,6 +221,11 @@ impl Pending {
         let age = age.unwrap_or_else(|| self.number());
         self.put_back(key.into(), age, delta);
         self.is_resting()
+    }
+
+    /// Returns what calls that failed have found to be new while others were under way.
+    pub(crate) fn claimed(&self, key: &str) -> Option<RecordDelta<'static>> {
+        self.under_way.get(key)?.claimed.clone()
     }
 
     /// Returns what is known of a visitor but not, for all the SDK knows, in the store.
@@ -230,7 +270,8 @@ impl Pending {
             self.order.remove(&place);
             let Some(taken) = self.entries.remove(&key) else { continue };
             changes.push(Change { key: Arc::clone(&key), delta: taken.delta.clone() });
-            self.under_way.insert(key, UnderWay { calls: 1, taken: Some(taken) });
+            self.under_way
+                .insert(key, UnderWay { calls: 1, taken: Some(taken), ..UnderWay::default() });
         }
         self.is_writing = !changes.is_empty();
         if self.is_writing { Step::Write(changes) } else { Step::Rest(None) }
@@ -248,7 +289,7 @@ impl Pending {
         }
         // Backwards, so that the one that kept the store from trying the rest comes after them.
         for (change, outcome) in settled.iter().rev() {
-            let Some(taken) = self.arrive(&change.key, true) else { continue };
+            let Some(taken) = self.arrive(&change.key, true, now) else { continue };
             match outcome {
                 Outcome::Written => self.tally.written += 1,
                 Outcome::Refused => self.tally.dropped += 1,
@@ -334,14 +375,26 @@ impl Pending {
         !self.is_writing && self.retry_at.is_none()
     }
 
+    /// Notes what was there before, to be known once all calls have come back.
+    fn tell(&mut self, key: &str, marks: RecordDelta<'static>) {
+        if let Some(under_way) = self.under_way.get_mut(key) {
+            let earlier = under_way.told.take().unwrap_or_default();
+            under_way.told = Some(earlier.then(marks));
+        }
+    }
+
     /// Notes that a call has come back, and returns what it had taken along, if it is the one that
     /// had.
-    fn arrive(&mut self, key: &str, is_first: bool) -> Option<Entry> {
+    fn arrive(&mut self, key: &str, is_first: bool, now: Duration) -> Option<Entry> {
         let under_way = self.under_way.get_mut(key)?;
         let taken = if is_first { under_way.taken.take() } else { None };
         under_way.calls -= 1;
         if under_way.calls == 0 {
+            let told = under_way.told.take();
             self.under_way.remove(key);
+            if let Some(told) = told {
+                self.recent.note(key, &told, now);
+            }
         }
         taken
     }

@@ -10,8 +10,6 @@ use crate::records::Written;
 use crate::records::backlog::Backlog;
 use crate::records::delta::RecordDelta;
 use crate::records::link::Link;
-use crate::records::merged::Merged;
-use crate::records::pending::Ahead;
 use crate::records::settings::{StoreConfig, WriteMode};
 use crate::records::store::DataStore;
 use crate::records::view::View;
@@ -69,30 +67,32 @@ impl SharedRecords {
         let backlog = &self.writer.backlog;
         let before = view.share();
         let ahead = backlog.take(key);
-        let (asked, later) = order(&ahead, delta);
+        let (asked, later) = ahead.split(delta.clone().into_owned());
         if !later.is_empty() && backlog.push(key, later, self.link.timer.now()).1 {
             self.writer.wake();
         }
         let Some(merged) = self.link.merge(key, &asked) else {
             let (now, own) = (self.link.timer.now(), delta.clone().into_owned());
-            let (known, wakes) = backlog.give_back(key, &own, asked, &ahead, now);
+            let record = before.map(Arc::unwrap_or_clone).unwrap_or_default();
+            let (applied, known, wakes) = backlog.give_back(key, &own, record, &ahead, now);
             if wakes {
                 self.writer.wake();
             }
-            let ahead = ahead.unwritten.unwrap_or_default();
-            return change_view(view, Some(&ahead.then(known.unwrap_or_default())), delta);
+            return Written { applied, ..change_view(view, Some(&known), delta) };
         };
         // For the contexts that have not read it, should the store fail before they ask.
-        let marks = delta.marks_in(merged.record());
-        let (unwritten, wakes) = backlog.answer(key, &marks, &ahead, self.link.timer.now());
-        if wakes {
+        let (record, applied) = merged.into_parts(delta);
+        let (marks, now) = (delta.marks_in(&record), self.link.timer.now());
+        let answered = backlog.answer(key, marks, &applied, &ahead, now);
+        if answered.wakes {
             self.writer.wake();
         }
-        let mut written = adopt(delta, merged, unwritten, before.as_ref(), view);
-        if let Some(unwritten) = &ahead.unwritten {
-            // What this process has counted already is not new a second time.
+        let record = adopt(delta, record, answered.unwritten, before.as_ref(), view);
+        let mut written = Written { record, applied };
+        // What this process has counted already is not new a second time.
+        for counted in [&ahead.unwritten, &answered.claimed].into_iter().flatten() {
             let mut known = VisitorRecord::new();
-            unwritten.apply(&mut known);
+            counted.apply(&mut known);
             written.applied.join(delta.apply(&mut known));
         }
         written
@@ -154,12 +154,11 @@ pub(crate) fn change_view(
 /// changed it meanwhile.
 fn adopt(
     delta: &RecordDelta<'_>,
-    merged: Merged,
+    mut record: VisitorRecord,
     unwritten: Option<RecordDelta<'static>>,
     before: Option<&Arc<VisitorRecord>>,
     view: &View,
-) -> Written {
-    let (mut record, applied) = merged.into_parts(delta);
+) -> Arc<VisitorRecord> {
     if let Some(unwritten) = unwritten {
         unwritten.apply(&mut record);
     }
@@ -178,16 +177,5 @@ fn adopt(
         delta.take_assignments(&answered, &mut record);
         Arc::new(record)
     });
-    Written { record: answered, applied }
-}
-
-/// Splits a change that needs an answer: what to ask the store now, together with what waited, and
-/// what must wait until an older change is written.
-fn order(ahead: &Ahead, delta: &RecordDelta<'_>) -> (RecordDelta<'static>, RecordDelta<'static>) {
-    let delta = delta.clone().into_owned();
-    if ahead.is_behind {
-        return delta.split();
-    }
-    let waited = ahead.unwritten.clone().unwrap_or_default();
-    (waited.then(delta), RecordDelta::new())
+    answered
 }

@@ -128,9 +128,10 @@ fn what_waits_can_be_taken_out_unless_something_older_is_on_its_way() {
     let second = pending.take("a");
     assert!(second.is_behind && second.unwritten == Some(goal("1")));
     pending.push("a", goal("2"));
-    pending.give_back("a", goal("3"), &second);
-    assert!(pending.give_back("a", goal("1"), &ahead));
-    assert!(pending.has_before(number) && pending.depth() == 1);
+    pending.give_back("a", goal("3"), goal("3"), &second, Duration::ZERO);
+    assert_eq!(pending.claimed("a"), Some(goal("3")));
+    assert!(pending.give_back("a", goal("1"), RecordDelta::new(), &ahead, Duration::ZERO));
+    assert!(pending.has_before(number) && pending.depth() == 1 && pending.claimed("a").is_none());
     assert_eq!(pending.unwritten("a"), Some(goal("1").then(goal("3")).then(goal("2"))));
     let changes = next(&mut pending, Duration::ZERO);
     pending.push("a", goal("4"));
@@ -138,7 +139,9 @@ fn what_waits_can_be_taken_out_unless_something_older_is_on_its_way() {
     assert!(ahead.is_behind && pending.depth() == 2);
     settle(&mut pending, changes, Outcome::Written, Duration::ZERO);
     assert_eq!(pending.unwritten("a"), Some(goal("4")));
-    assert!(pending.answer("a", &ahead) && pending.depth() == 1);
+    assert!(
+        pending.answer("a", RecordDelta::new(), &ahead, Duration::ZERO) && pending.depth() == 1
+    );
 }
 
 #[test]
@@ -152,7 +155,7 @@ fn nothing_overtakes_a_change_that_is_to_be_answered() {
     settle(&mut pending, changes, Outcome::Written, Duration::ZERO);
     assert!(matches!(pending.step(Duration::ZERO), Step::Rest(None)));
     // The writer, which has nothing to do by now, is told.
-    assert!(pending.answer("a", &early));
+    assert!(pending.answer("a", RecordDelta::new(), &early, Duration::ZERO));
     assert_eq!(keys(&next(&mut pending, Duration::ZERO)), ["a"]);
 }
 
