@@ -3,6 +3,7 @@
 use std::fmt;
 
 use convert_bucketing::{BucketHasher, BucketRange, select};
+use smallvec::SmallVec;
 
 /// The traffic split of an experience: the hash state after its id, and one range per arm.
 ///
@@ -23,8 +24,9 @@ use convert_bucketing::{BucketHasher, BucketRange, select};
 pub struct Buckets {
     pub(crate) hasher: BucketHasher,
     pub(crate) layout: Layout,
-    pub(crate) ranges: Box<[BucketRange]>,
-    pub(crate) arms: Box<[usize]>,
+    pub(crate) ranges: SmallVec<[BucketRange; 4]>,
+    /// The position of each range's arm; `None` where every arm has a range, in the same order.
+    pub(crate) arms: Option<Box<[usize]>>,
 }
 
 /// How the ranges of the arms lie in the 10,000 buckets.
@@ -63,12 +65,21 @@ impl Buckets {
     /// Returns the position of the arm that takes `bucket_value`, if one does.
     #[inline]
     pub fn arm_at(&self, bucket_value: u16) -> Option<usize> {
-        select(&self.ranges, bucket_value).and_then(|range| self.arms.get(range).copied())
+        select(&self.ranges, bucket_value).and_then(|range| self.arm_of(range))
     }
 
     /// Returns the ranges in the order they are tried, each with the position of its arm.
     pub fn ranges(&self) -> impl Iterator<Item = (BucketRange, usize)> {
-        self.ranges.iter().copied().zip(self.arms.iter().copied())
+        let arm_of = |(place, range)| Some((range, self.arm_of(place)?));
+        self.ranges.iter().copied().enumerate().filter_map(arm_of)
+    }
+
+    #[inline]
+    fn arm_of(&self, range: usize) -> Option<usize> {
+        match &self.arms {
+            None => Some(range),
+            Some(arms) => arms.get(range).copied(),
+        }
     }
 }
 

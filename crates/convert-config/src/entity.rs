@@ -8,11 +8,13 @@ use crate::value::Value;
 
 /// What the four kinds share.
 #[derive(Debug, Clone)]
+// What decisions read comes first.
+#[repr(C)]
 pub(crate) struct Common {
+    pub(crate) rules: Option<RuleTree>,
     pub(crate) id: SmolStr,
     pub(crate) key: Option<SmolStr>,
     pub(crate) name: Option<SmolStr>,
-    pub(crate) rules: Option<RuleTree>,
 }
 
 /// A group of visitors that an experience is for.
@@ -32,6 +34,7 @@ pub(crate) struct Common {
 pub struct Audience {
     pub(crate) common: Common,
     pub(crate) kind: Option<SmolStr>,
+    pub(crate) permanent: bool,
 }
 
 /// A place (page, screen, …) where an experience runs.
@@ -95,8 +98,9 @@ impl Audience {
     }
 
     /// Returns whether the audience is checked only until the visitor has been bucketed.
+    #[inline]
     pub fn is_permanent(&self) -> bool {
-        self.kind() == Some("permanent")
+        self.permanent
     }
 }
 

@@ -1,10 +1,12 @@
 //! Experiences: who sees them, where, and how their traffic is split.
 
+use smallvec::SmallVec;
 use smol_str::SmolStr;
 
 use crate::buckets::Buckets;
 use crate::catalog::Identified;
 use crate::id_mark::IdMark;
+use crate::mark::Mark;
 use crate::rule::RuleTree;
 use crate::value::Value;
 use crate::variation::Variation;
@@ -28,27 +30,36 @@ use crate::variation::Variation;
 /// # Ok::<(), convert_config::InvalidConfigError>(())
 /// ```
 #[derive(Debug, Clone)]
+// In the order in which decisions read it, so that they touch few lines of memory.
+#[repr(C)]
 pub struct Experience {
-    pub(crate) id: SmolStr,
     pub(crate) id_mark: IdMark,
     pub(crate) rank: u32,
+    pub(crate) archived: bool,
+    pub(crate) shadowed: bool,
+    pub(crate) all_audiences: bool,
+    pub(crate) environment: Environment,
+    pub(crate) audiences: SmallVec<[u32; 4]>,
+    pub(crate) segments: Box<[u32]>,
+    pub(crate) variations: Box<[Variation]>,
+    pub(crate) buckets: Buckets,
+    pub(crate) locations: LocationGate,
     pub(crate) key: Option<SmolStr>,
+    pub(crate) id: SmolStr,
+    pub(crate) about: Box<About>,
+}
+
+/// What of an experience no decision reads.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct About {
     pub(crate) name: Option<SmolStr>,
     pub(crate) kind: Option<SmolStr>,
     pub(crate) status: Option<SmolStr>,
     pub(crate) version: Option<Value<'static>>,
-    pub(crate) environment: Environment,
-    pub(crate) archived: bool,
-    pub(crate) shadowed: bool,
-    pub(crate) locations: LocationGate,
-    pub(crate) audiences: Box<[u32]>,
+    pub(crate) environment: Option<SmolStr>,
     pub(crate) unresolved_audiences: Box<[SmolStr]>,
     pub(crate) unresolved_locations: Box<[SmolStr]>,
-    pub(crate) all_audiences: bool,
-    pub(crate) segments: Box<[u32]>,
     pub(crate) goals: Box<[SmolStr]>,
-    pub(crate) variations: Box<[Variation]>,
-    pub(crate) buckets: Buckets,
 }
 
 /// Where an experience runs.
@@ -77,14 +88,15 @@ pub enum LocationGate {
         all: bool,
     },
     /// Where the experience's own rules match.
-    SiteArea(RuleTree),
+    SiteArea(Box<RuleTree>),
 }
 
 /// Which environments an experience runs in.
 #[derive(Debug, Clone)]
 pub(crate) enum Environment {
     Any,
-    Only(SmolStr),
+    /// The one with this mark, and the name that is kept with what no decision reads.
+    Only(Mark),
     /// The config has something that is no text and so equals no environment.
     Never,
 }
@@ -105,30 +117,27 @@ impl Experience {
 
     /// Returns the name shown to people.
     pub fn name(&self) -> Option<&str> {
-        self.name.as_deref()
+        self.about.name.as_deref()
     }
 
     /// Returns the type, `a/b_fullstack` say.
     pub fn kind(&self) -> Option<&str> {
-        self.kind.as_deref()
+        self.about.kind.as_deref()
     }
 
     /// Returns the status; it is no gate, since only running experiences are served.
     pub fn status(&self) -> Option<&str> {
-        self.status.as_deref()
+        self.about.status.as_deref()
     }
 
     /// Returns the version as the config has it; above 11 the traffic layout is anchored.
     pub fn version(&self) -> Option<&Value<'static>> {
-        self.version.as_ref()
+        self.about.version.as_ref()
     }
 
     /// Returns the environment the experience is limited to, if the config names one.
     pub fn environment(&self) -> Option<&str> {
-        match &self.environment {
-            Environment::Only(environment) => Some(environment),
-            Environment::Any | Environment::Never => None,
-        }
+        self.about.environment.as_deref()
     }
 
     /// Returns whether the experience runs in `environment`: where it is limited to none, or to
@@ -139,7 +148,10 @@ impl Experience {
     pub fn runs_in(&self, environment: &str) -> bool {
         match &self.environment {
             Environment::Any => true,
-            Environment::Only(only) => only == environment,
+            Environment::Only(mark) => {
+                *mark == Mark::of(environment)
+                    && (mark.is_whole() || self.environment() == Some(environment))
+            }
             Environment::Never => false,
         }
     }
@@ -167,12 +179,12 @@ impl Experience {
     /// Returns the ids given as audiences that neither an audience nor a segment has. They do not
     /// count.
     pub fn unresolved_audience_ids(&self) -> impl Iterator<Item = &str> {
-        self.unresolved_audiences.iter().map(SmolStr::as_str)
+        self.about.unresolved_audiences.iter().map(SmolStr::as_str)
     }
 
     /// Returns the ids given as locations that no location has. They match nobody.
     pub fn unresolved_location_ids(&self) -> impl Iterator<Item = &str> {
-        self.unresolved_locations.iter().map(SmolStr::as_str)
+        self.about.unresolved_locations.iter().map(SmolStr::as_str)
     }
 
     /// Returns whether every audience must match, not just one.
@@ -183,7 +195,7 @@ impl Experience {
 
     /// Returns the ids of the experience's goals.
     pub fn goal_ids(&self) -> impl Iterator<Item = &str> {
-        self.goals.iter().map(SmolStr::as_str)
+        self.about.goals.iter().map(SmolStr::as_str)
     }
 
     /// Returns the arms in config order.

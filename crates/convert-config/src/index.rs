@@ -14,10 +14,11 @@ use crate::mark::Mark;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Index {
     // None, or a power of two.
-    slots: Box<[Option<Slot>]>,
+    slots: Box<[Slot]>,
     count: usize,
 }
 
+/// A place for a name, thirty-two bytes; free where its position is [`FREE`].
 #[derive(Debug, Clone, Copy)]
 struct Slot {
     mark: Mark,
@@ -38,7 +39,7 @@ impl Index {
         let last = self.slots.len().wrapping_sub(1);
         let mut at = hash_of(name, mark) as usize & last;
         // A free slot ends the search, and half of them are free.
-        while let Some(Some(slot)) = self.slots.get(at) {
+        while let Some(slot) = self.slots.get(at).filter(|slot| slot.position != FREE) {
             let is_alike = slot.mark == mark;
             if is_alike && (mark.is_whole() || name_at(slot.position) == Some(name)) {
                 return Some(slot.position);
@@ -68,20 +69,21 @@ impl Index {
     }
 
     fn grow(&mut self) {
-        let mut slots = vec![None; (2 * self.slots.len()).max(LEAST)].into_boxed_slice();
-        for slot in self.slots.iter().copied().flatten() {
-            place(&mut slots, slot);
+        let free = Slot { mark: Mark::of(""), hash: 0, position: FREE };
+        let mut slots = vec![free; (2 * self.slots.len()).max(LEAST)].into_boxed_slice();
+        for slot in self.slots.iter().filter(|slot| slot.position != FREE) {
+            place(&mut slots, *slot);
         }
         self.slots = slots;
     }
 }
 
-fn place(slots: &mut [Option<Slot>], slot: Slot) {
+fn place(slots: &mut [Slot], slot: Slot) {
     let mask = slots.len().wrapping_sub(1);
     let mut at = slot.hash as usize & mask;
     while let Some(place) = slots.get_mut(at) {
-        if place.is_none() {
-            *place = Some(slot);
+        if place.position == FREE {
+            *place = slot;
             return;
         }
         at = (at + 1) & mask;
@@ -100,6 +102,8 @@ fn hash_of(name: &str, mark: Mark) -> u32 {
 }
 
 const LEAST: usize = 4;
+/// The position of a slot without a name. No list is as long.
+const FREE: u32 = u32::MAX;
 
 #[cfg(test)]
 mod tests {
@@ -138,7 +142,7 @@ mod tests {
             let mut longest = 0;
             let mut run = 0;
             for slot in &index.slots {
-                run = if slot.is_some() { run + 1 } else { 0 };
+                run = if slot.position != FREE { run + 1 } else { 0 };
                 longest = longest.max(run);
             }
             assert!(longest < 64, "{prefix}: {longest} slots in a row");

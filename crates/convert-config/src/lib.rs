@@ -35,6 +35,7 @@ mod mark;
 pub mod pattern;
 mod project;
 pub mod rule;
+mod short_text;
 mod value;
 mod variation;
 
@@ -49,5 +50,6 @@ pub use id_mark::IdMark;
 pub use load::json::repair_json;
 pub use mark::Mark;
 pub use project::{EntityCounts, ProjectConfig, ProjectSettings};
+pub use short_text::ShortText;
 pub use value::{Text, Value, ValueError, ValueList, ValueMap, ValueRef};
 pub use variation::{Change, FeatureChange, Variation};

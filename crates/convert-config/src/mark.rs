@@ -23,7 +23,13 @@ impl Mark {
     /// Returns the mark of `text`.
     #[inline]
     pub fn of(text: &str) -> Self {
-        let (bytes, length) = (text.as_bytes(), text.len());
+        Self::of_bytes(text.as_bytes())
+    }
+
+    /// Returns the mark of a text's bytes.
+    #[inline]
+    pub(crate) fn of_bytes(bytes: &[u8]) -> Self {
+        let length = bytes.len();
         match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
             (Some(head), Some(tail)) => {
                 Mark { tail: u64::from_le_bytes(*tail), head: u64::from_le_bytes(*head), length }
@@ -40,6 +46,18 @@ impl Mark {
         let product = u128::from(one) * u128::from(other);
         let folded = product as u64 ^ (product >> 64) as u64;
         (folded ^ folded >> 32) as u32
+    }
+
+    /// Returns the words that hold the text's end and beginning.
+    #[inline]
+    pub(crate) fn words(self) -> (u64, u64) {
+        (self.tail, self.head)
+    }
+
+    /// Sets bits of the words.
+    #[inline]
+    pub(crate) fn with_bits(self, (tail, head): (u64, u64)) -> Self {
+        Mark { tail: self.tail | tail, head: self.head | head, ..self }
     }
 
     /// Returns whether the mark holds the whole text, so that equal marks mean equal texts.

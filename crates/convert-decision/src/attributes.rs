@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
-use convert_config::rule::Element;
-use convert_config::{Mark, Text, Value, ValueRef};
+use convert_config::rule::{Element, Verdict};
+use convert_config::{Mark, ShortText, Text, Value, ValueRef};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 use smol_str::SmolStr;
@@ -30,12 +30,14 @@ pub struct Attributes {
     entries: Vec<Entry>,
 }
 
-/// An attribute, with the mark of its name to find it by.
+/// An attribute, with the mark of its name to find it by, and its value once more where it is a short
+/// text.
 #[derive(Clone, PartialEq)]
-struct Entry {
+pub(crate) struct Entry {
     mark: Mark,
-    name: SmolStr,
+    short: Option<ShortText>,
     value: Stored,
+    name: SmolStr,
 }
 
 /// The attributes of a set by name, as [`Attributes::iter`] gives them.
@@ -99,7 +101,7 @@ impl Attributes {
 
     /// Returns the value of the attribute with exactly this name.
     pub fn get(&self, name: &str) -> Option<ValueRef<'_>> {
-        self.find(Mark::of(name), || name)
+        self.find(Mark::of(name), || name).map(Entry::value)
     }
 
     /// Returns every attribute, sorted by name.
@@ -117,19 +119,25 @@ impl Attributes {
         self.entries.is_empty()
     }
 
-    /// Returns the value whose name has this mark; the name is read only where the mark is not all.
+    /// Returns what an element of rules is about.
     #[inline]
-    pub(crate) fn find<'n>(&self, mark: Mark, name: impl Fn() -> &'n str) -> Option<ValueRef<'_>> {
+    pub(crate) fn find_for(&self, element: &Element) -> Option<&Entry> {
+        element.key().and_then(|key| self.find(element.mark(), || key))
+    }
+
+    /// Returns the entry whose name has this mark; the name is read only where the mark is not all.
+    #[inline]
+    pub(crate) fn find<'n>(&self, mark: Mark, name: impl Fn() -> &'n str) -> Option<&Entry> {
         // A scan of a few marks beats the branches of a binary search.
-        let found = if self.entries.len() <= SCANNED {
-            let is_it = |entry: &&Entry| {
-                entry.mark == mark && (mark.is_whole() || entry.name.as_str() == name())
-            };
-            self.entries.iter().find(is_it)
-        } else {
-            self.place_of(name()).ok().and_then(|at| self.entries.get(at))
-        };
-        found.map(|entry| entry.value.as_view())
+        if self.entries.len() > SCANNED || !mark.is_whole() {
+            return self.search(name());
+        }
+        self.entries.iter().find(|entry| entry.mark == mark)
+    }
+
+    #[inline(never)]
+    fn search(&self, name: &str) -> Option<&Entry> {
+        self.place_of(name).ok().and_then(|at| self.entries.get(at))
     }
 
     fn put(&mut self, entry: Entry) {
@@ -264,7 +272,23 @@ impl Serialize for Attributes {
 
 impl Entry {
     fn new(name: SmolStr, value: Stored) -> Self {
-        Entry { mark: Mark::of(&name), name, value }
+        let short = match &value {
+            Stored::Text(text) => ShortText::of(text),
+            _ => None,
+        };
+        Entry { mark: Mark::of(&name), short, value, name }
+    }
+
+    #[inline]
+    pub(crate) fn value(&self) -> ValueRef<'_> {
+        self.value.as_view()
+    }
+
+    /// Compares with an element's constant.
+    #[inline]
+    pub(crate) fn verdict(&self, element: &Element) -> Verdict {
+        let settled = self.short.and_then(|text| element.test().verdict_on_short(text));
+        settled.unwrap_or_else(|| element.test().verdict(Some(self.value())))
     }
 }
 
@@ -317,6 +341,13 @@ pub struct Facts<'v> {
     segments: Option<&'v Segments>,
 }
 
+/// One of the attributes that rules see.
+#[derive(Clone, Copy)]
+pub(crate) enum Fact<'v> {
+    Kept(&'v Entry),
+    Called(&'v Value<'v>),
+}
+
 impl<'v> Facts<'v> {
     /// Starts from the context's attributes.
     #[inline]
@@ -340,29 +371,47 @@ impl<'v> Facts<'v> {
 
     /// Returns the value that rules see under exactly this name.
     pub fn find(&self, name: &str) -> Option<ValueRef<'v>> {
-        self.find_marked(Mark::of(name), || name)
+        self.find_marked(Mark::of(name), || name).map(Fact::value)
     }
 
-    /// Returns the value that an element of rules is about.
+    /// Returns what an element of rules is about.
     #[inline]
-    pub(crate) fn find_for(&self, element: &Element) -> Option<ValueRef<'v>> {
-        if !element.has_key() {
-            return None;
-        }
-        self.find_marked(element.mark(), || element.key().unwrap_or_default())
+    pub(crate) fn find_for(&self, element: &Element) -> Option<Fact<'v>> {
+        element.key().and_then(|key| self.find_marked(element.mark(), || key))
     }
 
+    /// Returns the context's attributes, if there is nothing else.
     #[inline]
-    fn find_marked<'n>(&self, mark: Mark, name: impl Fn() -> &'n str) -> Option<ValueRef<'v>> {
-        if !self.call.is_empty() {
-            let wanted = name();
-            let called = self.call.iter().rev().find(|(known, _)| *known == wanted);
-            if let Some((_, value)) = called {
-                return Some(value.as_view());
-            }
+    pub(crate) fn own_alone(&self) -> Option<&'v Attributes> {
+        (self.call.is_empty() && self.segments.is_none()).then_some(self.own)
+    }
+
+    fn find_marked<'n>(&self, mark: Mark, name: impl Fn() -> &'n str) -> Option<Fact<'v>> {
+        let called = self.call.iter().rev().find(|(known, _)| *known == name());
+        if let Some((_, value)) = called {
+            return Some(Fact::Called(value));
         }
         let recorded = self.segments.and_then(|segments| segments.find_marked(mark, &name));
-        recorded.or_else(|| self.own.find(mark, name))
+        recorded.or_else(|| self.own.find(mark, name)).map(Fact::Kept)
+    }
+}
+
+impl<'v> Fact<'v> {
+    #[inline]
+    pub(crate) fn value(self) -> ValueRef<'v> {
+        match self {
+            Fact::Kept(entry) => entry.value(),
+            Fact::Called(value) => value.as_view(),
+        }
+    }
+
+    /// Compares with an element's constant.
+    #[inline]
+    pub(crate) fn verdict(self, element: &Element) -> Verdict {
+        match self {
+            Fact::Kept(entry) => entry.verdict(element),
+            Fact::Called(value) => element.test().verdict(Some(value.as_view())),
+        }
     }
 }
 

@@ -30,6 +30,10 @@ use crate::explain::Step;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Observer<'c> {
+    /// Whether steps are opened and closed. Defaults to `true`; without, an evaluation that needs no
+    /// provider is faster.
+    const WATCHES: bool = true;
+
     /// Is called when a step begins.
     fn open(&mut self, step: impl FnOnce() -> Step) {
         let _ = step;
@@ -66,4 +70,6 @@ pub enum Transition {
     Deactivated,
 }
 
-impl Observer<'_> for Silent {}
+impl Observer<'_> for Silent {
+    const WATCHES: bool = false;
+}

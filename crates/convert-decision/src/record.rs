@@ -10,7 +10,7 @@ use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use smol_str::SmolStr;
 
 use crate::assignments::Assignments;
-use crate::attributes::Attributes;
+use crate::attributes::{Attributes, Entry};
 
 /// What is remembered of a visitor: assignments, active locations, report segments, goals.
 ///
@@ -193,7 +193,7 @@ impl Segments {
         &self,
         mark: Mark,
         name: impl Fn() -> &'n str,
-    ) -> Option<ValueRef<'_>> {
+    ) -> Option<&Entry> {
         self.members.find(mark, name)
     }
 

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
+use crate::short_text::{CASE_BIT, Folded, ShortText, every, is_ascii, zeros};
+
 /// A constant text, lower-cased once, to be compared with texts of any case.
 ///
 /// Comparisons allocate only for a text that is neither ASCII nor lower-case already.
@@ -18,12 +20,14 @@ use std::cmp::Ordering;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lowered {
     text: Box<str>,
+    folded: Option<Folded>,
 }
 
 impl Lowered {
     /// Lower-cases `text` for later comparisons.
     pub fn new(text: &str) -> Self {
-        Lowered { text: lower(text).into() }
+        let text: Box<str> = lower(text).into();
+        Lowered { folded: Folded::of(&text), text }
     }
 
     /// Returns the lower-cased text.
@@ -37,6 +41,13 @@ impl Lowered {
             return text.eq_ignore_ascii_case(&self.text);
         }
         lower(text) == *self.text
+    }
+
+    /// Returns whether `text`, lower-cased, equals this.
+    #[inline]
+    pub(crate) fn equals_short(&self, text: ShortText) -> bool {
+        // A short text lower-cased is a short text.
+        self.folded.as_ref().is_some_and(|folded| folded.equals(text))
     }
 
     /// Returns whether `text`, lower-cased, begins with this.
@@ -59,21 +70,55 @@ impl Lowered {
     }
 
     /// Returns whether this occurs anywhere in `text`, lower-cased.
+    #[inline]
     pub fn is_within(&self, text: &str) -> bool {
-        if !text.is_ascii() {
-            return lower(text).contains(&*self.text);
-        }
+        // What is there in any ASCII case is there in lower case, whatever surrounds it.
+        self.is_within_bytes(text.as_bytes())
+            || (!is_ascii(text.as_bytes()) && self.is_within_lowered(text))
+    }
+
+    #[cold]
+    fn is_within_lowered(&self, text: &str) -> bool {
+        lower(text).contains(&*self.text)
+    }
+
+    /// Looks for this in any ASCII case, at eight places at a time.
+    fn is_within_bytes(&self, text: &[u8]) -> bool {
         let needle = self.text.as_bytes();
-        let Some(first) = needle.first() else {
-            return true;
+        let (Some(first), Some(last)) = (needle.first(), text.len().checked_sub(needle.len()))
+        else {
+            return needle.is_empty();
         };
-        // One letter differs from its capital by one bit.
-        let fold = if first.is_ascii_lowercase() { CASE_BIT } else { 0 };
-        let mut places = text.as_bytes().windows(needle.len());
-        places.any(|place| match place.first() {
-            Some(byte) => byte | fold == *first && place.eq_ignore_ascii_case(needle),
-            None => false,
-        })
+        let Some(end) = text.len().checked_sub(8) else {
+            return text.windows(needle.len()).any(|place| self.is_place(place));
+        };
+        let case = if first.is_ascii_lowercase() { every(CASE_BIT) } else { 0 };
+        let first = every(*first);
+        let mut at = 0;
+        while let Some(word) = text.get(at..).and_then(|rest| rest.first_chunk()) {
+            let mut alike = zeros((u64::from_le_bytes(*word) | case) ^ first);
+            while alike != 0 {
+                let from = at + alike.trailing_zeros() as usize / 8;
+                if text.get(from..from + needle.len()).is_some_and(|place| self.is_place(place)) {
+                    return true;
+                }
+                alike &= alike - 1;
+            }
+            if at + 8 > last {
+                return false;
+            }
+            at = end.min(at + 8);
+        }
+        false
+    }
+
+    /// Returns whether bytes, as many as this has, are this in any ASCII case.
+    #[inline]
+    fn is_place(&self, place: &[u8]) -> bool {
+        match &self.folded {
+            Some(folded) => folded.equals_bytes(place),
+            None => place.eq_ignore_ascii_case(self.text.as_bytes()),
+        }
     }
 }
 
@@ -143,9 +188,6 @@ pub fn compare_utf16(left: &str, right: &str) -> Ordering {
     }
     left.encode_utf16().cmp(right.encode_utf16())
 }
-
-/// What sets a lower-case ASCII letter apart from its capital.
-const CASE_BIT: u8 = 0x20;
 
 #[cfg(test)]
 mod tests {

@@ -2,6 +2,8 @@
 
 use convert_bucketing::{Arm, BucketHasher, BucketRange, anchored_ranges, packed_ranges};
 
+use smallvec::SmallVec;
+
 use crate::buckets::{Buckets, Layout};
 use crate::ecma::to_number;
 use crate::value::Value;
@@ -29,12 +31,14 @@ pub(super) fn lay_out(experience_id: &str, layout: Layout, shares: &[Share<'_>])
         Layout::Anchored => anchored(shares),
         Layout::Packed => packed(shares),
     };
+    let are_all = arms.iter().copied().eq(0..shares.len());
+    let arms = (!are_all).then(|| arms.into_boxed_slice());
     Buckets { hasher: BucketHasher::new(experience_id), layout, ranges, arms }
 }
 
 /// One arm behind the other, in the order in which ECMAScript walks an object with the ids as
 /// names: integer-like ids first, ascending, then the others as they came.
-fn packed(shares: &[Share<'_>]) -> (Box<[usize]>, Box<[BucketRange]>) {
+fn packed(shares: &[Share<'_>]) -> (Vec<usize>, SmallVec<[BucketRange; 4]>) {
     let mut arms: Vec<(&str, usize, f64)> = Vec::with_capacity(shares.len());
     // Where in `arms` the arm at a position has its place already.
     let mut places: Vec<Option<usize>> = vec![None; shares.len()];
@@ -61,7 +65,7 @@ fn packed(shares: &[Share<'_>]) -> (Box<[usize]>, Box<[BucketRange]>) {
 }
 
 /// Every arm at its anchor; arms that take nobody keep their weight and have an empty range.
-fn anchored(shares: &[Share<'_>]) -> (Box<[usize]>, Box<[BucketRange]>) {
+fn anchored(shares: &[Share<'_>]) -> (Vec<usize>, SmallVec<[BucketRange; 4]>) {
     let mut arms = Vec::with_capacity(shares.len());
     let mut weights = Vec::with_capacity(shares.len());
     for (_, first, share) in identified(shares) {
@@ -71,7 +75,7 @@ fn anchored(shares: &[Share<'_>]) -> (Box<[usize]>, Box<[BucketRange]>) {
         arms.push(first);
         weights.push(Arm::new(weight, active));
     }
-    (arms.into(), anchored_ranges(&weights).collect())
+    (arms, anchored_ranges(&weights).collect())
 }
 
 /// The shares with an id, in order; each with its id and the position of the first share that has

@@ -6,7 +6,9 @@ use crate::load::rules::read_rules;
 use crate::value::Value;
 
 pub(super) fn read_audience(reader: &Reader<'_, '_>) -> Option<Audience> {
-    Some(Audience { common: read_common(reader)?, kind: reader.kind() })
+    let kind = reader.kind();
+    let permanent = kind.as_deref() == Some("permanent");
+    Some(Audience { common: read_common(reader)?, kind, permanent })
 }
 
 pub(super) fn read_location(reader: &Reader<'_, '_>) -> Option<Location> {

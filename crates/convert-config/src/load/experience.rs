@@ -1,16 +1,18 @@
 //! Reading experiences and their variations.
 
+use smallvec::SmallVec;
 use smol_str::SmolStr;
 
 use crate::buckets::Layout;
 use crate::catalog::Identified;
 use crate::ecma::to_number;
-use crate::experience::{Environment, Experience, LocationGate};
+use crate::experience::{About, Environment, Experience, LocationGate};
 use crate::id_mark::IdMark;
 use crate::load::buckets::{Share, lay_out, layout_of};
 use crate::load::features::{TurnedOn, read_change};
 use crate::load::reader::{Reader, label_of};
 use crate::load::rules::read_rules;
+use crate::mark::Mark;
 use crate::value::Value;
 use crate::variation::{Change, FEATURE_CHANGE, Variation};
 
@@ -54,40 +56,44 @@ pub(super) fn read_experience(reader: &Reader<'_, '_>) -> Option<Draft> {
     let arms = read_arms(reader, layout);
     let buckets = lay_out(&id, layout, &arms.shares());
     let (locations, location_ids) = read_location_gate(reader);
-    let experience = Experience {
-        key: reader.label("key"),
+    let (environment, environment_name) = read_environment(reader);
+    let about = About {
         name: reader.name(),
         kind: reader.kind(),
         status: reader.field("status").and_then(label_of),
         version,
-        environment: read_environment(reader),
-        archived: false,
-        shadowed: false,
-        locations,
-        audiences: Box::default(),
-        unresolved_audiences: Box::default(),
-        unresolved_locations: Box::default(),
-        all_audiences: matches_all(reader, "audiences"),
-        segments: Box::default(),
+        environment: environment_name,
         goals: reader.ids("goals").into(),
-        variations: arms.variations.into(),
-        buckets,
+        ..About::default()
+    };
+    let experience = Experience {
         id_mark: IdMark::of(&id),
         rank: 0,
+        archived: false,
+        shadowed: false,
+        all_audiences: matches_all(reader, "audiences"),
+        environment,
+        audiences: SmallVec::new(),
+        segments: Box::default(),
+        variations: arms.variations.into(),
+        buckets,
+        locations,
+        key: reader.label("key"),
         id,
+        about: Box::new(about),
     };
     let audience_ids = reader.ids("audiences");
     Some(Draft { experience, audience_ids, location_ids, turned_on: arms.turned_on })
 }
 
 /// What ECMAScript takes for false limits nothing; anything else but text equals no environment.
-fn read_environment(reader: &Reader<'_, '_>) -> Environment {
+fn read_environment(reader: &Reader<'_, '_>) -> (Environment, Option<SmolStr>) {
     match reader.field("environment").filter(|value| value.as_view().is_truthy()) {
-        None => Environment::Any,
-        Some(Value::Text(text)) => Environment::Only(SmolStr::from(text.as_str())),
+        None => (Environment::Any, None),
+        Some(Value::Text(text)) => (Environment::Only(Mark::of(text)), Some(SmolStr::new(text))),
         Some(_) => {
             reader.warn("environment", "not text, so it is never the environment asked for");
-            Environment::Never
+            (Environment::Never, None)
         }
     }
 }
@@ -99,7 +105,10 @@ fn read_location_gate(reader: &Reader<'_, '_>) -> (LocationGate, Vec<SmolStr>) {
         let all = matches_all(reader, "locations");
         return (LocationGate::At { locations: Box::default(), all }, ids);
     }
-    let gate = read_rules(reader, "site_area").map_or(LocationGate::Open, LocationGate::SiteArea);
+    let gate = match read_rules(reader, "site_area") {
+        Some(rules) => LocationGate::SiteArea(Box::new(rules)),
+        None => LocationGate::Open,
+    };
     (gate, Vec::new())
 }
 

@@ -116,16 +116,16 @@ fn link(draft: Draft, referents: &Referents<'_>, path: &Path<'_>, sink: &Sink) -
     let unresolved = |ids: Vec<SmolStr>, is_known: &dyn Fn(&str) -> bool| -> Box<[SmolStr]> {
         ids.into_iter().filter(|id| !is_known(id)).collect()
     };
-    experience.unresolved_audiences = unresolved(audience_ids, &|id| referents.has_audience(id));
-    if !experience.unresolved_audiences.is_empty() {
+    experience.about.unresolved_audiences = unresolved(audience_ids, &|id| referents.has_audience(id));
+    if !experience.about.unresolved_audiences.is_empty() {
         reader
             .note("audiences", "some ids are neither audiences nor segments, so they do not count");
     }
     if let LocationGate::At { locations, .. } = &mut experience.locations {
         *locations = resolve(&location_ids, referents.locations);
-        experience.unresolved_locations =
+        experience.about.unresolved_locations =
             unresolved(location_ids, &|id| referents.locations.position_of_id(id).is_some());
-        if !experience.unresolved_locations.is_empty() {
+        if !experience.about.unresolved_locations.is_empty() {
             reader.note("locations", "some ids are no locations, so they never match");
         }
     }
@@ -144,7 +144,7 @@ impl Referents<'_> {
 }
 
 /// Returns the positions of what the ids refer to, in the project's order.
-fn resolve<T: Identified>(ids: &[SmolStr], catalog: &Catalog<T>) -> Box<[u32]> {
+fn resolve<T: Identified, P: From<Vec<u32>>>(ids: &[SmolStr], catalog: &Catalog<T>) -> P {
     let mut positions: Vec<u32> = ids.iter().filter_map(|id| catalog.position_of_id(id)).collect();
     positions.sort_unstable();
     positions.dedup();

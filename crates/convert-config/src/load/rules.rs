@@ -6,9 +6,9 @@ use smol_str::SmolStr;
 
 use crate::ecma::{self, Lowered, trim};
 use crate::load::reader::{Path, Reader, label_of};
-use crate::mark::Mark;
 use crate::rule::{
-    EXCLUSION_RULE_TYPE, Element, ElementSource, Exclusion, Flaw, Operand, Options, RuleTree, Test,
+    Comparison, EXCLUSION_RULE_TYPE, Element, Exclusion, Flaw, Operand, Options, RuleTree, Subject,
+    Test,
 };
 use crate::value::Value;
 
@@ -31,12 +31,7 @@ pub(super) fn read_rules(owner: &Reader<'_, '_>, name: &str) -> Option<RuleTree>
         });
         branches.push(end_of(&blocks));
     });
-    Some(RuleTree {
-        elements: elements.into(),
-        blocks: blocks.into(),
-        branches: branches.into(),
-        exclusion,
-    })
+    Some(RuleTree::new(elements, blocks, branches, exclusion))
 }
 
 /// Visits one level of a rule tree. What is no list holds for nobody, just as an empty one.
@@ -78,28 +73,39 @@ fn read_element(element: &Reader<'_, '_>) -> Element {
     let matching = element.field("matching");
     let operator = matching.and_then(|matching| matching.member("match_type")?.as_str());
     let negated = matching.and_then(|matching| matching.member("negated"));
-    let value = element.raw("value").map(|value| Arc::new(value.copied()));
-    let test = match (operator, negated) {
-        (Some(operator), Some(Value::Bool(_))) => read_test(element, operator, value.as_ref()),
+    let value = element.raw("value");
+    let comparison = match (operator, negated) {
+        (Some(operator), Some(Value::Bool(_))) => read_comparison(element, operator, value),
         _ => {
             element.warn("matching", "needs a textual match_type and a boolean negated");
-            Test::Never(Flaw::Malformed)
+            let operand = value.map(Value::copied).unwrap_or_default();
+            Arc::new(Comparison {
+                test: Test::Never(Flaw::Malformed),
+                operator: operator.map(SmolStr::from),
+                operand: Arc::new(operand),
+            })
         }
     };
-    // Attributes have textual names, so a key of another type can match none of them.
-    let key = element.field("key").and_then(|key| key.as_str());
-    let source = ElementSource {
+    let subject = Subject {
+        // Attributes have textual names, so a key of another type can match none of them.
+        key: element.field("key").and_then(|key| key.as_str()).map(SmolStr::from),
         rule_type: element.field("rule_type").and_then(label_of),
-        operator: operator.map(SmolStr::from),
-        operand: value.unwrap_or_default(),
     };
-    Element {
-        key: key.map(SmolStr::from),
-        mark: Mark::of(key.unwrap_or_default()),
-        test,
-        negated: matches!(negated, Some(Value::Bool(true))),
-        source: Box::new(source),
-    }
+    Element::new(subject, comparison, matches!(negated, Some(Value::Bool(true))))
+}
+
+/// Prepares a comparison, or finds an equal one prepared. What is wrong with one is said for each.
+fn read_comparison(
+    element: &Reader<'_, '_>,
+    operator: &str,
+    value: Option<&Value<'_>>,
+) -> Arc<Comparison> {
+    element.sink.comparison(operator, value, || {
+        let operand = value.map(|value| Arc::new(value.copied()));
+        let test = read_test(element, operator, operand.as_ref());
+        let operand = operand.unwrap_or_default();
+        Comparison { test, operator: Some(SmolStr::from(operator)), operand }
+    })
 }
 
 fn read_test(

@@ -1,4 +1,4 @@
-//! What a load gathers besides entities: diagnostics, and patterns to share.
+//! What a load gathers besides entities: diagnostics, and patterns and comparisons to share.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -6,9 +6,13 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use smol_str::SmolStr;
+
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::load::reader::Path;
 use crate::pattern::{Pattern, PatternError};
+use crate::rule::{Comparison, Test};
+use crate::value::Value;
 
 /// Where the diagnostics of one document are gathered; bounded, since a config is not to be
 /// trusted. Notes and warnings are counted apart, so that neither push the others out.
@@ -16,6 +20,7 @@ use crate::pattern::{Pattern, PatternError};
 pub(super) struct Sink {
     gathered: RefCell<Gathered>,
     patterns: Rc<Patterns>,
+    comparisons: Rc<Comparisons>,
 }
 
 #[derive(Debug, Default)]
@@ -24,6 +29,10 @@ struct Gathered {
     warnings: usize,
     notes: usize,
 }
+
+/// The comparisons prepared so far, by operator and constant: equal ones are shared, so that a project
+/// that asks for the same things again and again stays small.
+type Comparisons = RefCell<HashMap<(SmolStr, Box<[u8]>), Arc<Comparison>>>;
 
 /// The patterns compiled so far: equal ones are compiled once and shared.
 #[derive(Debug)]
@@ -41,9 +50,13 @@ impl Default for Patterns {
 }
 
 impl Sink {
-    /// Makes an empty one that shares this one's patterns.
+    /// Makes an empty one that shares this one's patterns and comparisons.
     pub(super) fn sibling(&self) -> Self {
-        Sink { gathered: RefCell::default(), patterns: Rc::clone(&self.patterns) }
+        Sink {
+            gathered: RefCell::default(),
+            patterns: Rc::clone(&self.patterns),
+            comparisons: Rc::clone(&self.comparisons),
+        }
     }
 
     /// Records a diagnostic; its path is spelled out only if there is room for it.
@@ -105,6 +118,28 @@ impl Sink {
         self.patterns.budget.set(budget);
         self.patterns.compiled.borrow_mut().insert(source.into(), Arc::clone(&pattern));
         Ok(pattern)
+    }
+
+    /// Prepares a comparison, or finds it prepared. One that can match nobody is not shared.
+    pub(super) fn comparison(
+        &self,
+        operator: &str,
+        value: Option<&Value<'_>>,
+        prepare: impl FnOnce() -> Comparison,
+    ) -> Arc<Comparison> {
+        let constant = value.and_then(|value| serde_json::to_vec(value).ok()).unwrap_or_default();
+        let key = (SmolStr::from(operator), constant.into_boxed_slice());
+        // JSON has no infinite numbers, so that the text alone does not tell constants apart.
+        let is_it = |known: &&Arc<Comparison>| value.is_none_or(|value| *known.operand == *value);
+        let known = self.comparisons.borrow().get(&key).map(Arc::clone);
+        if let Some(known) = known.as_ref().filter(is_it) {
+            return Arc::clone(known);
+        }
+        let comparison = Arc::new(prepare());
+        if known.is_none() && !matches!(comparison.test, Test::Never(_)) {
+            self.comparisons.borrow_mut().insert(key, Arc::clone(&comparison));
+        }
+        comparison
     }
 
     fn push_summary(&self, severity: Severity, rest: usize) {

@@ -7,6 +7,7 @@ use smol_str::SmolStr;
 
 mod operator;
 mod options;
+mod route;
 
 pub use self::operator::{Flaw, Operand, Test, Verdict};
 pub use self::options::Options;
@@ -32,11 +33,13 @@ use crate::value::{Value, ValueRef};
 #[derive(Debug, Clone)]
 pub struct RuleTree {
     // The levels lie flat, so that walking them reads memory in order.
-    pub(crate) elements: Box<[Element]>,
+    elements: Box<[Element]>,
     /// Where in `elements` each block ends.
-    pub(crate) blocks: Box<[u32]>,
+    blocks: Box<[u32]>,
     /// Where in `blocks` each branch ends.
-    pub(crate) branches: Box<[u32]>,
+    branches: Box<[u32]>,
+    /// The element to begin with, as [`Element::next`] gives them.
+    first: u32,
     pub(crate) exclusion: Option<Box<Exclusion>>,
 }
 
@@ -96,19 +99,29 @@ pub struct Block<'r> {
 /// ```
 #[derive(Debug, Clone)]
 pub struct Element {
-    pub(crate) key: Option<SmolStr>,
-    pub(crate) mark: Mark,
-    pub(crate) test: Test,
-    pub(crate) negated: bool,
-    pub(crate) source: Box<ElementSource>,
+    // Small, so that few lines of memory are read to walk a tree.
+    mark: Mark,
+    /// Which element comes next where this one does not match, and where it does.
+    next: [u32; 2],
+    comparison: Arc<Comparison>,
+    subject: Box<Subject>,
+    has_key: bool,
+    negated: bool,
 }
 
-/// What of an element only explanations and attribute providers read.
-#[derive(Debug, Clone)]
-pub(crate) struct ElementSource {
-    pub(crate) rule_type: Option<SmolStr>,
+/// What an element compares with, and how; equal ones of a project are one.
+#[derive(Debug)]
+pub(crate) struct Comparison {
+    pub(crate) test: Test,
     pub(crate) operator: Option<SmolStr>,
     pub(crate) operand: Arc<Value<'static>>,
+}
+
+/// What an element is about, in words.
+#[derive(Debug, Clone)]
+pub(crate) struct Subject {
+    pub(crate) key: Option<SmolStr>,
+    pub(crate) rule_type: Option<SmolStr>,
 }
 
 /// The mutual-exclusion rule of an audience: whether the visitor is bucketed elsewhere.
@@ -135,6 +148,46 @@ pub struct Exclusion {
 }
 
 impl RuleTree {
+    /// Makes a tree of its elements, and of where in them each block and in those each branch ends.
+    pub(crate) fn new(
+        elements: Vec<Element>,
+        blocks: Vec<u32>,
+        branches: Vec<u32>,
+        exclusion: Option<Box<Exclusion>>,
+    ) -> Self {
+        let (first, next) = route::plan(elements.len(), &blocks, &branches);
+        let on_route = |(element, next)| Element { next, ..element };
+        let elements = elements.into_iter().zip(next).map(on_route).collect();
+        RuleTree { elements, blocks: blocks.into(), branches: branches.into(), first, exclusion }
+    }
+
+    /// Walks the tree from one element to the next that matters, and returns whether it holds.
+    ///
+    /// `is_match` is asked whether an element matches. It is asked in config order, for as few
+    /// elements as settle the tree.
+    ///
+    /// ```
+    /// use convert_config::{ProjectConfig, ValueRef};
+    ///
+    /// let config = ProjectConfig::from_json(
+    ///     r#"{"account_id": "1", "project": {"id": "2"}, "audiences": [{"id": 7, "rules": {"OR": [{"AND": [{"OR_WHEN": [
+    ///         {"key": "plan", "value": "Pro", "matching": {"match_type": "equals", "negated": false}}]}]}]}}]}"#,
+    /// )?;
+    /// let rules = config.audiences()[0].rules();
+    /// let holds = |plan| rules.is_some_and(|rules| rules.holds(|element| element.matches(plan)));
+    /// assert!(holds(Some(ValueRef::Text("PRO"))) && !holds(None));
+    /// # Ok::<(), convert_config::InvalidConfigError>(())
+    /// ```
+    #[inline]
+    pub fn holds<'r>(&'r self, mut is_match: impl FnMut(&'r Element) -> bool) -> bool {
+        let mut at = self.first;
+        while let Some(element) = self.elements.get(at as usize) {
+            let [miss, hit] = element.next;
+            at = if is_match(element) { hit } else { miss };
+        }
+        at == MATCHED
+    }
+
     /// Returns the alternatives in config order.
     #[inline]
     pub fn branches(&self) -> impl Iterator<Item = Branch<'_>> {
@@ -187,21 +240,32 @@ impl<'r> Block<'r> {
 }
 
 impl Element {
+    pub(crate) fn new(subject: Subject, comparison: Arc<Comparison>, negated: bool) -> Self {
+        Element {
+            mark: Mark::of(subject.key.as_deref().unwrap_or_default()),
+            next: [UNMATCHED; 2],
+            comparison,
+            has_key: subject.key.is_some(),
+            negated,
+            subject: Box::new(subject),
+        }
+    }
+
     /// Returns the kind of rule (`generic_text_key_value`, `country`, …).
     pub fn rule_type(&self) -> Option<&str> {
-        self.source.rule_type.as_deref()
+        self.subject.rule_type.as_deref()
     }
 
     /// Returns the name of the attribute to look at; elements without one are for a provider.
     #[inline]
     pub fn key(&self) -> Option<&str> {
-        self.key.as_deref()
+        self.subject.key.as_deref()
     }
 
     /// Returns whether the element names an attribute to look at.
     #[inline]
     pub fn has_key(&self) -> bool {
-        self.key.is_some()
+        self.has_key
     }
 
     /// Returns the mark of the key, to look the attribute up with; that of "" where there is none.
@@ -212,18 +276,18 @@ impl Element {
 
     /// Returns the operator's name as the config has it.
     pub fn operator(&self) -> Option<&str> {
-        self.source.operator.as_deref()
+        self.comparison.operator.as_deref()
     }
 
     /// Returns the constant as the config has it.
     pub fn operand(&self) -> &Value<'static> {
-        &self.source.operand
+        &self.comparison.operand
     }
 
     /// Returns the compiled comparison.
     #[inline]
     pub fn test(&self) -> &Test {
-        &self.test
+        &self.comparison.test
     }
 
     /// Returns whether the outcome is turned round.
@@ -236,7 +300,7 @@ impl Element {
     ///
     /// An element that cannot be compared is false, and negation does not turn that round.
     pub fn matches(&self, value: Option<ValueRef<'_>>) -> bool {
-        self.test.verdict(value).is_match(self.negated)
+        self.test().verdict(value).is_match(self.negated)
     }
 }
 
@@ -282,5 +346,9 @@ fn slice<T>(items: &[T], from: u32, to: u32) -> &[T] {
     items.get(from as usize..to as usize).unwrap_or_default()
 }
 
+/// What comes next when a tree holds. No tree has as many elements.
+const MATCHED: u32 = u32::MAX;
+/// What comes next when a tree does not hold.
+const UNMATCHED: u32 = u32::MAX - 1;
 /// The rule type that marks a mutual-exclusion rule.
 pub(crate) const EXCLUSION_RULE_TYPE: &str = "bucketed_into_experience_key";

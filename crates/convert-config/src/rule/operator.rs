@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::ecma::{self, Lowered, as_rule_number, compare_utf16};
 use crate::pattern::Pattern;
 use crate::rule::Options;
+use crate::short_text::ShortText;
 use crate::value::{Value, ValueRef};
 
 /// A comparison whose constant has been prepared for it.
@@ -137,6 +138,26 @@ impl Test {
         }
     }
 
+    /// Compares a text with the constant without reading it; `None` where it has to be read.
+    ///
+    /// ```
+    /// use convert_config::ShortText;
+    /// use convert_config::rule::{Options, Test, Verdict};
+    ///
+    /// let countries: Options = ["us", "de"].into_iter().map(Box::from).collect();
+    /// let verdict = ShortText::of("de").and_then(|de| Test::IsIn(countries).verdict_on_short(de));
+    /// assert_eq!(verdict, Some(Verdict::Holds));
+    /// assert_eq!(ShortText::of("de").and_then(|de| Test::Contains(None).verdict_on_short(de)), None);
+    /// ```
+    #[inline]
+    pub fn verdict_on_short(&self, text: ShortText) -> Option<Verdict> {
+        match self {
+            Test::Equals(operand) => Some(operand.lowered.equals_short(text).into()),
+            Test::IsIn(options) => Some(options.contain_short(text).into()),
+            _ => None,
+        }
+    }
+
     fn verdict_on_absent(&self) -> Verdict {
         match self {
             Test::Exists => Verdict::Fails,
@@ -170,7 +191,19 @@ impl Operand {
     }
 
     /// Whether `value` comes before the constant, in the order of the type both share.
+    #[inline]
     fn orders(&self, value: ValueRef<'_>, or_equal: bool) -> Verdict {
+        match (value, self.number) {
+            (ValueRef::Integer(left), Some(right)) => {
+                #[expect(clippy::cast_precision_loss, reason = "rules compare numbers as doubles")]
+                let left = left as f64;
+                (left < right || (or_equal && left <= right)).into()
+            }
+            _ => self.orders_any(value, or_equal),
+        }
+    }
+
+    fn orders_any(&self, value: ValueRef<'_>, or_equal: bool) -> Verdict {
         let constant = self.value.as_view();
         let order = match (as_rule_number(value), self.number) {
             (Some(left), Some(right)) => left.partial_cmp(&right),
@@ -214,6 +247,7 @@ impl Verdict {
 }
 
 impl From<bool> for Verdict {
+    #[inline]
     fn from(holds: bool) -> Self {
         if holds { Verdict::Holds } else { Verdict::Fails }
     }

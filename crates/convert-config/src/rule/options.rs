@@ -1,6 +1,7 @@
 //! The options of `isIn`.
 
 use crate::mark::Mark;
+use crate::short_text::ShortText;
 
 /// A set of texts, to find out whether a text is one of them.
 ///
@@ -15,6 +16,8 @@ use crate::mark::Mark;
 pub struct Options {
     // Sorted by mark, so that many are searched by halving.
     texts: Box<[(Mark, Box<str>)]>,
+    // Those of the texts that are short, sorted.
+    short: Box<[ShortText]>,
 }
 
 impl Options {
@@ -30,6 +33,16 @@ impl Options {
             self.meet_parts(text)
         } else {
             self.contain(text)
+        }
+    }
+
+    /// Returns whether `text` is one of the options, letter for letter.
+    #[inline]
+    pub(crate) fn contain_short(&self, text: ShortText) -> bool {
+        if self.short.len() <= SCANNED {
+            self.short.contains(&text)
+        } else {
+            self.short.binary_search(&text).is_ok()
         }
     }
 
@@ -62,7 +75,9 @@ impl FromIterator<Box<str>> for Options {
         let mut texts: Vec<_> = texts.into_iter().map(|text| (Mark::of(&text), text)).collect();
         texts.sort_unstable();
         texts.dedup();
-        Options { texts: texts.into() }
+        let mut short: Vec<_> = texts.iter().filter_map(|(_, text)| ShortText::of(text)).collect();
+        short.sort_unstable();
+        Options { texts: texts.into(), short: short.into() }
     }
 }
 
@@ -79,12 +94,14 @@ mod tests {
 
     #[test]
     fn any_part_between_bars_will_do() {
-        let options = options(&["us", "", "a longer text than a mark"]);
+        let options = options(&["us", "", "x|", "a longer text than a mark"]);
         for found in ["us", "", "de|us", "x|", "a longer text than a mark"] {
             assert!(options.meet(found), "{found}");
+            assert!(ShortText::of(found).is_none_or(|found| options.contain_short(found)));
         }
         for missing in ["US", "de", "u", "a longer t3xt than a mark"] {
             assert!(!options.meet(missing), "{missing}");
+            assert!(!ShortText::of(missing).is_some_and(|missing| options.contain_short(missing)));
         }
         assert!(!Options::default().meet(""));
     }
@@ -95,5 +112,10 @@ mod tests {
         let options: Options = texts.iter().map(|text| Box::from(text.as_str())).collect();
         assert!(texts.iter().all(|text| options.meet(text)));
         assert!(!options.meet("prefix 500 shared suffix") && !options.meet("prefix"));
+        let options: Options = (0..500).map(|i| Box::from(i.to_string())).collect();
+        for i in 0..1_000 {
+            let text = ShortText::of(&i.to_string()).unwrap();
+            assert_eq!(options.contain_short(text), i < 500, "{i}");
+        }
     }
 }

@@ -67,6 +67,18 @@ impl<'d> Effects<'d> {
         true
     }
 
+    /// Returns whether a new assignment is to be remembered.
+    #[inline]
+    pub(super) fn keeps(&self) -> bool {
+        self.keeps
+    }
+
+    /// Returns whether nothing is left behind so far.
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.delta.is_none() && self.moves.is_none()
+    }
+
     /// Returns the changes to make, if there are any.
     #[inline]
     pub(super) fn delta(&self) -> Option<&RecordDelta<'d>> {
@@ -81,6 +93,8 @@ impl<'d> Effects<'d> {
 }
 
 impl<'c: 'd, 'd> Observer<'c> for Effects<'d> {
+    const WATCHES: bool = false;
+
     fn moved(&mut self, location: &'c Location, transition: Transition) {
         if !(self.tells || self.keeps) {
             return;

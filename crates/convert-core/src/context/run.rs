@@ -30,11 +30,27 @@ impl Context {
         let mut effects = self.effects(record.as_deref(), options);
         self.shared.counters.count_decisions(1);
         let decision = evaluation.decide_by_key(key, &mut effects).ok();
+        let leaves_mark = effects.keeps() || (options.tracking && self.shared.delivery.is_on());
+        if (leaves_mark && decision.is_some_and(|one| one.is_new())) || !effects.is_empty() {
+            return self.conclude(decision, effects, options.tracking);
+        }
+        let result = decision.map(ExperienceResult::new);
+        result.inspect(|result| self.tell_experience(*result))
+    }
+
+    /// Remembers a decision, reports it, and returns it as it stands then.
+    #[inline(never)]
+    fn conclude<'c: 'd, 'd>(
+        &'c self,
+        decision: Option<Decision<'c>>,
+        mut effects: Effects<'d>,
+        tracks: bool,
+    ) -> Option<ExperienceResult<'c>> {
         if let Some(decision) = decision {
             effects.note(decision, false);
         }
         let settled = self.settle(effects.delta());
-        if let Some(decision) = decision.filter(|_| options.tracking) {
+        if let Some(decision) = decision.filter(|_| tracks) {
             self.expose(&[decision], settled.written.as_ref());
         }
         self.tell_moves(effects.moves());

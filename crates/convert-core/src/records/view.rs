@@ -74,7 +74,15 @@ impl View {
 
     #[inline]
     fn held(&self) -> Option<&Arc<VisitorRecord>> {
-        self.next.iter().rev().find_map(OnceLock::get).or(self.first.as_ref())
+        // Most contexts change nothing, so that the first place settles it.
+        let mut held = self.first.as_ref();
+        for place in &self.next {
+            match place.get() {
+                Some(next) => held = Some(next),
+                None => break,
+            }
+        }
+        held
     }
 }
 

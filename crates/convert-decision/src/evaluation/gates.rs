@@ -109,7 +109,32 @@ impl<'c> Evaluation<'c, '_> {
         }
     }
 
+    #[inline]
     fn check_audiences<O: Observer<'c>>(
+        &self,
+        experience: &'c Experience,
+        is_bucketed: bool,
+        observer: &mut O,
+    ) -> Result<(), Reason> {
+        if self.shows_all(observer) {
+            return self.show_audiences(experience, is_bucketed, observer);
+        }
+        let all = experience.needs_all_audiences();
+        let mut is_asked = false;
+        for audience in self.config.audiences_of(experience) {
+            if is_bucketed && audience.is_permanent() {
+                continue;
+            }
+            is_asked = true;
+            let is_in = self.match_audience(audience, observer) == Match::Yes;
+            if is_in != all {
+                return if is_in { Ok(()) } else { Err(Reason::AudienceMismatch) };
+            }
+        }
+        if all || !is_asked { Ok(()) } else { Err(Reason::AudienceMismatch) }
+    }
+
+    fn show_audiences<O: Observer<'c>>(
         &self,
         experience: &'c Experience,
         is_bucketed: bool,

@@ -186,6 +186,21 @@ impl<'c, 'v> Evaluation<'c, 'v> {
         key: &str,
         observer: &mut O,
     ) -> Result<Decision<'c>, Reason> {
+        if self.preview.is_some() {
+            return self.decide_previewing(key, observer);
+        }
+        match self.config.experiences().by_key_or_id(key) {
+            Some(experience) => self.decide_own(experience, observer),
+            None => Err(Reason::ExperienceNotFound),
+        }
+    }
+
+    #[cold]
+    fn decide_previewing<O: Observer<'c>>(
+        &self,
+        key: &str,
+        observer: &mut O,
+    ) -> Result<Decision<'c>, Reason> {
         match self.find_experience(key) {
             Some(experience) => self.decide(experience, observer),
             None => Err(Reason::ExperienceNotFound),
@@ -207,7 +222,16 @@ impl<'c, 'v> Evaluation<'c, 'v> {
             return self.decide_preview(arm, observer);
         }
         let known = own(self.config.experiences(), experience);
-        let experience = known.ok_or(Reason::ExperienceNotFound)?;
+        self.decide_own(known.ok_or(Reason::ExperienceNotFound)?, observer)
+    }
+
+    /// Decides an experience that is the config's own and not previewed.
+    #[inline]
+    fn decide_own<O: Observer<'c>>(
+        &self,
+        experience: &'c Experience,
+        observer: &mut O,
+    ) -> Result<Decision<'c>, Reason> {
         let sticky = self.record.variation_of(experience);
         self.check_gates(experience, sticky.is_some(), observer)?;
         self.choose(experience, sticky, observer)

@@ -54,6 +54,50 @@ impl<'c> Evaluation<'c, '_> {
         facts: &Facts<'_>,
         observer: &mut O,
     ) -> Match {
+        if self.shows_all(observer) {
+            return self.match_levels(rules, facts, observer);
+        }
+        // Nobody sees the levels, and there is nobody to leave an answer open.
+        Match::from(match facts.own_alone() {
+            Some(own) => rules.holds(|element| {
+                let verdict = own.find_for(element).map(|entry| entry.verdict(element));
+                self.is_match(element, verdict, observer)
+            }),
+            None => rules.holds(|element| {
+                let verdict = facts.find_for(element).map(|fact| fact.verdict(element));
+                self.is_match(element, verdict, observer)
+            }),
+        })
+    }
+
+    /// Whether every step matters: to somebody who watches, or since a provider may leave it open.
+    #[inline]
+    pub(super) fn shows_all<O: Observer<'c>>(&self, _: &O) -> bool {
+        O::WATCHES || self.provider.is_some()
+    }
+
+    #[inline]
+    fn is_match<O: Observer<'c>>(
+        &self,
+        element: &'c Element,
+        verdict: Option<Verdict>,
+        observer: &mut O,
+    ) -> bool {
+        let Some(verdict) = verdict else {
+            return self.match_unknown(element, observer) == Match::Yes;
+        };
+        if verdict == Verdict::Impossible(Flaw::StepLimit) {
+            observer.gave_up(element);
+        }
+        verdict.is_match(element.is_negated())
+    }
+
+    fn match_levels<O: Observer<'c>>(
+        &self,
+        rules: &'c RuleTree,
+        facts: &Facts<'_>,
+        observer: &mut O,
+    ) -> Match {
         let mut last = Match::No;
         for branch in rules.branches() {
             observer.open(|| Step::new("all of"));
@@ -99,7 +143,6 @@ impl<'c> Evaluation<'c, '_> {
         last
     }
 
-    #[inline]
     fn match_element<O: Observer<'c>>(
         &self,
         element: &'c Element,
@@ -107,7 +150,7 @@ impl<'c> Evaluation<'c, '_> {
         observer: &mut O,
     ) -> Match {
         match facts.find_for(element) {
-            Some(value) => compare(element, Some(value), observer),
+            Some(fact) => compare(element, Some(fact.value()), observer),
             None => self.match_unknown(element, observer),
         }
     }
@@ -115,6 +158,7 @@ impl<'c> Evaluation<'c, '_> {
     /// Matches an element whose value is not among the attributes: the provider may have it, the
     /// clock has it for time-based rules, otherwise it is missing.
     #[cold]
+    #[inline(never)]
     fn match_unknown<O: Observer<'c>>(&self, element: &'c Element, observer: &mut O) -> Match {
         let Some(rule_type) = element.rule_type().filter(|_| is_usable(element)) else {
             return compare(element, None, observer);
@@ -142,8 +186,6 @@ impl<'c> Evaluation<'c, '_> {
     }
 }
 
-#[inline(always)]
-#[expect(clippy::inline_always, reason = "every decision passes here, from few places")]
 fn compare<'c, O: Observer<'c>>(
     element: &'c Element,
     value: Option<ValueRef<'_>>,
@@ -156,7 +198,6 @@ fn compare<'c, O: Observer<'c>>(
     show(element, value, Match::from(verdict.is_match(element.is_negated())), observer)
 }
 
-#[inline]
 fn show<'c, O: Observer<'c>>(
     element: &'c Element,
     value: Option<ValueRef<'_>>,
