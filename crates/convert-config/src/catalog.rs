@@ -101,7 +101,15 @@ impl<T: Identified> Catalog<T> {
     /// Finds an entity by key, or by id where no entity has that key.
     #[inline]
     pub fn by_key_or_id(&self, name: &str) -> Option<&T> {
-        self.by_key(name).or_else(|| self.by_id(name))
+        match self.by_key(name) {
+            Some(entity) => Some(entity),
+            None => self.by_id_instead(name),
+        }
+    }
+
+    #[inline(never)]
+    fn by_id_instead(&self, id: &str) -> Option<&T> {
+        self.by_id(id)
     }
 
     #[inline]

@@ -91,11 +91,16 @@ fn place(slots: &mut [Slot], slot: Slot) {
 }
 
 #[inline]
-#[expect(clippy::cast_possible_truncation, reason = "half of a hash is a hash")]
 fn hash_of(name: &str, mark: Mark) -> u32 {
     if mark.is_whole() {
         return mark.hash();
     }
+    hash_of_long(name)
+}
+
+#[inline(never)]
+#[expect(clippy::cast_possible_truncation, reason = "half of a hash is a hash")]
+fn hash_of_long(name: &str) -> u32 {
     let mut hasher = FxHasher::default();
     hasher.write(name.as_bytes());
     hasher.finish() as u32
@@ -142,7 +147,7 @@ mod tests {
             let mut longest = 0;
             let mut run = 0;
             for slot in &index.slots {
-                run = if slot.position != FREE { run + 1 } else { 0 };
+                run = if slot.position == FREE { 0 } else { run + 1 };
                 longest = longest.max(run);
             }
             assert!(longest < 64, "{prefix}: {longest} slots in a row");

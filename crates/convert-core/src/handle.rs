@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use convert_config::{ProjectConfig, Severity};
-use convert_decision::{AttributeProvider, WallClock};
+use convert_decision::{Surroundings, WallClock};
 
 use crate::clock::{Deadline, Timer};
 use crate::close::CloseReport;
@@ -56,8 +56,7 @@ pub(crate) struct Shared {
     pub(crate) counters: Counters,
     pub(crate) remote: Option<Remote>,
     pub(crate) delivery: Delivery,
-    pub(crate) environment: Option<String>,
-    pub(crate) provider: Option<Arc<dyn AttributeProvider>>,
+    pub(crate) surroundings: Surroundings,
     pub(crate) clock: Arc<dyn WallClock>,
     pub(crate) timer: Timer,
 }
@@ -128,6 +127,13 @@ impl Core {
                 Records::Shared(SharedRecords::new(store, config.store_config, timer, bus))
             }
         };
+        let mut surroundings = Surroundings::new().clock(Arc::clone(&clock));
+        if let Some(environment) = environment {
+            surroundings = surroundings.environment(environment);
+        }
+        if let Some(provider) = provider {
+            surroundings = surroundings.provider(provider);
+        }
         let shared = Arc::new(Shared {
             live,
             records,
@@ -135,8 +141,7 @@ impl Core {
             counters,
             remote,
             delivery,
-            environment,
-            provider,
+            surroundings,
             clock,
             timer,
         });
@@ -268,7 +273,7 @@ impl fmt::Debug for Core {
         f.debug_struct("Core")
             .field("account_id", &config.account_id())
             .field("project_id", &config.project_id())
-            .field("environment", &self.lifeline.shared.environment)
+            .field("environment", &self.lifeline.shared.surroundings.environment_name())
             .finish_non_exhaustive()
     }
 }

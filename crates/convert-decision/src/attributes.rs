@@ -122,7 +122,10 @@ impl Attributes {
     /// Returns what an element of rules is about.
     #[inline]
     pub(crate) fn find_for(&self, element: &Element) -> Option<&Entry> {
-        element.key().and_then(|key| self.find(element.mark(), || key))
+        if !element.has_key() {
+            return None;
+        }
+        self.find(element.mark(), || element.key().unwrap_or_default())
     }
 
     /// Returns the entry whose name has this mark; the name is read only where the mark is not all.
@@ -285,10 +288,16 @@ impl Entry {
     }
 
     /// Compares with an element's constant.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "every decision passes here, from few places")]
     pub(crate) fn verdict(&self, element: &Element) -> Verdict {
         let settled = self.short.and_then(|text| element.test().verdict_on_short(text));
-        settled.unwrap_or_else(|| element.test().verdict(Some(self.value())))
+        settled.unwrap_or_else(|| self.verdict_on_any(element))
+    }
+
+    #[inline(never)]
+    fn verdict_on_any(&self, element: &Element) -> Verdict {
+        element.test().verdict(Some(self.value()))
     }
 }
 
@@ -377,7 +386,10 @@ impl<'v> Facts<'v> {
     /// Returns what an element of rules is about.
     #[inline]
     pub(crate) fn find_for(&self, element: &Element) -> Option<Fact<'v>> {
-        element.key().and_then(|key| self.find_marked(element.mark(), || key))
+        if !element.has_key() {
+            return None;
+        }
+        self.find_marked(element.mark(), || element.key().unwrap_or_default())
     }
 
     /// Returns the context's attributes, if there is nothing else.

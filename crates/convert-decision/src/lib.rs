@@ -42,7 +42,7 @@ mod record;
 
 pub use attributes::{Attributes, AttributesIter, Facts};
 pub use decision::{Decision, FeatureDecision, Source};
-pub use evaluation::{Evaluation, Pending};
+pub use evaluation::{CallOptions, Evaluation, Pending, Surroundings};
 pub use explain::{ExplainedOutcome, Explanation, Step, Subject};
 pub use fingerprint::visitor_fingerprint;
 pub use observer::{Observer, Silent, Transition};

@@ -189,11 +189,7 @@ impl Segments {
     }
 
     #[inline]
-    pub(crate) fn find_marked<'n>(
-        &self,
-        mark: Mark,
-        name: impl Fn() -> &'n str,
-    ) -> Option<&Entry> {
+    pub(crate) fn find_marked<'n>(&self, mark: Mark, name: impl Fn() -> &'n str) -> Option<&Entry> {
         self.members.find(mark, name)
     }
 

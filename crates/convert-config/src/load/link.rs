@@ -116,7 +116,8 @@ fn link(draft: Draft, referents: &Referents<'_>, path: &Path<'_>, sink: &Sink) -
     let unresolved = |ids: Vec<SmolStr>, is_known: &dyn Fn(&str) -> bool| -> Box<[SmolStr]> {
         ids.into_iter().filter(|id| !is_known(id)).collect()
     };
-    experience.about.unresolved_audiences = unresolved(audience_ids, &|id| referents.has_audience(id));
+    experience.about.unresolved_audiences =
+        unresolved(audience_ids, &|id| referents.has_audience(id));
     if !experience.about.unresolved_audiences.is_empty() {
         reader
             .note("audiences", "some ids are neither audiences nor segments, so they do not count");

@@ -6,9 +6,9 @@ use smol_str::SmolStr;
 
 use crate::ecma::{self, Lowered, trim};
 use crate::load::reader::{Path, Reader, label_of};
+use crate::mark::Mark;
 use crate::rule::{
-    Comparison, EXCLUSION_RULE_TYPE, Element, Exclusion, Flaw, Operand, Options, RuleTree, Subject,
-    Test,
+    Condition, EXCLUSION_RULE_TYPE, Element, Exclusion, Flaw, Operand, Options, RuleTree, Test,
 };
 use crate::value::Value;
 
@@ -69,43 +69,38 @@ fn read_exclusion(element: &Reader<'_, '_>) -> Option<Exclusion> {
     })
 }
 
+/// Reads what an element says, or finds one that says the same. What is wrong is said for each.
 fn read_element(element: &Reader<'_, '_>) -> Element {
     let matching = element.field("matching");
     let operator = matching.and_then(|matching| matching.member("match_type")?.as_str());
     let negated = matching.and_then(|matching| matching.member("negated"));
     let value = element.raw("value");
-    let comparison = match (operator, negated) {
-        (Some(operator), Some(Value::Bool(_))) => read_comparison(element, operator, value),
-        _ => {
-            element.warn("matching", "needs a textual match_type and a boolean negated");
-            let operand = value.map(Value::copied).unwrap_or_default();
-            Arc::new(Comparison {
-                test: Test::Never(Flaw::Malformed),
-                operator: operator.map(SmolStr::from),
-                operand: Arc::new(operand),
-            })
-        }
-    };
-    let subject = Subject {
-        // Attributes have textual names, so a key of another type can match none of them.
-        key: element.field("key").and_then(|key| key.as_str()).map(SmolStr::from),
-        rule_type: element.field("rule_type").and_then(label_of),
-    };
-    Element::new(subject, comparison, matches!(negated, Some(Value::Bool(true))))
-}
-
-/// Prepares a comparison, or finds an equal one prepared. What is wrong with one is said for each.
-fn read_comparison(
-    element: &Reader<'_, '_>,
-    operator: &str,
-    value: Option<&Value<'_>>,
-) -> Arc<Comparison> {
-    element.sink.comparison(operator, value, || {
+    // Attributes have textual names, so a key of another type can match none of them.
+    let key = element.field("key").and_then(Value::as_str);
+    let rule_type = element.field("rule_type").and_then(label_of);
+    let said = (key, rule_type.as_deref(), operator, negated, value.map(|value| [value]));
+    Element::new(element.sink.condition(&said, || {
         let operand = value.map(|value| Arc::new(value.copied()));
-        let test = read_test(element, operator, operand.as_ref());
-        let operand = operand.unwrap_or_default();
-        Comparison { test, operator: Some(SmolStr::from(operator)), operand }
-    })
+        let test = match (operator, negated) {
+            (Some(operator), Some(Value::Bool(_))) => {
+                read_test(element, operator, operand.as_ref())
+            }
+            _ => {
+                element.warn("matching", "needs a textual match_type and a boolean negated");
+                Test::Never(Flaw::Malformed)
+            }
+        };
+        Condition {
+            mark: Mark::of(key.unwrap_or_default()),
+            test,
+            has_key: key.is_some(),
+            negated: matches!(negated, Some(Value::Bool(true))),
+            key: key.map(SmolStr::from),
+            rule_type: rule_type.clone(),
+            operator: operator.map(SmolStr::from),
+            operand: operand.unwrap_or_default(),
+        }
+    }))
 }
 
 fn read_test(

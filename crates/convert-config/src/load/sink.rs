@@ -1,4 +1,4 @@
-//! What a load gathers besides entities: diagnostics, and patterns and comparisons to share.
+//! What a load gathers besides entities: diagnostics, and patterns and conditions to share.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -6,12 +6,10 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use smol_str::SmolStr;
-
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::load::reader::Path;
 use crate::pattern::{Pattern, PatternError};
-use crate::rule::{Comparison, Test};
+use crate::rule::{Condition, Test};
 use crate::value::Value;
 
 /// Where the diagnostics of one document are gathered; bounded, since a config is not to be
@@ -20,7 +18,7 @@ use crate::value::Value;
 pub(super) struct Sink {
     gathered: RefCell<Gathered>,
     patterns: Rc<Patterns>,
-    comparisons: Rc<Comparisons>,
+    conditions: Rc<Conditions>,
 }
 
 #[derive(Debug, Default)]
@@ -30,9 +28,19 @@ struct Gathered {
     notes: usize,
 }
 
-/// The comparisons prepared so far, by operator and constant: equal ones are shared, so that a project
-/// that asks for the same things again and again stays small.
-type Comparisons = RefCell<HashMap<(SmolStr, Box<[u8]>), Arc<Comparison>>>;
+/// What an element of rules says: its key, its type, its operator, its negation and its constant.
+pub(super) type Said<'s> = (
+    Option<&'s str>,
+    Option<&'s str>,
+    Option<&'s str>,
+    Option<&'s Value<'s>>,
+    // In a list, so that no constant and null are told apart.
+    Option<[&'s Value<'s>; 1]>,
+);
+
+/// The conditions prepared so far, by what they say: equal ones are shared, so that a project that
+/// asks for the same things again and again stays small.
+type Conditions = RefCell<HashMap<Box<[u8]>, Arc<Condition>>>;
 
 /// The patterns compiled so far: equal ones are compiled once and shared.
 #[derive(Debug)]
@@ -50,12 +58,12 @@ impl Default for Patterns {
 }
 
 impl Sink {
-    /// Makes an empty one that shares this one's patterns and comparisons.
+    /// Makes an empty one that shares this one's patterns and conditions.
     pub(super) fn sibling(&self) -> Self {
         Sink {
             gathered: RefCell::default(),
             patterns: Rc::clone(&self.patterns),
-            comparisons: Rc::clone(&self.comparisons),
+            conditions: Rc::clone(&self.conditions),
         }
     }
 
@@ -120,26 +128,25 @@ impl Sink {
         Ok(pattern)
     }
 
-    /// Prepares a comparison, or finds it prepared. One that can match nobody is not shared.
-    pub(super) fn comparison(
+    /// Prepares a condition, or finds it prepared. One that can match nobody is not shared, since
+    /// preparing it says why.
+    pub(super) fn condition(
         &self,
-        operator: &str,
-        value: Option<&Value<'_>>,
-        prepare: impl FnOnce() -> Comparison,
-    ) -> Arc<Comparison> {
-        let constant = value.and_then(|value| serde_json::to_vec(value).ok()).unwrap_or_default();
-        let key = (SmolStr::from(operator), constant.into_boxed_slice());
+        said: &Said<'_>,
+        prepare: impl FnOnce() -> Condition,
+    ) -> Arc<Condition> {
+        let text = serde_json::to_vec(said).unwrap_or_default();
         // JSON has no infinite numbers, so that the text alone does not tell constants apart.
-        let is_it = |known: &&Arc<Comparison>| value.is_none_or(|value| *known.operand == *value);
-        let known = self.comparisons.borrow().get(&key).map(Arc::clone);
+        let is_it = |known: &&Arc<Condition>| said.4.is_none_or(|[value]| *known.operand == *value);
+        let known = self.conditions.borrow().get(&*text).map(Arc::clone);
         if let Some(known) = known.as_ref().filter(is_it) {
             return Arc::clone(known);
         }
-        let comparison = Arc::new(prepare());
-        if known.is_none() && !matches!(comparison.test, Test::Never(_)) {
-            self.comparisons.borrow_mut().insert(key, Arc::clone(&comparison));
+        let condition = Arc::new(prepare());
+        if known.is_none() && !text.is_empty() && !matches!(condition.test, Test::Never(_)) {
+            self.conditions.borrow_mut().insert(text.into(), Arc::clone(&condition));
         }
-        comparison
+        condition
     }
 
     fn push_summary(&self, severity: Severity, rest: usize) {

@@ -99,29 +99,22 @@ pub struct Block<'r> {
 /// ```
 #[derive(Debug, Clone)]
 pub struct Element {
-    // Small, so that few lines of memory are read to walk a tree.
-    mark: Mark,
     /// Which element comes next where this one does not match, and where it does.
     next: [u32; 2],
-    comparison: Arc<Comparison>,
-    subject: Box<Subject>,
-    has_key: bool,
-    negated: bool,
+    condition: Arc<Condition>,
 }
 
-/// What an element compares with, and how; equal ones of a project are one.
+/// What an element says; equal ones of a project are one, so that much of it stays in the caches.
 #[derive(Debug)]
-pub(crate) struct Comparison {
+pub(crate) struct Condition {
+    pub(crate) mark: Mark,
     pub(crate) test: Test,
-    pub(crate) operator: Option<SmolStr>,
-    pub(crate) operand: Arc<Value<'static>>,
-}
-
-/// What an element is about, in words.
-#[derive(Debug, Clone)]
-pub(crate) struct Subject {
+    pub(crate) has_key: bool,
+    pub(crate) negated: bool,
     pub(crate) key: Option<SmolStr>,
     pub(crate) rule_type: Option<SmolStr>,
+    pub(crate) operator: Option<SmolStr>,
+    pub(crate) operand: Arc<Value<'static>>,
 }
 
 /// The mutual-exclusion rule of an audience: whether the visitor is bucketed elsewhere.
@@ -240,67 +233,60 @@ impl<'r> Block<'r> {
 }
 
 impl Element {
-    pub(crate) fn new(subject: Subject, comparison: Arc<Comparison>, negated: bool) -> Self {
-        Element {
-            mark: Mark::of(subject.key.as_deref().unwrap_or_default()),
-            next: [UNMATCHED; 2],
-            comparison,
-            has_key: subject.key.is_some(),
-            negated,
-            subject: Box::new(subject),
-        }
+    pub(crate) fn new(condition: Arc<Condition>) -> Self {
+        Element { next: [UNMATCHED; 2], condition }
     }
 
     /// Returns the kind of rule (`generic_text_key_value`, `country`, …).
     pub fn rule_type(&self) -> Option<&str> {
-        self.subject.rule_type.as_deref()
+        self.condition.rule_type.as_deref()
     }
 
     /// Returns the name of the attribute to look at; elements without one are for a provider.
     #[inline]
     pub fn key(&self) -> Option<&str> {
-        self.subject.key.as_deref()
+        self.condition.key.as_deref()
     }
 
     /// Returns whether the element names an attribute to look at.
     #[inline]
     pub fn has_key(&self) -> bool {
-        self.has_key
+        self.condition.has_key
     }
 
     /// Returns the mark of the key, to look the attribute up with; that of "" where there is none.
     #[inline]
     pub fn mark(&self) -> Mark {
-        self.mark
+        self.condition.mark
     }
 
     /// Returns the operator's name as the config has it.
     pub fn operator(&self) -> Option<&str> {
-        self.comparison.operator.as_deref()
+        self.condition.operator.as_deref()
     }
 
     /// Returns the constant as the config has it.
     pub fn operand(&self) -> &Value<'static> {
-        &self.comparison.operand
+        &self.condition.operand
     }
 
     /// Returns the compiled comparison.
     #[inline]
     pub fn test(&self) -> &Test {
-        &self.comparison.test
+        &self.condition.test
     }
 
     /// Returns whether the outcome is turned round.
     #[inline]
     pub fn is_negated(&self) -> bool {
-        self.negated
+        self.condition.negated
     }
 
     /// Compares `value` (`None`: the visitor has no such attribute) and applies the negation.
     ///
     /// An element that cannot be compared is false, and negation does not turn that round.
     pub fn matches(&self, value: Option<ValueRef<'_>>) -> bool {
-        self.test().verdict(value).is_match(self.negated)
+        self.test().verdict(value).is_match(self.is_negated())
     }
 }
 
@@ -326,7 +312,7 @@ impl fmt::Display for Element {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let subject = self.key().or(self.rule_type()).unwrap_or("?");
         f.write_str(subject)?;
-        f.write_str(if self.negated { " not " } else { " " })?;
+        f.write_str(if self.is_negated() { " not " } else { " " })?;
         f.write_str(self.operator().unwrap_or("?"))?;
         match self.operand().as_view() {
             ValueRef::Null => Ok(()),

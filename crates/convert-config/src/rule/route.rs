@@ -48,7 +48,15 @@ mod tests {
     }
 
     fn ends(lengths: &[u32]) -> Vec<u32> {
-        lengths.iter().scan(0, |end, length| Some({ *end += length; *end })).collect()
+        lengths
+            .iter()
+            .scan(0, |end, length| {
+                Some({
+                    *end += length;
+                    *end
+                })
+            })
+            .collect()
     }
 
     #[test]
@@ -67,7 +75,7 @@ mod tests {
             branches in proptest::collection::vec(0..4_u32, 0..6),
         ) {
             let (blocks, branches) = (ends(&blocks), ends(&branches));
-            let whole = blocks.len() as u32;
+            let whole = u32::try_from(blocks.len()).unwrap();
             let branches: Vec<u32> = branches.iter().map(|end| *end.min(&whole)).collect();
             let count = blocks.last().copied().unwrap_or_default() as usize;
             let (mut at, next) = plan(count, &blocks, &branches);

@@ -230,7 +230,7 @@ impl Context {
     fn evaluation<'c: 'v, 'v>(
         &'c self,
         record: Option<&'v VisitorRecord>,
-        options: &RunOptions<'v>,
+        options: &'v RunOptions<'v>,
     ) -> Evaluation<'c, 'v> {
         let mut facts = Facts::new(&self.attributes).with_call(options.attributes);
         if let Some(record) = record {
@@ -238,15 +238,11 @@ impl Context {
         }
         let evaluation = Evaluation::new(&self.config, &self.visitor_id)
             .facts(facts)
-            .location(Facts::new(options.location.unwrap_or(&self.location)))
+            .location(options.location.unwrap_or(&self.location))
             .remembers(self.keeps_traces(options.storage))
-            .experience_keys(options.experience_keys)
-            .environment(options.environment.or(self.shared.environment.as_deref()))
-            .force_variation(options.force_variation)
-            .ignore_location(options.ignore_location)
-            .preview(self.preview.as_ref().and_then(Previewed::resolve))
-            .provider(self.shared.provider.as_deref())
-            .clock(Some(&*self.shared.clock));
+            .options(&options.call)
+            .surroundings(&self.shared.surroundings)
+            .preview(self.preview.as_ref().and_then(Previewed::resolve));
         match record {
             Some(record) => evaluation.record(record),
             None => evaluation,

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use convert_config::Value;
-use convert_decision::Attributes;
+use convert_decision::{Attributes, CallOptions};
 
 /// What a single call does differently. Borrows everything, so that making one costs nothing.
 ///
@@ -24,12 +24,9 @@ use convert_decision::Attributes;
 pub struct RunOptions<'o> {
     pub(crate) attributes: &'o [(&'o str, Value<'o>)],
     pub(crate) location: Option<&'o Attributes>,
-    pub(crate) environment: Option<&'o str>,
-    pub(crate) force_variation: Option<&'o str>,
-    pub(crate) ignore_location: bool,
+    pub(crate) call: CallOptions<'o>,
     pub(crate) storage: bool,
     pub(crate) tracking: bool,
-    pub(crate) experience_keys: Option<&'o [&'o str]>,
 }
 
 impl<'o> RunOptions<'o> {
@@ -38,12 +35,9 @@ impl<'o> RunOptions<'o> {
         RunOptions {
             attributes: &[],
             location: None,
-            environment: None,
-            force_variation: None,
-            ignore_location: false,
+            call: CallOptions::new(),
             storage: true,
             tracking: true,
-            experience_keys: None,
         }
     }
 
@@ -60,7 +54,7 @@ impl<'o> RunOptions<'o> {
 
     /// Sets the environment in place of the SDK's. Defaults to the SDK's.
     pub fn environment(self, environment: &'o str) -> Self {
-        RunOptions { environment: Some(environment), ..self }
+        RunOptions { call: self.call.environment(Some(environment)), ..self }
     }
 
     /// Sets the id of the variation to answer, if the experience has it and its gates let the
@@ -68,12 +62,12 @@ impl<'o> RunOptions<'o> {
     /// [`Context::explain_experience_with`](crate::Context::explain_experience_with) shows it as
     /// unknown. Defaults to none.
     pub fn force_variation(self, variation_id: &'o str) -> Self {
-        RunOptions { force_variation: Some(variation_id), ..self }
+        RunOptions { call: self.call.force_variation(Some(variation_id)), ..self }
     }
 
     /// Sets whether the location gate is skipped. Defaults to `false`.
     pub fn ignore_location(self, ignore: bool) -> Self {
-        RunOptions { ignore_location: ignore, ..self }
+        RunOptions { call: self.call.ignore_location(ignore), ..self }
     }
 
     /// Sets whether what is decided is remembered for the visitor. Defaults to `true`.
@@ -91,7 +85,7 @@ impl<'o> RunOptions<'o> {
 
     /// Limits the call to experiences with these keys. Defaults to all.
     pub fn experience_keys(self, keys: &'o [&'o str]) -> Self {
-        RunOptions { experience_keys: Some(keys), ..self }
+        RunOptions { call: self.call.experience_keys(Some(keys)), ..self }
     }
 }
 
@@ -108,12 +102,9 @@ impl fmt::Debug for RunOptions<'_> {
         f.debug_struct("RunOptions")
             .field("attributes", &names)
             .field("location", &self.location)
-            .field("environment", &self.environment)
-            .field("force_variation", &self.force_variation)
-            .field("ignore_location", &self.ignore_location)
+            .field("call", &self.call)
             .field("storage", &self.storage)
             .field("tracking", &self.tracking)
-            .field("experience_keys", &self.experience_keys)
             .finish()
     }
 }

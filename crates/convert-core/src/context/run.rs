@@ -178,7 +178,8 @@ impl Context {
 
     /// Returns every feature that a result turns on, in the order of the variation's changes.
     pub fn features_in<'c>(&'c self, result: &ExperienceResult<'c>) -> Vec<FeatureResult<'c>> {
-        let evaluation = self.evaluation(None, &RunOptions::new());
+        let options = RunOptions::new();
+        let evaluation = self.evaluation(None, &options);
         evaluation.features_in(result.decision()).map(FeatureResult::new).collect()
     }
 
@@ -233,7 +234,7 @@ impl<'c: 'd, 'd> Pass<'c, 'd> {
     fn new(
         context: &'c Context,
         record: Option<&'d VisitorRecord>,
-        options: &RunOptions<'d>,
+        options: &'d RunOptions<'d>,
     ) -> Self {
         Pass {
             context,

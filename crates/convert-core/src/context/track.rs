@@ -125,8 +125,7 @@ impl Context {
         };
         let evaluation = Evaluation::new(&self.config, &self.visitor_id)
             .facts(Facts::new(attributes))
-            .provider(self.shared.provider.as_deref())
-            .clock(Some(&*self.shared.clock));
+            .surroundings(&self.shared.surroundings);
         evaluation.match_goal(goal, &mut Silent).is_ok()
     }
 

@@ -3,6 +3,7 @@
 use convert_config::rule::Exclusion;
 use convert_config::{Audience, Experience, Identified as _, Location, LocationGate};
 
+use crate::attributes::Facts;
 use crate::evaluation::Evaluation;
 use crate::evaluation::rules::Match;
 use crate::explain::Step;
@@ -11,6 +12,8 @@ use crate::reason::Reason;
 
 impl<'c> Evaluation<'c, '_> {
     /// Checks every gate in the family's order and returns the first that is shut.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "every decision passes here, from one place")]
     pub(super) fn check_gates<O: Observer<'c>>(
         &self,
         experience: &'c Experience,
@@ -38,7 +41,7 @@ impl<'c> Evaluation<'c, '_> {
         experience: &'c Experience,
         observer: &mut O,
     ) -> Result<(), Reason> {
-        let given = self.environment;
+        let given = self.environment();
         observer.open(|| Step::environment(experience, given));
         let passes = given.is_none_or(|given| experience.runs_in(given));
         observer.close(|| match given {
@@ -54,15 +57,17 @@ impl<'c> Evaluation<'c, '_> {
         experience: &'c Experience,
         observer: &mut O,
     ) -> Result<(), Reason> {
-        observer.open(|| Step::locations(experience, self.ignores_location));
-        if self.ignores_location {
+        observer.open(|| Step::locations(experience, self.options.ignores_location));
+        if self.options.ignores_location {
             observer.close(|| "skipped");
             return Ok(());
         }
         let found = match experience.location_gate() {
             LocationGate::Open => Match::Yes,
             LocationGate::At { all, .. } => self.match_locations(experience, *all, observer),
-            LocationGate::SiteArea(rules) => self.match_rules(rules, &self.location, observer),
+            LocationGate::SiteArea(rules) => {
+                self.match_rules(rules, &Facts::new(self.location), observer)
+            }
         };
         observer.close(|| match experience.location_gate() {
             LocationGate::Open => "not restricted",
@@ -82,7 +87,7 @@ impl<'c> Evaluation<'c, '_> {
         for location in self.config.locations_of(experience) {
             observer.open(|| Step::ruled("location", location, location.rules()));
             let found = match location.rules() {
-                Some(rules) => self.match_rules(rules, &self.location, observer),
+                Some(rules) => self.match_rules(rules, &Facts::new(self.location), observer),
                 None => Match::No,
             };
             observer.close(|| found.text());
@@ -155,7 +160,7 @@ impl<'c> Evaluation<'c, '_> {
             let found = self.match_audience(audience, observer);
             tally.count(found);
             // A provider's open answer counts even after a match, so all must be asked then.
-            if self.provider.is_none() && tally.is_settled(all) {
+            if self.provider().is_none() && tally.is_settled(all) {
                 break;
             }
         }
@@ -167,6 +172,7 @@ impl<'c> Evaluation<'c, '_> {
         found.or_else_reason(Reason::AudienceMismatch)
     }
 
+    #[inline]
     fn match_audience<O: Observer<'c>>(&self, audience: &'c Audience, observer: &mut O) -> Match {
         observer.open(|| Step::ruled("audience", audience, audience.rules()));
         let found = match audience.rules() {
@@ -181,6 +187,7 @@ impl<'c> Evaluation<'c, '_> {
     }
 
     /// Mutual exclusion: whether the visitor has an assignment elsewhere. It makes none.
+    #[inline(never)]
     fn match_exclusion<O: Observer<'c>>(
         &self,
         exclusion: &'c Exclusion,

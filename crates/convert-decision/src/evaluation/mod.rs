@@ -8,15 +8,17 @@ mod goals;
 mod pass;
 mod rules;
 mod segments;
+mod settings;
 
 pub use self::pass::Pending;
+pub use self::settings::{CallOptions, Surroundings};
 
 use crate::attributes::{Attributes, Facts};
 use crate::decision::{Decision, Source};
 use crate::explain::Step;
 use crate::observer::Observer;
 use crate::preview::ForcedArm;
-use crate::provider::{AttributeProvider, WallClock};
+use crate::provider::AttributeProvider;
 use crate::reason::Reason;
 use crate::record::VisitorRecord;
 
@@ -31,7 +33,7 @@ use crate::record::VisitorRecord;
 /// use convert_decision::{Evaluation, Reason, Silent};
 ///
 /// let config = ProjectConfig::from_json(r#"{"account_id": "1", "project": {"id": "2"}}"#)?;
-/// let evaluation = Evaluation::new(&config, "visitor-1").environment(Some("production"));
+/// let evaluation = Evaluation::new(&config, "visitor-1");
 /// let reason = evaluation.decide_by_key("hero", &mut Silent).unwrap_err();
 /// assert_eq!(reason, Reason::ExperienceNotFound);
 /// # Ok::<(), convert_config::InvalidConfigError>(())
@@ -41,17 +43,13 @@ pub struct Evaluation<'c, 'v> {
     config: &'c ProjectConfig,
     visitor_id: &'v str,
     facts: Facts<'v>,
-    location: Facts<'v>,
+    location: &'v Attributes,
     record: &'v VisitorRecord,
     pub(crate) pending: Option<&'v Pending<'c>>,
     pub(crate) remembers: bool,
-    experience_keys: Option<&'v [&'v str]>,
-    environment: Option<&'v str>,
-    forced_variation: Option<&'v str>,
-    ignores_location: bool,
+    options: &'v CallOptions<'v>,
+    surroundings: &'v Surroundings,
     preview: Option<ForcedArm<'c>>,
-    provider: Option<&'v dyn AttributeProvider>,
-    clock: Option<&'v dyn WallClock>,
 }
 
 impl<'c, 'v> Evaluation<'c, 'v> {
@@ -61,18 +59,14 @@ impl<'c, 'v> Evaluation<'c, 'v> {
         Evaluation {
             config,
             visitor_id,
-            facts: Facts::new(nothing()),
-            location: Facts::new(nothing()),
-            record: no_record(),
+            facts: Facts::new(&NOTHING),
+            location: &NOTHING,
+            record: &NO_RECORD,
             pending: None,
             remembers: true,
-            experience_keys: None,
-            environment: None,
-            forced_variation: None,
-            ignores_location: false,
+            options: &const { CallOptions::new() },
+            surroundings: &NO_SURROUNDINGS,
             preview: None,
-            provider: None,
-            clock: None,
         }
     }
 
@@ -86,7 +80,7 @@ impl<'c, 'v> Evaluation<'c, 'v> {
     /// Sets what location rules see. Defaults to nothing, which restricted experiences never match.
     #[must_use]
     #[inline]
-    pub fn location(self, location: Facts<'v>) -> Self {
+    pub fn location(self, location: &'v Attributes) -> Self {
         Evaluation { location, ..self }
     }
 
@@ -115,33 +109,18 @@ impl<'c, 'v> Evaluation<'c, 'v> {
         Evaluation { remembers, ..self }
     }
 
-    /// Limits passes and features to experiences with these keys. Defaults to `None`: all.
+    /// Sets what the call asks for. Defaults to nothing particular.
     #[must_use]
     #[inline]
-    pub fn experience_keys(self, keys: Option<&'v [&'v str]>) -> Self {
-        Evaluation { experience_keys: keys, ..self }
+    pub fn options(self, options: &'v CallOptions<'v>) -> Self {
+        Evaluation { options, ..self }
     }
 
-    /// Sets the environment that experiences must belong to. Defaults to `None`: not checked.
+    /// Sets what the application has set for all its decisions. Defaults to nothing.
     #[must_use]
     #[inline]
-    pub fn environment(self, environment: Option<&'v str>) -> Self {
-        Evaluation { environment, ..self }
-    }
-
-    /// Sets the id of the variation to answer, if the experience has it and lets the visitor in: the
-    /// siblings' `forceVariationId`. A variation's key is no id and changes nothing.
-    #[must_use]
-    #[inline]
-    pub fn force_variation(self, variation_id: Option<&'v str>) -> Self {
-        Evaluation { forced_variation: variation_id, ..self }
-    }
-
-    /// Sets whether the location gate is skipped. Defaults to `false`.
-    #[must_use]
-    #[inline]
-    pub fn ignore_location(self, ignore: bool) -> Self {
-        Evaluation { ignores_location: ignore, ..self }
+    pub fn surroundings(self, surroundings: &'v Surroundings) -> Self {
+        Evaluation { surroundings, ..self }
     }
 
     /// Sets the variation that the visitor previews. Defaults to none.
@@ -149,20 +128,6 @@ impl<'c, 'v> Evaluation<'c, 'v> {
     #[inline]
     pub fn preview(self, preview: Option<ForcedArm<'c>>) -> Self {
         Evaluation { preview, ..self }
-    }
-
-    /// Sets who answers rules by their type. Defaults to nobody.
-    #[must_use]
-    #[inline]
-    pub fn provider(self, provider: Option<&'v dyn AttributeProvider>) -> Self {
-        Evaluation { provider, ..self }
-    }
-
-    /// Sets the clock of time-based rules. Defaults to none: such rules are false.
-    #[must_use]
-    #[inline]
-    pub fn clock(self, clock: Option<&'v dyn WallClock>) -> Self {
-        Evaluation { clock, ..self }
     }
 
     /// Returns the config that is evaluated.
@@ -252,8 +217,9 @@ impl<'c, 'v> Evaluation<'c, 'v> {
             bucket_value,
             is_new,
         };
-        let forced = self.forced_variation.and_then(|id| experience.variation_by_id(id));
-        if let Some(unknown) = self.forced_variation.filter(|_| forced.is_none()) {
+        let wanted = self.options.forced_variation;
+        let forced = wanted.and_then(|id| experience.variation_by_id(id));
+        if let Some(unknown) = wanted.filter(|_| forced.is_none()) {
             observer.open(|| Step::unknown_force(unknown));
             observer.close(|| "no such id");
         }
@@ -320,6 +286,17 @@ impl<'c, 'v> Evaluation<'c, 'v> {
             .or_else(|| experiences.by_id(key))
     }
 
+    /// Returns the environment that experiences must belong to.
+    #[inline]
+    fn environment(&self) -> Option<&'v str> {
+        self.options.environment.or_else(|| self.surroundings.environment_name())
+    }
+
+    #[inline]
+    fn provider(&self) -> Option<&'v dyn AttributeProvider> {
+        self.surroundings.asked()
+    }
+
     /// Returns the previewed arm, if this is the experience it belongs to.
     #[inline]
     fn previewed(&self, experience: &Experience) -> Option<ForcedArm<'c>> {
@@ -337,12 +314,6 @@ fn own<'c, T: Identified>(list: &'c Catalog<T>, entity: &'c T) -> Option<&'c T> 
     list.by_id(entity.id())
 }
 
-fn nothing() -> &'static Attributes {
-    static NOTHING: Attributes = Attributes::new();
-    &NOTHING
-}
-
-fn no_record() -> &'static VisitorRecord {
-    static NO_RECORD: VisitorRecord = VisitorRecord::new();
-    &NO_RECORD
-}
+static NOTHING: Attributes = Attributes::new();
+static NO_RECORD: VisitorRecord = VisitorRecord::new();
+static NO_SURROUNDINGS: Surroundings = Surroundings::new();

@@ -89,7 +89,7 @@ impl<'c, 'v> Evaluation<'c, 'v> {
 
     /// Returns what says whether the evaluation is limited to other experiences than this one.
     pub(super) fn included(&self) -> impl Fn(&&'c Experience) -> bool + Clone + use<'c, 'v> {
-        let keys = self.experience_keys;
+        let keys = self.options.experience_keys;
         let keys: Option<HashSet<&'v str>> = keys.map(|keys| keys.iter().copied().collect());
         move |experience| {
             let listed =

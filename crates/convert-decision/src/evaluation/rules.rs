@@ -73,7 +73,7 @@ impl<'c> Evaluation<'c, '_> {
     /// Whether every step matters: to somebody who watches, or since a provider may leave it open.
     #[inline]
     pub(super) fn shows_all<O: Observer<'c>>(&self, _: &O) -> bool {
-        O::WATCHES || self.provider.is_some()
+        O::WATCHES || self.provider().is_some()
     }
 
     #[inline]
@@ -163,7 +163,7 @@ impl<'c> Evaluation<'c, '_> {
         let Some(rule_type) = element.rule_type().filter(|_| is_usable(element)) else {
             return compare(element, None, observer);
         };
-        let answer = self.provider.map_or(Answer::Unknown, |provider| {
+        let answer = self.provider().map_or(Answer::Unknown, |provider| {
             provider.answer(rule_type, element.key(), self.visitor_id)
         });
         match answer {
@@ -177,7 +177,7 @@ impl<'c> Evaluation<'c, '_> {
             }
             Answer::NoDataFound => show(element, None, Match::Open(Reason::NoDataFound), observer),
             Answer::Unknown => {
-                let clock = self.clock;
+                let clock = self.surroundings.wall_clock();
                 let time =
                     clock.and_then(|clock| time_of(rule_type, self.config.utc_offset(), clock));
                 compare(element, time.map(ValueRef::Integer), observer)

@@ -23,12 +23,13 @@ use crate::reason::Reason;
 ///
 /// ```
 /// use convert_config::ProjectConfig;
-/// use convert_decision::{Evaluation, Explanation, Reason};
+/// use convert_decision::{Evaluation, Explanation, Reason, Surroundings};
 ///
 /// let config = ProjectConfig::from_json(r#"{
 ///     "account_id": "1", "project": {"id": "2"},
 ///     "experiences": [{"id": "3", "key": "hero", "environment": "staging"}]}"#)?;
-/// let evaluation = Evaluation::new(&config, "visitor-1").environment(Some("live"));
+/// let surroundings = Surroundings::new().environment("live");
+/// let evaluation = Evaluation::new(&config, "visitor-1").surroundings(&surroundings);
 /// let explanation = Explanation::of_experience(&evaluation, "hero");
 /// assert_eq!(explanation.reason(), Reason::EnvironmentMismatch);
 /// assert!(explanation.to_string().contains("environment: failed"));
@@ -311,6 +312,7 @@ mod tests {
     use convert_config::ProjectConfig;
 
     use super::*;
+    use crate::evaluation::CallOptions;
 
     /// `first` does not carry the feature in any arm the visitor gets; `second` is for visitors of
     /// `first` alone.
@@ -329,8 +331,9 @@ mod tests {
 
     fn explain(limit: Option<&[&str]>, remembers: bool) -> Option<String> {
         let config = ProjectConfig::from_json(FOLLOWERS).unwrap();
+        let options = CallOptions::new().experience_keys(limit);
         let evaluation =
-            Evaluation::new(&config, "visitor-1").remembers(remembers).experience_keys(limit);
+            Evaluation::new(&config, "visitor-1").remembers(remembers).options(&options);
         let explanation = Explanation::of_feature(&evaluation, "banner");
         explanation.outcome().and_then(|outcome| outcome.variation_id().map(str::to_owned))
     }
