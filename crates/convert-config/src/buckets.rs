@@ -83,11 +83,18 @@ impl Buckets {
     }
 }
 
-impl fmt::Display for Layout {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Layout {
+    /// Returns the stable name: `packed` or `anchored`.
+    pub fn name(self) -> &'static str {
+        match self {
             Layout::Packed => "packed",
             Layout::Anchored => "anchored",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }

@@ -71,12 +71,32 @@ impl Folded {
 /// byte by byte.
 #[inline]
 pub(crate) fn is_ascii(bytes: &[u8]) -> bool {
+    fold_words(bytes, |word| word).map_or_else(|| bytes.is_ascii(), |all| all & NO_ASCII == 0)
+}
+
+/// Returns whether there are only ASCII bytes, and no capital among them: whether nothing changes when
+/// they are lower-cased. As [`is_ascii`], made for short texts.
+#[inline]
+pub(crate) fn is_lower_ascii(bytes: &[u8]) -> bool {
+    // Sets the high bit of every byte from `A` on, and of every one beyond `Z`.
+    let capitals = |word: u64| {
+        let low = word & !NO_ASCII;
+        (low + every(0x80 - b'A')) & !(low + every(0x7F - b'Z'))
+    };
+    let slow = || bytes.iter().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
+    fold_words(bytes, |word| word | capitals(word)).map_or_else(slow, |all| all & NO_ASCII == 0)
+}
+
+/// Reads bytes eight at a time, the last eight perhaps in part again, and joins what is made of them;
+/// `None` where they are fewer or many.
+#[inline]
+fn fold_words(bytes: &[u8], read: impl Fn(u64) -> u64) -> Option<u64> {
     let (Some(end), ..=LONGEST) = (bytes.last_chunk(), bytes.len()) else {
-        return bytes.is_ascii();
+        return None;
     };
     let words = bytes.chunks_exact(8).filter_map(|word| word.first_chunk());
-    let all = words.fold(u64::from_le_bytes(*end), |all, word| all | u64::from_le_bytes(*word));
-    all & NO_ASCII == 0
+    let end = read(u64::from_le_bytes(*end));
+    Some(words.fold(end, |all, word| all | read(u64::from_le_bytes(*word))))
 }
 
 /// Sets the case bit in the place of every letter of a word.
@@ -111,7 +131,7 @@ pub(crate) const fn every(byte: u8) -> u64 {
     u64::from_le_bytes([byte; 8])
 }
 
-/// How many bytes [`is_ascii`] reads by words.
+/// Of how many bytes [`fold_words`] makes something.
 const LONGEST: usize = 64;
 /// What sets a lower-case ASCII letter apart from its capital.
 pub(crate) const CASE_BIT: u8 = 0x20;
@@ -164,6 +184,20 @@ mod tests {
                 let mut changed = plain.clone();
                 changed[at] = 0x80;
                 assert!(!is_ascii(&changed), "{at} of {length}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_capital_is_seen_in_every_place() {
+        for length in 1..80 {
+            for at in 0..length {
+                for byte in 0..=u8::MAX {
+                    let mut bytes = vec![b'z'; length];
+                    bytes[at] = byte;
+                    let is_lower = byte.is_ascii() && !byte.is_ascii_uppercase();
+                    assert_eq!(is_lower_ascii(&bytes), is_lower, "{byte} at {at} of {length}");
+                }
             }
         }
     }

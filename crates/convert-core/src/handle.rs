@@ -127,13 +127,10 @@ impl Core {
                 Records::Shared(SharedRecords::new(store, config.store_config, timer, bus))
             }
         };
-        let mut surroundings = Surroundings::new().clock(Arc::clone(&clock));
-        if let Some(environment) = environment {
-            surroundings = surroundings.environment(environment);
-        }
-        if let Some(provider) = provider {
-            surroundings = surroundings.provider(provider);
-        }
+        let surroundings = Surroundings::new()
+            .environment(environment)
+            .provider(provider)
+            .clock(Some(Arc::clone(&clock)));
         let shared = Arc::new(Shared {
             live,
             records,

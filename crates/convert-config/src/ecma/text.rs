@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use crate::short_text::{CASE_BIT, Folded, ShortText, every, is_ascii, zeros};
+use crate::short_text::{CASE_BIT, Folded, ShortText, every, is_ascii, is_lower_ascii, zeros};
 
 /// A constant text, lower-cased once, to be compared with texts of any case.
 ///
@@ -131,11 +131,10 @@ impl Lowered {
 /// assert!(matches!(lower("plain"), std::borrow::Cow::Borrowed(_)));
 /// ```
 pub fn lower(text: &str) -> Cow<'_, str> {
-    let changes = if text.is_ascii() {
-        text.bytes().any(|byte| byte.is_ascii_uppercase())
-    } else {
-        text.chars().any(|c| !c.to_lowercase().eq([c]))
-    };
+    if is_lower_ascii(text.as_bytes()) {
+        return Cow::Borrowed(text);
+    }
+    let changes = text.is_ascii() || text.chars().any(|c| !c.to_lowercase().eq([c]));
     if changes { Cow::Owned(text.to_lowercase()) } else { Cow::Borrowed(text) }
 }
 

@@ -1,6 +1,6 @@
 //! Compiling rule trees.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use smol_str::SmolStr;
 
@@ -99,6 +99,7 @@ fn read_element(element: &Reader<'_, '_>) -> Element {
             rule_type: rule_type.clone(),
             operator: operator.map(SmolStr::from),
             operand: operand.unwrap_or_default(),
+            text: OnceLock::new(),
         }
     }))
 }

@@ -1,7 +1,7 @@
 //! Compiled rules: what audiences, locations, segments and goals ask of a visitor.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use smol_str::SmolStr;
 
@@ -115,6 +115,7 @@ pub(crate) struct Condition {
     pub(crate) rule_type: Option<SmolStr>,
     pub(crate) operator: Option<SmolStr>,
     pub(crate) operand: Arc<Value<'static>>,
+    pub(crate) text: OnceLock<Box<str>>,
 }
 
 /// The mutual-exclusion rule of an audience: whether the visitor is bucketed elsewhere.
@@ -268,6 +269,12 @@ impl Element {
     /// Returns the constant as the config has it.
     pub fn operand(&self) -> &Value<'static> {
         &self.condition.operand
+    }
+
+    /// Returns what the element says, as [`Display`](fmt::Display) writes it. It is put into words
+    /// when it is first asked for.
+    pub fn text(&self) -> &str {
+        self.condition.text.get_or_init(|| self.to_string().into())
     }
 
     /// Returns the compiled comparison.

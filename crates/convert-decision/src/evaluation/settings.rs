@@ -15,7 +15,7 @@ use crate::provider::{AttributeProvider, WallClock};
 ///     r#"{"account_id": "1", "project": {"id": "2"},
 ///         "experiences": [{"id": "3", "key": "hero", "environment": "staging"}]}"#,
 /// )?;
-/// let surroundings = Surroundings::new().environment("production");
+/// let surroundings = Surroundings::new().environment(Some("production"));
 /// let evaluation = Evaluation::new(&config, "visitor-1").surroundings(&surroundings);
 /// let reason = evaluation.decide_by_key("hero", &mut Silent).unwrap_err();
 /// assert_eq!(reason, Reason::EnvironmentMismatch);
@@ -60,19 +60,19 @@ impl Surroundings {
         Surroundings { environment: None, provider: None, clock: None }
     }
 
-    /// Sets the environment that experiences must belong to. Defaults to none: not checked.
-    pub fn environment(self, environment: impl Into<Box<str>>) -> Self {
-        Surroundings { environment: Some(environment.into()), ..self }
+    /// Sets the environment that experiences must belong to. Defaults to `None`: not checked.
+    pub fn environment(self, environment: Option<impl Into<Box<str>>>) -> Self {
+        Surroundings { environment: environment.map(Into::into), ..self }
     }
 
-    /// Sets who answers rules by their type. Defaults to nobody.
-    pub fn provider(self, provider: Arc<dyn AttributeProvider>) -> Self {
-        Surroundings { provider: Some(provider), ..self }
+    /// Sets who answers rules by their type. Defaults to `None`: nobody.
+    pub fn provider(self, provider: Option<Arc<dyn AttributeProvider>>) -> Self {
+        Surroundings { provider, ..self }
     }
 
-    /// Sets the clock of time-based rules. Defaults to none: such rules are false.
-    pub fn clock(self, clock: Arc<dyn WallClock>) -> Self {
-        Surroundings { clock: Some(clock), ..self }
+    /// Sets the clock of time-based rules. Defaults to `None`: such rules are false.
+    pub fn clock(self, clock: Option<Arc<dyn WallClock>>) -> Self {
+        Surroundings { clock, ..self }
     }
 
     /// Returns the environment that experiences must belong to.

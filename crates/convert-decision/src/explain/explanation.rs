@@ -28,7 +28,7 @@ use crate::reason::Reason;
 /// let config = ProjectConfig::from_json(r#"{
 ///     "account_id": "1", "project": {"id": "2"},
 ///     "experiences": [{"id": "3", "key": "hero", "environment": "staging"}]}"#)?;
-/// let surroundings = Surroundings::new().environment("live");
+/// let surroundings = Surroundings::new().environment(Some("live"));
 /// let evaluation = Evaluation::new(&config, "visitor-1").surroundings(&surroundings);
 /// let explanation = Explanation::of_experience(&evaluation, "hero");
 /// assert_eq!(explanation.reason(), Reason::EnvironmentMismatch);

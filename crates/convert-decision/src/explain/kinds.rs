@@ -1,6 +1,5 @@
 //! The steps that evaluations take.
 
-use convert_bucketing::BucketRange;
 use convert_config::rule::{Element, Exclusion, Flaw, RuleTree, Verdict};
 use convert_config::{
     Experience, Identified, LocationGate, ProjectConfig, Value, ValueRef, Variation,
@@ -19,7 +18,8 @@ impl Step {
             return step;
         }
         let wanted = experience.environment();
-        step.seen("experience", wanted.map(Value::from))
+        step.with_room(2)
+            .seen("experience", wanted.map(Value::from))
             .seen("given", given.map(Value::from))
             .detail("why", wanted.is_none().then_some("the experience's limit is not text"))
     }
@@ -80,13 +80,8 @@ impl Step {
             _ => None,
         };
         Step::new("rule")
-            .with_room(7)
+            .with_room(1)
             .named_after(element)
-            .said("rule_type", element.rule_type())
-            .said("attribute", element.key())
-            .said("operator", element.operator())
-            .said("negated", element.is_negated())
-            .said("operand", element.operand().clone())
             .seen("saw", value.map(Value::from))
             .detail("why", flaw)
     }
@@ -125,17 +120,12 @@ impl Step {
         chosen: Option<&Variation>,
     ) -> Self {
         let buckets = experience.buckets();
-        let range = |(range, arm): (BucketRange, usize)| {
-            let arm = experience.variations().get(arm).map(name_of).unwrap_or_default();
-            Value::from(format!("{arm} [{}, {})", range.start(), range.end()))
-        };
-        let ranges: Vec<Value<'static>> = buckets.ranges().map(range).collect();
         Step::new("bucketing")
             .with_room(5)
             .detail("hash", buckets.hasher().hash(visitor_id))
             .detail("bucket", buckets.bucket_value(visitor_id))
-            .detail("layout", buckets.layout().to_string())
-            .detail("ranges", ranges)
+            .detail("layout", buckets.layout().name())
+            .shared("ranges", experience.ranges_in_words())
             .seen("arm", chosen.map(|arm| Value::from(name_of(arm))))
     }
 

@@ -1,10 +1,12 @@
 //! One step of an evaluation.
 
 use std::fmt::{self, Write as _};
+use std::sync::Arc;
 
-use convert_config::Value;
+use convert_config::rule::Element;
+use convert_config::{Value, ValueRef};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
-use smol_str::{SmolStr, ToSmolStr};
+use smol_str::SmolStr;
 
 /// One step of an evaluation: a gate, a rule element, the choice of a variation.
 ///
@@ -31,20 +33,34 @@ use smol_str::{SmolStr, ToSmolStr};
 #[derive(Clone, PartialEq)]
 pub struct Step {
     name: &'static str,
-    subject: Option<SmolStr>,
+    subject: Option<About>,
     details: Vec<Detail>,
     outcome: &'static str,
     steps: Vec<Step>,
 }
 
+/// What a step is about.
+#[derive(Clone)]
+enum About {
+    Text(SmolStr),
+    /// An element of rules. What it says is put into words when somebody asks.
+    Element(Element),
+}
+
 /// One detail of a step.
-#[derive(Clone, PartialEq)]
+#[derive(Clone)]
 struct Detail {
     name: &'static str,
     /// `None` where there is nothing, in contrast to a null.
-    value: Option<Value<'static>>,
-    /// Whether the step's subject says it already, so that a tree leaves it out.
-    is_said: bool,
+    value: Option<Shown>,
+}
+
+/// The value of a detail.
+#[derive(Clone)]
+enum Shown {
+    Own(Value<'static>),
+    /// What the config says whoever is decided for.
+    Shared(Arc<Value<'static>>),
 }
 
 impl Step {
@@ -58,7 +74,7 @@ impl Step {
     pub fn detail<'v>(mut self, name: &'static str, value: impl Into<Value<'v>>) -> Self {
         let value = value.into();
         if !value.is_null() {
-            self.add(name, Some(value.into_owned()), false);
+            self.add(name, Some(Shown::Own(value.into_owned())));
         }
         self
     }
@@ -67,7 +83,7 @@ impl Step {
     /// nothing at all.
     #[must_use]
     pub fn seen(mut self, name: &'static str, value: Option<Value<'_>>) -> Self {
-        self.add(name, value.map(Value::into_owned), false);
+        self.add(name, value.map(|value| Shown::Own(value.into_owned())));
         self
     }
 
@@ -78,12 +94,21 @@ impl Step {
 
     /// Returns what the step is about: an entity's key, or the text of a comparison.
     pub fn subject(&self) -> Option<&str> {
-        self.subject.as_deref()
+        match self.subject.as_ref()? {
+            About::Text(text) => Some(text),
+            About::Element(element) => Some(element.text()),
+        }
     }
 
     /// Returns the details by name; `None` where there was nothing, in contrast to a null.
-    pub fn details(&self) -> impl Iterator<Item = (&'static str, Option<&Value<'static>>)> {
-        self.details.iter().map(|detail| (detail.name, detail.value.as_ref()))
+    pub fn details(&self) -> impl Iterator<Item = (&'static str, Option<ValueRef<'_>>)> {
+        let element = match &self.subject {
+            Some(About::Element(element)) => Some(element),
+            Some(About::Text(_)) | None => None,
+        };
+        let said = element.into_iter().flat_map(said_by);
+        let said = said.map(|(name, value)| (name, Some(value)));
+        said.chain(self.details.iter().map(|detail| (detail.name, detail.view())))
     }
 
     /// Returns how the step ended.
@@ -97,21 +122,19 @@ impl Step {
     }
 
     pub(crate) fn named(mut self, subject: &str) -> Self {
-        self.subject = Some(SmolStr::new(subject));
+        self.subject = Some(About::Text(SmolStr::new(subject)));
         self
     }
 
-    /// Adds a detail that the subject says already: programs read it, trees leave it out.
-    pub(super) fn said<'v>(mut self, name: &'static str, value: impl Into<Value<'v>>) -> Self {
-        let value = value.into();
-        if !value.is_null() {
-            self.add(name, Some(value.into_owned()), true);
-        }
+    /// Names the step after an element of rules, what it says included.
+    pub(super) fn named_after(mut self, element: &Element) -> Self {
+        self.subject = Some(About::Element(element.clone()));
         self
     }
 
-    pub(super) fn named_after(mut self, subject: &impl ToSmolStr) -> Self {
-        self.subject = Some(subject.to_smolstr());
+    /// Adds a detail that the config has for all visitors.
+    pub(super) fn shared(mut self, name: &'static str, value: Arc<Value<'static>>) -> Self {
+        self.add(name, Some(Shown::Shared(value)));
         self
     }
 
@@ -129,20 +152,20 @@ impl Step {
         self.steps.push(step);
     }
 
-    fn add(&mut self, name: &'static str, value: Option<Value<'static>>, is_said: bool) {
-        self.details.push(Detail { name, value, is_said });
+    fn add(&mut self, name: &'static str, value: Option<Shown>) {
+        self.details.push(Detail { name, value });
     }
 
     fn write(&self, f: &mut fmt::Formatter<'_>, depth: usize) -> fmt::Result {
         write!(f, "{:indent$}{}", "", self.name, indent = 2 * depth)?;
-        if let Some(subject) = &self.subject {
+        if let Some(subject) = self.subject() {
             write!(f, " {}", OneLine(subject))?;
         }
         write!(f, ": {}", self.outcome)?;
-        let mut shown = self.details.iter().filter(|detail| !detail.is_said).peekable();
-        if shown.peek().is_some() {
+        // What an element says is in the step's subject already.
+        if !self.details.is_empty() {
             f.write_str(if self.outcome.is_empty() { "(" } else { " (" })?;
-            for (index, detail) in shown.enumerate() {
+            for (index, detail) in self.details.iter().enumerate() {
                 let separator = if index == 0 { "" } else { ", " };
                 write!(f, "{separator}{detail}")?;
             }
@@ -151,6 +174,44 @@ impl Step {
         writeln!(f)?;
         self.steps.iter().try_for_each(|step| step.write(f, depth + 1))
     }
+}
+
+impl Detail {
+    fn view(&self) -> Option<ValueRef<'_>> {
+        match self.value.as_ref()? {
+            Shown::Own(value) => Some(value.as_view()),
+            Shown::Shared(value) => Some(value.as_view()),
+        }
+    }
+}
+
+impl PartialEq for Detail {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && self.view() == other.view()
+    }
+}
+
+impl PartialEq for About {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (About::Text(one), About::Text(other)) => one == other,
+            (About::Element(one), About::Element(other)) => said_by(one).eq(said_by(other)),
+            _ => false,
+        }
+    }
+}
+
+/// What an element says, by name; what it does not say is left out.
+fn said_by(element: &Element) -> impl Iterator<Item = (&'static str, ValueRef<'_>)> {
+    let said = [
+        ("rule_type", element.rule_type().map(ValueRef::Text)),
+        ("attribute", element.key().map(ValueRef::Text)),
+        ("operator", element.operator().map(ValueRef::Text)),
+        ("negated", Some(ValueRef::Bool(element.is_negated()))),
+        ("operand", Some(element.operand().as_view())),
+    ];
+    let said = said.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    said.filter(|(_, value)| !matches!(value, ValueRef::Null))
 }
 
 impl fmt::Display for Step {
@@ -173,9 +234,9 @@ impl fmt::Display for OneLine<'_> {
 
 impl fmt::Display for Detail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.value {
+        match self.view().map(Value::from) {
             Some(value) => {
-                let value = serde_json::to_string(value).unwrap_or_default();
+                let value = serde_json::to_string(&value).unwrap_or_default();
                 write!(f, "{} {value}", self.name)
             }
             None => write!(f, "{} nothing", self.name),
@@ -188,7 +249,7 @@ impl fmt::Debug for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Step")
             .field("name", &self.name)
-            .field("subject", &self.subject)
+            .field("subject", &self.subject())
             .field("outcome", &self.outcome)
             .field("steps", &self.steps)
             .finish_non_exhaustive()
@@ -200,14 +261,14 @@ impl Serialize for Step {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("step", self.name)?;
-        if let Some(subject) = &self.subject {
-            map.serialize_entry("subject", subject.as_str())?;
+        if let Some(subject) = self.subject() {
+            map.serialize_entry("subject", subject)?;
         }
         let mut absent = Vec::new();
-        for detail in &self.details {
-            match &detail.value {
-                Some(value) => map.serialize_entry(detail.name, value)?,
-                None => absent.push(detail.name),
+        for (name, value) in self.details() {
+            match value {
+                Some(value) => map.serialize_entry(name, &Value::from(value))?,
+                None => absent.push(name),
             }
         }
         if !absent.is_empty() {
