@@ -102,7 +102,8 @@ impl Core {
         };
         let bus = Arc::new(EventBus::default());
         let delivery = Delivery::new(&config, &start.loaded.config, &bus, transport)?;
-        let SdkConfig { environment, provider, clock, timer, listeners, refresh, .. } = config;
+        let surroundings = surroundings(&config);
+        let SdkConfig { clock, timer, listeners, refresh, .. } = config;
         let Start { loaded, source, age, failure } = start;
         let now = timer.now();
         let ready = ReadyEvent {
@@ -127,10 +128,6 @@ impl Core {
                 Records::Shared(SharedRecords::new(store, config.store_config, timer, bus))
             }
         };
-        let surroundings = Surroundings::new()
-            .environment(environment)
-            .provider(provider)
-            .clock(Some(Arc::clone(&clock)));
         let shared = Arc::new(Shared {
             live,
             records,
@@ -290,6 +287,14 @@ fn announce(shared: &Shared, ready: ReadyEvent) {
         ready.elapsed().as_millis(),
     );
     shared.bus.announce(LifecycleEvent::Ready(ready));
+}
+
+/// What the application has set for all its decisions.
+fn surroundings(config: &SdkConfig) -> Surroundings {
+    Surroundings::new()
+        .environment(config.environment.as_deref())
+        .provider(config.provider.clone())
+        .clock(Some(Arc::clone(&config.clock)))
 }
 
 /// Starts the refresh worker where there is something for it to do.

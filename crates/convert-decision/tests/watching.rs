@@ -84,13 +84,6 @@ fn attributes() -> impl Strategy<Value = Vec<(&'static str, serde_json::Value)>>
     vec((name, value()), 0..4)
 }
 
-fn read(pairs: &[(&'static str, serde_json::Value)]) -> Vec<(&'static str, Value<'static>)> {
-    let read = |json: &serde_json::Value| -> Value<'static> {
-        serde_json::from_str::<Value<'_>>(&json.to_string()).unwrap().into_owned()
-    };
-    pairs.iter().map(|(name, json)| (*name, read(json))).collect()
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
@@ -119,10 +112,16 @@ proptest! {
             "experiences": [{"id": "3", "key": "e", "audiences": ids,
                 "settings": {"matching_options": {"audiences": matching}},
                 "variations": [{"id": "30", "traffic_allocation": share}]}]}).to_string()).unwrap();
-        let own = read(&own).into_iter().collect::<Attributes>();
-        let called = read(&called);
+        let read = |pairs: Vec<(&'static str, serde_json::Value)>| -> Vec<(&str, Value<'static>)> {
+            let owned = |json: serde_json::Value| {
+                serde_json::from_str::<Value<'_>>(&json.to_string()).unwrap().into_owned()
+            };
+            pairs.into_iter().map(|(name, json)| (name, owned(json))).collect()
+        };
+        let own = read(own).into_iter().collect::<Attributes>();
+        let called = read(called);
         let mut record = VisitorRecord::new();
-        record.merge_segments(Segments::from(read(&recorded).into_iter().collect::<Attributes>()));
+        record.merge_segments(Segments::from(read(recorded).into_iter().collect::<Attributes>()));
         if sticky {
             record.assign("3", "30");
         }
