@@ -407,9 +407,10 @@ impl Pending {
         };
         let since = std::mem::take(&mut entry.delta);
         entry.delta = delta.then(since);
-        self.ages.remove(&entry.age);
-        entry.age = age;
-        self.ages.insert(age);
+        // Both wait from now on for as long as the older of them has.
+        self.ages.remove(&entry.age.max(age));
+        entry.age = entry.age.min(age);
+        self.ages.insert(entry.age);
     }
 
     fn insert(&mut self, key: Arc<str>, age: u64, delta: RecordDelta<'static>) {

@@ -179,6 +179,20 @@ fn a_flush_waits_for_what_is_older_alone() {
 }
 
 #[test]
+fn a_flush_waits_for_what_a_change_that_came_back_was_put_before() {
+    let mut pending = pending(10);
+    let ahead = pending.take("a");
+    pending.push("a", goal("1"));
+    let number = pending.number();
+    pending.give_back("a", goal("2"), goal("2"), &ahead, Duration::ZERO);
+    assert!(pending.has_before(number) && pending.depth() == 1);
+    let changes = next(&mut pending, Duration::ZERO);
+    assert_eq!(changes[0].delta, goal("2").then(goal("1")));
+    settle(&mut pending, changes, Outcome::Written, Duration::ZERO);
+    assert!(!pending.has_before(number) && pending.depth() == 0);
+}
+
+#[test]
 fn losses_are_told_of_once_a_minute_and_in_the_end() {
     let mut pending = pending(1);
     assert_eq!(pending.losses_to_report(Duration::ZERO, true), None);
