@@ -456,7 +456,7 @@ macro_rules! attributes {
 }
 
 /// Up to this many attributes are looked through one by one.
-const SCANNED: usize = 12;
+const SCANNED: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -471,12 +471,19 @@ mod tests {
 
     #[test]
     fn many_attributes_are_found_as_well() {
-        let names: Vec<String> = (0..50).map(|i| format!("name-{}", (i * 37) % 50)).collect();
-        let attributes: Attributes = names.iter().map(|name| (name, name.as_str())).collect();
-        for name in &names {
-            assert_eq!(attributes.get(name), Some(ValueRef::Text(name)));
+        for count in [SCANNED, SCANNED + 1, 4 * SCANNED] {
+            let long =
+                |i: usize| format!("a name that is longer than its mark, {}", (i * 37) % count);
+            let names = (0..count).map(|i| if i % 2 == 0 { long(i) } else { i.to_string() });
+            let names: Vec<String> = names.collect();
+            let attributes: Attributes = names.iter().map(|name| (name, name.as_str())).collect();
+            for name in &names {
+                assert_eq!(attributes.get(name), Some(ValueRef::Text(name)));
+            }
+            for missing in ["", "0", "a name that is longer than its mark, "] {
+                assert_eq!(attributes.get(missing), None);
+            }
         }
-        assert_eq!(attributes.get("name-"), None);
     }
 
     #[test]
