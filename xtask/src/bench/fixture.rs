@@ -1,8 +1,9 @@
 //! What the figures of decisions are measured on.
 
 use std::cell::OnceCell;
+use std::sync::Arc;
 
-use convert_sdk::{Context, Core, SdkConfig};
+use convert_sdk::{Context, Core, ProjectConfig, SdkConfig};
 
 use super::workload::{self, Visitor};
 
@@ -29,6 +30,11 @@ impl Fixture {
             fresh: OnceCell::new(),
             sticky: OnceCell::new(),
         })
+    }
+
+    /// The project, compiled.
+    pub(super) fn config(&self) -> Arc<ProjectConfig> {
+        self.core.current_config()
     }
 
     pub(super) fn visitors(&self) -> &[Visitor] {

@@ -15,6 +15,7 @@ use regex::Regex;
 
 use super::deciding::unstored;
 use super::fixture::{EXPERIENCES, Fixture, guarded};
+use super::floor_rules;
 use super::measure::Work;
 use super::repeat::{REPEATS, repeat};
 use super::workload::PATTERN;
@@ -31,6 +32,7 @@ pub(super) fn works(fixture: &Fixture) -> Result<Vec<Work<'_>>, String> {
     let (ours, theirs) = (Arc::clone(&visitors), Arc::clone(&visitors));
     let (keys, again) = (guarded(), guarded());
     Ok(vec![
+        floor_rules::work(fixture)?,
         Work::new("floor_fresh", visitors.len() * keys.len(), move || {
             for visitor in &*visitors {
                 for key in &keys {

@@ -10,6 +10,7 @@ mod dependencies;
 mod figure;
 mod fixture;
 mod floor;
+mod floor_rules;
 mod groups;
 mod hashing;
 mod idle;

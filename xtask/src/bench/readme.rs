@@ -119,6 +119,7 @@ const SHOWN: &[(&str, &str)] = &[
     ),
     ("run_experience_regex", "with a regular expression"),
     ("floor_fresh", "floor: a new visitor, by code for this project alone"),
+    ("floor_fresh_rules", "floor: a new visitor, by a plain interpreter of rules alone"),
     ("floor_sticky", "floor: for a visitor decided for before, with an audience"),
     ("floor_regex", "floor: with a regular expression"),
     ("context_and_run", "a context with five attributes, and a decision"),
