@@ -6,7 +6,7 @@
     reason = "a test that meets the unexpected should stop at once"
 )]
 
-use std::sync::Arc;
+use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use convert_sdk::{
@@ -21,6 +21,8 @@ use test_support::{RecordingStore, RecordingTransport, StoreAnswer, StoreCall, w
 
 const KEY: &str = "1001-2002-v";
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How often threads meet.
+const ROUNDS: u64 = 1_000;
 
 /// A machine: a core whose store, service and clock a test controls.
 struct Machine {
@@ -262,6 +264,7 @@ fn a_machine_whose_store_fails_remembers_what_the_store_answered_before() {
     machine.store.fail(StoreErrorKind::Unavailable);
     assert_eq!(other.track_conversion("purchase"), ConversionResult::Deduplicated);
     assert!(third.run_experience("hero").is_some());
+    machine.wait_for_retries(1);
     machine.store.fail(None);
     machine.clock.advance(Duration::from_secs(60));
     machine.settle();
@@ -577,6 +580,69 @@ fn whatever_the_store_does_changes_stay_in_order_and_goals_count_once() {
             );
         }
     }
+}
+
+/// Has three threads use a context at the same moment, again and again.
+fn race(core: &Core, check: impl Fn(&Context)) {
+    for round in 0..ROUNDS {
+        let context = core.create_context(format!("v{round}"));
+        let start = Barrier::new(3);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                start.wait();
+                context.run_experience("hero");
+            });
+            scope.spawn(|| {
+                start.wait();
+                context.run_experience("menu");
+                context.set_segments(attributes! { "country" => "DE" });
+            });
+            start.wait();
+            context.track_conversion("purchase");
+        });
+        check(&context);
+    }
+}
+
+#[test]
+fn what_threads_do_with_one_context_at_once_is_reported_once_each() {
+    let machine = Machine::new(StoreConfig::default().conversions(WriteMode::Background));
+    race(&machine.core, |_| ());
+    let stats = machine.core.stats();
+    assert_eq!((stats.exposures, stats.conversions), (2 * ROUNDS, ROUNDS));
+}
+
+#[test]
+fn what_threads_do_with_one_context_at_once_all_stays_in_its_view() {
+    for store in [None, Some(Arc::<RecordingStore>::default())] {
+        let config = SdkConfig::from_json(PROJECT).unwrap().tracking(true);
+        let config = config.transport_impl(Arc::new(RecordingTransport::default()));
+        let config = match store {
+            Some(store) => config.data_store(store),
+            None => config,
+        };
+        race(&Core::initialize(config).unwrap(), |context| {
+            let record = context.visitor_record();
+            assert_eq!(record.assignments().count(), 2, "{record:?}");
+            assert!(record.has_reached("purchase") && !record.segments().is_empty(), "{record:?}");
+        });
+    }
+}
+
+#[test]
+fn a_context_knows_its_visitor_after_the_memory_has_forgotten_them() {
+    let config = SdkConfig::from_json(PROJECT).unwrap().tracking(true).record_capacity(1);
+    let config = config.transport_impl(Arc::new(RecordingTransport::default()));
+    let core = Core::initialize(config).unwrap();
+    let visitor = core.create_context("v");
+    visitor.run_experience("hero").unwrap();
+    assert!(visitor.track_conversion("purchase").is_queued());
+    for other in 0..100 {
+        core.create_context(format!("v{other}")).run_experience("hero");
+    }
+    visitor.run_experience("menu").unwrap();
+    assert_eq!(visitor.visitor_record().assignments().count(), 2);
+    assert_eq!(visitor.track_conversion("purchase"), ConversionResult::Deduplicated);
 }
 
 #[test]

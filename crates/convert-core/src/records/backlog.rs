@@ -33,18 +33,43 @@ impl Backlog {
         Backlog { pending: Mutex::new(Pending::new(settings)), changed: Condvar::new() }
     }
 
-    /// Adds a change, and returns what was known before it, whether it is written or not, and whether
-    /// the writer should be told.
+    /// Adds a change to be written later. Returns what came of it on top of `record`, what was known
+    /// besides, and whether the writer should be told. All in one moment: as soon as others know of
+    /// the change they take it for made, and what of it is new is this caller's to report.
     pub(crate) fn push(
         &self,
         key: &str,
         delta: RecordDelta<'static>,
+        mut record: VisitorRecord,
         now: Duration,
-    ) -> (Option<RecordDelta<'static>>, bool) {
+    ) -> (Applied, Option<RecordDelta<'static>>, bool) {
         let mut pending = self.pending();
         let known = pending.known(key, now);
+        if let Some(known) = &known {
+            known.apply(&mut record);
+        }
+        let applied = delta.apply(&mut record);
         pending.remember(key, &delta, now);
-        (known, pending.push(key, delta))
+        let wakes = self.add(&mut pending, key, delta);
+        (applied, known, wakes)
+    }
+
+    /// Adds what is left of a change that is to be answered, and returns whether the writer should be
+    /// told.
+    pub(crate) fn leave(&self, key: &str, delta: RecordDelta<'static>, now: Duration) -> bool {
+        let mut pending = self.pending();
+        pending.remember(key, &delta, now);
+        self.add(&mut pending, key, delta)
+    }
+
+    fn add(&self, pending: &mut Pending, key: &str, delta: RecordDelta<'static>) -> bool {
+        let lost = pending.tally().dropped;
+        let wakes = pending.push(key, delta);
+        if pending.tally().dropped > lost {
+            // Somebody may wait for what is lost.
+            self.changed.notify_all();
+        }
+        wakes
     }
 
     /// Takes over a change that the store did not answer, to be written later. Returns what came of it on top of `record`, what was known besides, and whether the writer

@@ -48,11 +48,13 @@ impl MemoryStore {
         self.stripe(hash)?.find(hash, key).cloned()
     }
 
-    /// Applies a change in one step and returns the whole record.
+    /// Applies a change in one step and returns the whole record. Of a visitor who has been forgotten,
+    /// `known` is remembered again.
     pub(crate) fn change(
         &self,
         key: &str,
         delta: &RecordDelta<'_>,
+        known: Option<&Arc<VisitorRecord>>,
     ) -> (Arc<VisitorRecord>, Applied) {
         let hash = self.hash.hash_one(key);
         let Some(mut stripe) = self.stripe(hash) else {
@@ -62,7 +64,7 @@ impl MemoryStore {
             let applied = delta.apply(Arc::make_mut(record));
             return (Arc::clone(record), applied);
         }
-        let mut record = VisitorRecord::new();
+        let mut record = known.map(|known| (**known).clone()).unwrap_or_default();
         let applied = delta.apply(&mut record);
         let record = Arc::new(record);
         stripe.insert(hash, key, Arc::clone(&record));
@@ -90,7 +92,7 @@ impl DataStore for MemoryStore {
     }
 
     fn merge(&self, key: &str, delta: &RecordDelta<'_>) -> Result<Merged, StoreError> {
-        let (record, applied) = self.change(key, delta);
+        let (record, applied) = self.change(key, delta, None);
         Ok(Merged::of(Arc::unwrap_or_clone(record), applied))
     }
 }
@@ -124,7 +126,7 @@ mod tests {
 
     /// Merges, and returns the variation that the visitor has then.
     fn merged(store: &MemoryStore, delta: &RecordDelta<'_>) -> Option<String> {
-        store.change("v", delta).0.assignment("10").map(str::to_owned)
+        store.change("v", delta, None).0.assignment("10").map(str::to_owned)
     }
 
     #[test]
@@ -167,7 +169,7 @@ mod tests {
     fn the_capacity_bounds_what_is_remembered() {
         let records = MemoryStore::new(1_000);
         for visitor in 0..20_000 {
-            records.change(&format!("visitor-{visitor}"), &assigning("a"));
+            records.change(&format!("visitor-{visitor}"), &assigning("a"), None);
         }
         let kept = (0..20_000).filter(|v| records.find(&format!("visitor-{v}")).is_some()).count();
         assert!((500..=1_024).contains(&kept), "{kept}");

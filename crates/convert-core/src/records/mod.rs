@@ -61,8 +61,9 @@ impl Records {
     pub(crate) fn write(&self, key: &str, delta: &RecordDelta<'_>, view: &View) -> Written {
         match self {
             Records::Memory(store) => {
-                let (record, applied) = store.change(key, delta);
-                view.store(&record);
+                let before = view.share();
+                let (record, applied) = store.change(key, delta, before.as_ref());
+                shared::follow(view, before.as_ref(), &record, delta);
                 Written { record, applied }
             }
             Records::Shared(store) => store.write(key, delta, view),

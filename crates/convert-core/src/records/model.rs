@@ -43,6 +43,10 @@ fn write(backlog: &Backlog) -> Vec<RecordDelta<'static>> {
     written
 }
 
+fn push(backlog: &Backlog, goal: &'static str) -> bool {
+    backlog.push("v", delta(goal), convert_decision::VisitorRecord::new(), Duration::ZERO).2
+}
+
 fn answer(backlog: &Backlog, ahead: &Ahead) -> bool {
     let (marks, applied) = (RecordDelta::new(), Applied::default());
     backlog.answer("v", marks, &applied, ahead, Duration::ZERO).wakes
@@ -52,7 +56,7 @@ fn answer(backlog: &Backlog, ahead: &Ahead) -> bool {
 fn a_flush_returns_once_what_came_before_it_is_written() {
     loom::model(|| {
         let backlog = Arc::new(Backlog::new(&StoreConfig::default()));
-        let (_, wakes) = backlog.push("v", delta("a"), Duration::ZERO);
+        let wakes = push(&backlog, "a");
         assert!(wakes);
         let writer = {
             let backlog = Arc::clone(&backlog);
@@ -70,10 +74,10 @@ fn of_two_changes_none_is_lost_and_the_writer_is_told() {
         let backlog = Arc::new(Backlog::new(&StoreConfig::default()));
         let changer = {
             let backlog = Arc::clone(&backlog);
-            thread::spawn(move || backlog.push("v", delta("a"), Duration::ZERO).1)
+            thread::spawn(move || push(&backlog, "a"))
         };
         let mut written = write(&backlog);
-        let told = backlog.push("v", delta("b"), Duration::ZERO).1;
+        let told = push(&backlog, "b");
         let told = changer.join().unwrap() || told;
         // Whoever is not told of a change is at work, or will be told of an earlier one.
         assert!(told || !written.is_empty());
@@ -88,7 +92,7 @@ fn of_two_changes_none_is_lost_and_the_writer_is_told() {
 fn what_is_taken_out_to_be_answered_is_written_once_or_known_to_be_on_its_way() {
     loom::model(|| {
         let backlog = Arc::new(Backlog::new(&StoreConfig::default()));
-        backlog.push("v", delta("a"), Duration::ZERO);
+        push(&backlog, "a");
         let writer = {
             let backlog = Arc::clone(&backlog);
             thread::spawn(move || write(&backlog).len())
@@ -109,7 +113,7 @@ fn what_comes_after_a_change_that_is_to_be_answered_is_written_after_it_and_not_
         let changer = {
             let backlog = Arc::clone(&backlog);
             thread::spawn(move || {
-                let told = backlog.push("v", delta("a"), Duration::ZERO).1;
+                let told = push(&backlog, "a");
                 if told { write(&backlog).len() } else { 0 }
             })
         };
@@ -125,7 +129,7 @@ fn what_comes_after_a_change_that_is_to_be_answered_is_written_after_it_and_not_
 fn whoever_waits_is_freed_when_the_writer_stops() {
     loom::model(|| {
         let backlog = Arc::new(Backlog::new(&StoreConfig::default()));
-        backlog.push("v", delta("a"), Duration::ZERO);
+        push(&backlog, "a");
         let closer = {
             let backlog = Arc::clone(&backlog);
             thread::spawn(move || {

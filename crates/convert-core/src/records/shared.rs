@@ -55,12 +55,14 @@ impl SharedRecords {
         if waits {
             return self.write_now(key, delta, view);
         }
-        let now = self.link.timer.now();
-        let (known, wakes) = self.writer.backlog.push(key, delta.clone().into_owned(), now);
+        let (now, own) = (self.link.timer.now(), delta.clone().into_owned());
+        let record = view.share().map(Arc::unwrap_or_clone).unwrap_or_default();
+        let (applied, known, wakes) = self.writer.backlog.push(key, own, record, now);
         if wakes {
             self.writer.wake();
         }
-        change_view(view, known.as_ref(), delta)
+        // By now another thread may have the change in the view already.
+        Written { applied, ..change_view(view, known.as_ref(), delta) }
     }
 
     fn write_now(&self, key: &str, delta: &RecordDelta<'_>, view: &View) -> Written {
@@ -68,7 +70,7 @@ impl SharedRecords {
         let before = view.share();
         let ahead = backlog.take(key);
         let (asked, later) = ahead.split(delta.clone().into_owned());
-        if !later.is_empty() && backlog.push(key, later, self.link.timer.now()).1 {
+        if !later.is_empty() && backlog.leave(key, later, self.link.timer.now()) {
             self.writer.wake();
         }
         let Some(merged) = self.link.merge(key, &asked) else {
@@ -87,7 +89,12 @@ impl SharedRecords {
         if answered.wakes {
             self.writer.wake();
         }
-        let record = adopt(delta, record, answered.unwritten, before.as_ref(), view);
+        let record = if ahead.is_behind {
+            // What was on its way may have arrived since the store answered: the view knows more.
+            amend(view, &record, delta)
+        } else {
+            adopt(delta, record, answered.unwritten, before.as_ref(), view)
+        };
         let mut written = Written { record, applied };
         // What this process has counted already is not new a second time.
         for counted in [&ahead.unwritten, &answered.claimed].into_iter().flatten() {
@@ -150,8 +157,7 @@ pub(crate) fn change_view(
     written
 }
 
-/// Takes the store's answer, with what it has yet to be told, for the view, unless another thread has
-/// changed it meanwhile.
+/// Takes the store's answer, with what it has yet to be told, for the view.
 fn adopt(
     delta: &RecordDelta<'_>,
     mut record: VisitorRecord,
@@ -163,19 +169,46 @@ fn adopt(
         unwritten.apply(&mut record);
     }
     let answered = Arc::new(record);
+    follow(view, before, &answered, delta);
+    answered
+}
+
+/// Takes a record for the view, in which a change is made, unless another thread has changed the view
+/// since it was as `before`: then the change is made in that.
+pub(super) fn follow(
+    view: &View,
+    before: Option<&Arc<VisitorRecord>>,
+    answered: &Arc<VisitorRecord>,
+    delta: &RecordDelta<'_>,
+) {
     view.change(|current| {
         let is_unchanged = match (current, before) {
             (Some(current), Some(before)) => Arc::ptr_eq(current, before),
             (None, None) => true,
             _ => false,
         };
-        if is_unchanged {
-            return Arc::clone(&answered);
-        }
-        let mut record = current.map(|record| (**record).clone()).unwrap_or_default();
-        delta.apply(&mut record);
-        delta.take_assignments(&answered, &mut record);
-        Arc::new(record)
+        if is_unchanged { Arc::clone(answered) } else { amended(current, answered, delta) }
     });
-    answered
+}
+
+/// Makes a change in the view that another record has been given, and returns the view.
+fn amend(view: &View, answered: &VisitorRecord, delta: &RecordDelta<'_>) -> Arc<VisitorRecord> {
+    let mut amended_last = Arc::default();
+    view.change(|current| {
+        amended_last = amended(current, answered, delta);
+        Arc::clone(&amended_last)
+    });
+    amended_last
+}
+
+/// Makes a change in a record, the assignments as in the one that answers it.
+fn amended(
+    current: Option<&Arc<VisitorRecord>>,
+    answered: &VisitorRecord,
+    delta: &RecordDelta<'_>,
+) -> Arc<VisitorRecord> {
+    let mut record = current.map(|record| (**record).clone()).unwrap_or_default();
+    delta.apply(&mut record);
+    delta.take_assignments(answered, &mut record);
+    Arc::new(record)
 }

@@ -44,11 +44,6 @@ impl View {
         self.later.get().map_or_else(|| self.held().cloned(), |later| Some(later.load_full()))
     }
 
-    /// Replaces the record.
-    pub(crate) fn store(&self, record: &Arc<VisitorRecord>) {
-        self.change(|_| Arc::clone(record));
-    }
-
     /// Replaces the record by what `change` makes of it, which is asked again where another thread
     /// was faster.
     pub(crate) fn change(
@@ -111,6 +106,10 @@ mod tests {
         Arc::new(record)
     }
 
+    fn put(view: &View, record: &Arc<VisitorRecord>) {
+        view.change(|_| Arc::clone(record));
+    }
+
     fn check(view: &View, expected: Option<&str>) {
         let seen = view.see();
         assert_eq!(seen.as_deref().and_then(|record| record.assignment("1")), expected);
@@ -134,7 +133,7 @@ mod tests {
             }
             view.settle();
             check(&view, Some("6"));
-            view.store(&record("c"));
+            put(&view, &record("c"));
             check(&view, Some("c"));
             view.settle();
             view.settle();
@@ -147,7 +146,7 @@ mod tests {
         let view = View::new(Some(record("0")));
         let mut seen = vec![view.see()];
         for name in ["1", "2", "3", "4", "5"] {
-            view.store(&record(name));
+            put(&view, &record(name));
             seen.push(view.see());
         }
         for (seen, name) in seen.iter().zip(["0", "1", "2", "3", "4", "5"]) {
