@@ -6,7 +6,7 @@
     reason = "a test that meets the unexpected should stop at once"
 )]
 
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, Mutex};
 use std::time::Duration;
 
 use convert_sdk::{
@@ -376,6 +376,46 @@ fn what_the_store_refuses_is_not_tried_again() {
     machine.settle();
     let stats = machine.core.stats();
     assert_eq!((machine.merges(), stats.store_dropped, stats.store_retries), (1, 1, 0));
+}
+
+#[test]
+fn a_conversion_the_store_refuses_is_not_tried_again_but_what_waited_is() {
+    let machine = Machine::new(StoreConfig::default());
+    let visitor = machine.visitor();
+    machine
+        .store
+        .script([StoreErrorKind::Unavailable, StoreErrorKind::Refused].map(StoreAnswer::Failure));
+    visitor.run_experience("hero").unwrap();
+    machine.wait_for_retries(1);
+    assert_eq!(visitor.track_conversion("purchase"), ConversionResult::Queued);
+    machine.clock.advance(Duration::from_secs(60));
+    machine.settle();
+    let record = machine.store.record(KEY).unwrap();
+    assert_eq!((record.assignments().count(), record.goals().count()), (1, 0));
+    let stats = machine.core.stats();
+    assert_eq!((machine.merges(), stats.store_failures, stats.store_dropped), (3, 2, 1));
+    assert_eq!(machine.lost(), 1);
+}
+
+#[test]
+fn whoever_is_told_of_a_failure_may_wait_for_the_change_to_be_written() {
+    let machine = Machine::new(StoreConfig::default());
+    let visitor = machine.visitor();
+    let failure = StoreAnswer::Failure(StoreErrorKind::Unavailable);
+    machine.store.script([failure, failure]);
+    visitor.run_experience("hero").unwrap();
+    machine.wait_for_retries(1);
+    let (core, clock) = (machine.core.clone(), machine.clock.clone());
+    let flushed = Arc::new(Mutex::new(None));
+    let seen = Arc::clone(&flushed);
+    let _subscription = machine.core.subscribe(move |event| {
+        if matches!(event, LifecycleEvent::StoreFailed(_)) {
+            clock.advance(Duration::from_secs(60));
+            *seen.lock().unwrap() = Some(core.flush(PATIENCE).is_ok());
+        }
+    });
+    assert_eq!(visitor.track_conversion("purchase"), ConversionResult::Queued);
+    assert_eq!(*flushed.lock().unwrap(), Some(true));
 }
 
 #[test]

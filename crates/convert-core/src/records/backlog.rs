@@ -72,7 +72,8 @@ impl Backlog {
         wakes
     }
 
-    /// Takes over a change that the store did not answer, to be written later. Returns what came of it on top of `record`, what was known besides, and whether the writer
+    /// Takes over a change that the store did not answer, to be written later unless it `is_refused`.
+    /// Returns what came of it on top of `record`, what was known besides, and whether the writer
     /// should be told. All in one moment: of callers that meet a failing store together, one finds
     /// that its change was not known.
     pub(crate) fn give_back(
@@ -80,6 +81,7 @@ impl Backlog {
         key: &str,
         delta: &RecordDelta<'static>,
         mut record: VisitorRecord,
+        is_refused: bool,
         ahead: &Ahead,
         now: Duration,
     ) -> (Applied, RecordDelta<'static>, bool) {
@@ -92,7 +94,7 @@ impl Backlog {
         pending.remember(key, &new, now);
         // Goals that are not new here wait for nothing; taken for counted they would go uncounted.
         let asked = ahead.split(delta.clone().with_goals_of(&new)).0;
-        let wakes = pending.give_back(key, asked, new, ahead, now);
+        let wakes = pending.give_back(key, asked, new, is_refused, ahead, now);
         drop(pending);
         self.changed.notify_all();
         (applied, known, wakes)

@@ -14,7 +14,8 @@ use crate::records::merged::Merged;
 /// versions of a record do not undo each other: of two assignments in one experience the first
 /// wins unless the second is forced, a goal is new once, segments and locations are as the last
 /// writer left them, member by member, and custom segments are only ever added. Applying a delta
-/// twice changes nothing more, and members that the SDK does not know stay.
+/// twice changes nothing more, but where it came together from changes of an assignment that went to
+/// and fro between variations that no longer existed; members that the SDK does not know stay.
 ///
 /// ```
 /// use convert_core::RecordDelta;

@@ -55,11 +55,21 @@ impl Link {
     }
 
     /// Merges a change, unless the store is being left alone.
-    pub(crate) fn merge(&self, key: &str, delta: &RecordDelta<'_>) -> Option<Merged> {
+    ///
+    /// # Errors
+    ///
+    /// Returns the store's error, if it was asked. The caller notes it.
+    pub(crate) fn merge(
+        &self,
+        key: &str,
+        delta: &RecordDelta<'_>,
+    ) -> Result<Merged, Option<StoreError>> {
         if !self.admits() {
-            return None;
+            return Err(None);
         }
-        self.guard(StoreOperation::Merge, || self.store.merge(key, delta)).ok()
+        let merged = call(|| self.store.merge(key, delta))?;
+        self.fuse.succeed();
+        Ok(merged)
     }
 
     /// Merges changes, whatever state the store seems to be in, and returns an answer to each.
@@ -137,13 +147,9 @@ impl Link {
     fn guard<T>(
         &self,
         operation: StoreOperation,
-        call: impl FnOnce() -> Result<T, StoreError>,
+        asked: impl FnOnce() -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let answer = catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|payload| {
-            // Dropping the payload is the application's code too, and may panic again.
-            std::mem::forget(payload);
-            Err(StoreError::new(StoreErrorKind::Unavailable, "the store panicked"))
-        });
+        let answer = call(asked);
         match &answer {
             Ok(_) => self.fuse.succeed(),
             Err(error) => self.note(operation, error),
@@ -151,7 +157,8 @@ impl Link {
         answer
     }
 
-    fn note(&self, operation: StoreOperation, error: &StoreError) {
+    /// Counts a failure, and tells of it.
+    pub(crate) fn note(&self, operation: StoreOperation, error: &StoreError) {
         self.failures.fetch_add(1, Ordering::Relaxed);
         let now = self.timer.now();
         // A store that finds one record wanting is in order.
@@ -180,6 +187,15 @@ impl Link {
             self.bus.emit(&LifecycleEvent::StoreFailed(event));
         }
     }
+}
+
+/// Calls a store, whose panic is a failure.
+fn call<T>(asked: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    catch_unwind(AssertUnwindSafe(asked)).unwrap_or_else(|payload| {
+        // Dropping the payload is the application's code too, and may panic again.
+        std::mem::forget(payload);
+        Err(StoreError::new(StoreErrorKind::Unavailable, "the store panicked"))
+    })
 }
 
 /// How long the log says nothing more of failures.

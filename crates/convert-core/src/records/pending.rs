@@ -31,6 +31,8 @@ pub(crate) struct Pending {
     backoff: Backoff,
     retry_at: Option<Duration>,
     is_closing: bool,
+    /// How many times in a row nothing was written while the core closes.
+    fruitless: u32,
     is_stopped: bool,
     tally: WriteTally,
     /// How many were lost before the core began to close, or was closed last.
@@ -139,6 +141,7 @@ impl Pending {
             backoff: Backoff::new(settings.backoff_min, settings.backoff_max),
             retry_at: None,
             is_closing: false,
+            fruitless: 0,
             is_stopped: false,
             tally: WriteTally::default(),
             lost_before: 0,
@@ -198,29 +201,36 @@ impl Pending {
 
     /// Puts a change back that the store has not answered, before what has come since, and returns
     /// whether the writer should be told. What is `claimed` is new to this call and so to no other
-    /// that is under way.
+    /// that is under way. A change that `is_refused` is lost, but for what waited before it.
     pub(crate) fn give_back(
         &mut self,
         key: &str,
         delta: RecordDelta<'static>,
         claimed: RecordDelta<'static>,
+        is_refused: bool,
         ahead: &Ahead,
         now: Duration,
     ) -> bool {
         self.tell(key, delta.marks());
-        let age = self.arrive(key, !ahead.is_behind, now).map(|taken| taken.age);
+        let taken = self.arrive(key, !ahead.is_behind, now);
         if let Some(under_way) = self.under_way.get_mut(key) {
             let earlier = under_way.claimed.take().unwrap_or_default();
             under_way.claimed = Some(earlier.then(claimed));
         }
-        if self.is_stopped {
-            age.map(|age| self.ages.remove(&age));
+        if self.is_stopped || is_refused {
             self.tally.dropped += 1;
-            return false;
         }
-        let age = age.unwrap_or_else(|| self.number());
-        self.put_back(key.into(), age, delta);
-        self.is_resting()
+        match taken {
+            Some(taken) if self.is_stopped => drop(self.ages.remove(&taken.age)),
+            Some(taken) if is_refused => self.put_back(key.into(), taken.age, taken.delta),
+            Some(taken) => self.put_back(key.into(), taken.age, delta),
+            None if self.is_stopped || is_refused => {}
+            None => {
+                let age = self.number();
+                self.put_back(key.into(), age, delta);
+            }
+        }
+        self.entries.contains_key(key) && self.is_resting()
     }
 
     /// Returns what calls that failed have found to be new while others were under way.
@@ -258,7 +268,7 @@ impl Pending {
             return Step::Stop;
         }
         if let Some(at) = self.retry_at.filter(|at| *at > now && !self.is_closing) {
-            return Step::Rest(Some(at));
+            return self.rest(Some(at));
         }
         self.retry_at = None;
         let is_free = |(_, key): &(&u64, &Arc<str>)| !self.under_way.contains_key(&***key);
@@ -274,7 +284,14 @@ impl Pending {
                 .insert(key, UnderWay { calls: 1, taken: Some(taken), ..UnderWay::default() });
         }
         self.is_writing = !changes.is_empty();
-        if self.is_writing { Step::Write(changes) } else { Step::Rest(None) }
+        if self.is_writing { Step::Write(changes) } else { self.rest(None) }
+    }
+
+    /// Rests until something is to be done, be it only to tell of losses.
+    fn rest(&self, until: Option<Duration>) -> Step {
+        let is_untold = self.tally.dropped > self.reported;
+        let due = self.reported_at.filter(|_| is_untold).map(|at| at.saturating_add(SILENCE));
+        Step::Rest(until.into_iter().chain(due).min())
     }
 
     /// Notes what came of the changes of a step; `unit` is a random number from 0 to 1.
@@ -284,7 +301,9 @@ impl Pending {
         if came(Outcome::Written) {
             self.backoff.succeed();
         }
-        if came(Outcome::Failed) && !self.is_closing {
+        if self.is_closing {
+            self.fruitless = if came(Outcome::Written) { 0 } else { self.fruitless + 1 };
+        } else if came(Outcome::Failed) {
             self.retry_at = Some(now.saturating_add(self.backoff.fail(None, unit)));
         }
         // Backwards, so that the one that kept the store from trying the rest comes after them.
@@ -293,8 +312,9 @@ impl Pending {
             match outcome {
                 Outcome::Written => self.tally.written += 1,
                 Outcome::Refused => self.tally.dropped += 1,
-                // While the core closes everything is tried once.
-                Outcome::Failed if self.is_closing => self.tally.dropped += 1,
+                // A store may give up a whole exchange for one of its changes, so that failing once
+                // does not mean that this one was tried.
+                Outcome::Failed if self.fruitless >= MOST_FRUITLESS => self.tally.dropped += 1,
                 Outcome::Failed => {
                     self.tally.retried += 1;
                     self.put_back(Arc::clone(&change.key), taken.age, taken.delta);
@@ -305,7 +325,7 @@ impl Pending {
         }
     }
 
-    /// Has everything tried once more, without pauses.
+    /// Has everything tried again, without pauses, until nothing is written three times in a row.
     pub(crate) fn close(&mut self) {
         if !self.is_closing {
             self.is_closing = true;
@@ -432,6 +452,8 @@ impl Pending {
 /// Of how many visitors changes are written at once: enough that the way to a store does not limit how
 /// many are written a second, few enough that nobody waits long for the whole.
 const MOST_AT_ONCE: usize = 64;
+/// How often in a row a store may fail while the core closes.
+const MOST_FRUITLESS: u32 = 3;
 /// How long nothing more is said of losses.
 const SILENCE: Duration = Duration::from_secs(60);
 

@@ -63,13 +63,14 @@ impl StoreConfig {
     ///
     /// With [`WriteMode::Background`], the optimistic mode, a goal counts once for each machine
     /// that has not seen the others' mark yet. On one machine, contexts of a visitor know of each
-    /// other's marks and assignments for at least a minute, whenever they were made.
+    /// other's marks and assignments for at least a minute, whenever they were made, unless more than
+    /// 5,000 other visitors are marked within that; forced assignments are not among them.
     pub fn conversions(self, mode: WriteMode) -> Self {
         StoreConfig { conversions: mode, ..self }
     }
 
-    /// Sets for how many visitors changes may wait to be written; past it the oldest are lost,
-    /// counted and told of. Defaults to 10,000; at least 1.
+    /// Sets for how many visitors changes may wait to be written; past it those that have waited
+    /// longest since they were tried last are lost, counted and told of. Defaults to 10,000; at least 1.
     pub fn queue_capacity(self, visitors: usize) -> Self {
         StoreConfig { queue_capacity: visitors.max(1), ..self }
     }

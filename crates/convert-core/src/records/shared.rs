@@ -5,7 +5,7 @@ use std::sync::Arc;
 use convert_decision::VisitorRecord;
 
 use crate::clock::{Deadline, Timer};
-use crate::event::EventBus;
+use crate::event::{EventBus, StoreOperation};
 use crate::records::Written;
 use crate::records::backlog::Backlog;
 use crate::records::delta::RecordDelta;
@@ -73,14 +73,23 @@ impl SharedRecords {
         if !later.is_empty() && backlog.leave(key, later, self.link.timer.now()) {
             self.writer.wake();
         }
-        let Some(merged) = self.link.merge(key, &asked) else {
-            let (now, own) = (self.link.timer.now(), delta.clone().into_owned());
-            let record = before.map(Arc::unwrap_or_clone).unwrap_or_default();
-            let (applied, known, wakes) = backlog.give_back(key, &own, record, &ahead, now);
-            if wakes {
-                self.writer.wake();
+        let merged = match self.link.merge(key, &asked) {
+            Ok(merged) => merged,
+            Err(error) => {
+                let (now, own) = (self.link.timer.now(), delta.clone().into_owned());
+                let record = before.map(Arc::unwrap_or_clone).unwrap_or_default();
+                let is_refused = error.as_ref().is_some_and(|error| !error.is_retryable());
+                let (applied, known, wakes) =
+                    backlog.give_back(key, &own, record, is_refused, &ahead, now);
+                if wakes {
+                    self.writer.wake();
+                }
+                // Handlers may wait for the change, so that it must be in the writer's hands.
+                if let Some(error) = error {
+                    self.link.note(StoreOperation::Merge, &error);
+                }
+                return Written { applied, ..change_view(view, Some(&known), delta) };
             }
-            return Written { applied, ..change_view(view, Some(&known), delta) };
         };
         // For the contexts that have not read it, should the store fail before they ask.
         let (record, applied) = merged.into_parts(delta);
@@ -111,7 +120,7 @@ impl SharedRecords {
         self.writer.flush(deadline)
     }
 
-    /// Begins to close: what waits is tried once more, without pauses.
+    /// Begins to close: what waits is tried again, without pauses.
     pub(crate) fn hurry(&self) {
         self.writer.hurry();
     }

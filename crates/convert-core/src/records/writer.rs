@@ -48,7 +48,7 @@ impl Writer {
         self.wait_for(self.backlog.number(), deadline)
     }
 
-    /// Has everything tried once more, without pauses.
+    /// Has everything tried again, without pauses, until nothing is written three times in a row.
     pub(crate) fn hurry(&self) {
         self.backlog.close();
         if self.backlog.tally().1 > 0 {
@@ -56,7 +56,7 @@ impl Writer {
         }
     }
 
-    /// Waits until everything has been tried once more, gives up what is left, and returns for how
+    /// Waits until everything is written or the store fails three times in a row, gives up what is left, and returns for how
     /// many visitors changes are lost since [`Writer::hurry`]. The thread ends by itself.
     pub(crate) fn close(&self, deadline: Deadline) -> u64 {
         let number = self.backlog.close();
@@ -108,7 +108,13 @@ fn run(link: &Link, backlog: &Backlog, inbox: &Inbox) {
             Step::Rest(at) => {
                 inbox.wait(&link.timer.alarm(at.unwrap_or(Duration::MAX)));
             }
-            Step::Stop => break,
+            Step::Stop => {
+                // What was on its way when nobody waited any longer may be lost since.
+                if let Some(count) = backlog.losses_to_report(link.timer.now(), true) {
+                    link.tell_lost(count);
+                }
+                break;
+            }
         }
     }
 }

@@ -128,9 +128,9 @@ fn what_waits_can_be_taken_out_unless_something_older_is_on_its_way() {
     let second = pending.take("a");
     assert!(second.is_behind && second.unwritten == Some(goal("1")));
     pending.push("a", goal("2"));
-    pending.give_back("a", goal("3"), goal("3"), &second, Duration::ZERO);
+    pending.give_back("a", goal("3"), goal("3"), false, &second, Duration::ZERO);
     assert_eq!(pending.claimed("a"), Some(goal("3")));
-    assert!(pending.give_back("a", goal("1"), RecordDelta::new(), &ahead, Duration::ZERO));
+    assert!(pending.give_back("a", goal("1"), RecordDelta::new(), false, &ahead, Duration::ZERO));
     assert!(pending.has_before(number) && pending.depth() == 1 && pending.claimed("a").is_none());
     assert_eq!(pending.unwritten("a"), Some(goal("1").then(goal("3")).then(goal("2"))));
     let changes = next(&mut pending, Duration::ZERO);
@@ -184,7 +184,7 @@ fn a_flush_waits_for_what_a_change_that_came_back_was_put_before() {
     let ahead = pending.take("a");
     pending.push("a", goal("1"));
     let number = pending.number();
-    pending.give_back("a", goal("2"), goal("2"), &ahead, Duration::ZERO);
+    pending.give_back("a", goal("2"), goal("2"), false, &ahead, Duration::ZERO);
     assert!(pending.has_before(number) && pending.depth() == 1);
     let changes = next(&mut pending, Duration::ZERO);
     assert_eq!(changes[0].delta, goal("2").then(goal("1")));
@@ -209,19 +209,47 @@ fn losses_are_told_of_once_a_minute_and_in_the_end() {
 }
 
 #[test]
-fn closing_tries_everything_once_without_pauses() {
+fn losses_that_nobody_was_told_of_wake_the_writer() {
+    let mut pending = pending(1);
+    let rest = |pending: &mut Pending| match pending.step(SECOND) {
+        Step::Rest(until) => until,
+        step => panic!("{step:?}"),
+    };
+    let lose = |pending: &mut Pending| {
+        pending.push("a", goal("1"));
+        let changes = next(pending, SECOND);
+        settle(pending, changes, Outcome::Refused, SECOND);
+    };
+    lose(&mut pending);
+    assert_eq!(pending.losses_to_report(SECOND, false), Some(1));
+    assert_eq!(rest(&mut pending), None);
+    lose(&mut pending);
+    assert_eq!(pending.losses_to_report(SECOND, false), None);
+    assert_eq!(rest(&mut pending), Some(61 * SECOND));
+    assert_eq!(pending.losses_to_report(61 * SECOND, false), Some(1));
+    assert_eq!(rest(&mut pending), None);
+}
+
+#[test]
+fn closing_tries_everything_again_without_pauses_until_nothing_is_written() {
     let mut pending = pending(10);
     for key in ["a", "b"] {
         pending.push(key, goal("1"));
     }
     let changes = next(&mut pending, Duration::ZERO);
-    settle(&mut pending, changes, Outcome::Failed, Duration::ZERO);
     pending.close();
+    // What was on its way when closing began, too.
+    settle(&mut pending, changes, Outcome::Failed, Duration::ZERO);
     let changes = next(&mut pending, Duration::ZERO);
     assert_eq!(keys(&changes), ["b", "a"]);
     let outcomes = [Outcome::Written, Outcome::Failed];
     let settled: Vec<_> = changes.into_iter().zip(outcomes).collect();
     pending.settle(&settled, Duration::ZERO, 1.0);
+    for _ in 0..3 {
+        let changes = next(&mut pending, Duration::ZERO);
+        assert_eq!(keys(&changes), ["a"]);
+        settle(&mut pending, changes, Outcome::Failed, Duration::ZERO);
+    }
     assert!(matches!(pending.step(Duration::ZERO), Step::Rest(None)));
     pending.push("c", goal("1"));
     assert_eq!(pending.stop(), 2);
