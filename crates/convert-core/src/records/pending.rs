@@ -54,7 +54,9 @@ struct Entry {
 struct UnderWay {
     /// How many calls have not been answered.
     calls: usize,
-    /// What was waiting when the first of them began, and is with it now.
+    /// Whether one of them may bring more than marks, which others may overtake.
+    has_first: bool,
+    /// What was waiting when that one began, and is with it now.
     taken: Option<Entry>,
     /// What calls that failed meanwhile have found to be new, whatever the store tells the others.
     claimed: Option<RecordDelta<'static>>,
@@ -166,12 +168,12 @@ impl Pending {
     }
 
     /// Takes out what waits for a visitor, to be sent along with a change that is to be answered,
-    /// unless something older is on its way; and tells all that is known of the visitor but not in the
-    /// store. Until [`Pending::answer`] or [`Pending::give_back`] nothing else of the visitor is
-    /// written.
+    /// unless something older is on its way that it must not overtake; and tells all that is known of
+    /// the visitor but not in the store. Until [`Pending::answer`] or [`Pending::give_back`] nothing
+    /// else of the visitor is written.
     pub(crate) fn take(&mut self, key: &str) -> Ahead {
         let unwritten = self.unwritten(key);
-        if let Some(under_way) = self.under_way.get_mut(key) {
+        if let Some(under_way) = self.under_way.get_mut(key).filter(|one| one.has_first) {
             under_way.calls += 1;
             return Ahead { unwritten, is_behind: true };
         }
@@ -179,7 +181,9 @@ impl Pending {
         if let Some(entry) = &taken {
             self.order.remove(&entry.place);
         }
-        self.under_way.insert(key.into(), UnderWay { calls: 1, taken, ..UnderWay::default() });
+        let under_way = self.under_way.entry(key.into()).or_default();
+        under_way.calls += 1;
+        (under_way.has_first, under_way.taken) = (true, taken);
         Ahead { unwritten, is_behind: false }
     }
 
@@ -280,8 +284,9 @@ impl Pending {
             self.order.remove(&place);
             let Some(taken) = self.entries.remove(&key) else { continue };
             changes.push(Change { key: Arc::clone(&key), delta: taken.delta.clone() });
-            self.under_way
-                .insert(key, UnderWay { calls: 1, taken: Some(taken), ..UnderWay::default() });
+            let taken = Some(taken);
+            let under_way = UnderWay { calls: 1, has_first: true, taken, ..UnderWay::default() };
+            self.under_way.insert(key, under_way);
         }
         self.is_writing = !changes.is_empty();
         if self.is_writing { Step::Write(changes) } else { self.rest(None) }
@@ -408,6 +413,7 @@ impl Pending {
     fn arrive(&mut self, key: &str, is_first: bool, now: Duration) -> Option<Entry> {
         let under_way = self.under_way.get_mut(key)?;
         let taken = if is_first { under_way.taken.take() } else { None };
+        under_way.has_first &= !is_first;
         under_way.calls -= 1;
         if under_way.calls == 0 {
             let told = under_way.told.take();

@@ -160,6 +160,25 @@ fn nothing_overtakes_a_change_that_is_to_be_answered() {
 }
 
 #[test]
+fn what_waits_is_taken_along_however_many_calls_follow_each_other() {
+    let mut pending = pending(10);
+    let mut last = pending.take("a");
+    let behind = pending.take("a");
+    assert!(!last.is_behind && behind.is_behind);
+    pending.push("a", RecordDelta::new().enter("home"));
+    for turn in 0..10 {
+        // Another call is always under way, so that the writer has nothing to do.
+        pending.answer("a", RecordDelta::new(), &last, Duration::ZERO);
+        assert!(next(&mut pending, Duration::ZERO).is_empty());
+        let number = pending.number();
+        assert_eq!(pending.has_before(number), turn == 0);
+        last = pending.take("a");
+        assert!(!last.is_behind && last.unwritten.is_some() == (turn == 0));
+        assert!(pending.take("a").is_behind);
+    }
+}
+
+#[test]
 fn a_flush_waits_for_what_is_older_alone() {
     let mut pending = pending(10);
     pending.push("a", goal("1"));
