@@ -70,7 +70,8 @@ impl CloseReport {
     }
 
     /// Returns for how many visitors changes could not be written to the external store while the
-    /// core closed: they are lost.
+    /// core closed: they are lost. What was on its way when the time was up may arrive all the same,
+    /// and is not among them.
     pub fn records_lost(&self) -> u64 {
         self.records_lost
     }
