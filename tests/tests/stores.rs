@@ -638,7 +638,7 @@ fn race(core: &Core, check: impl Fn(&Context)) {
                 context.set_segments(attributes! { "country" => "DE" });
             });
             start.wait();
-            context.track_conversion("purchase");
+            assert!(context.track_conversion("purchase").is_queued());
         });
         check(&context);
     }

@@ -71,7 +71,8 @@ impl Plan {
         for experience in config.experiences() {
             let mut blocks = Vec::new();
             for audience in config.audiences_of(experience) {
-                for branch in audience.rules().into_iter().flat_map(|rules| rules.branches()) {
+                let Some(rules) = audience.rules() else { continue };
+                for branch in rules.branches() {
                     for block in branch.blocks() {
                         let rules = block.elements().iter().map(|element| {
                             let constant = element.operand().as_view();

@@ -99,7 +99,7 @@ const GROUPS: &[Group] = &[
         source: Source::Works(|fixture| Ok(deciding::works(fixture))),
     },
     Group {
-        names: &["floor_fresh", "floor_fresh_rules", "floor_regex", "floor_sticky"],
+        names: &["floor_fresh_rules", "floor_fresh", "floor_regex", "floor_sticky"],
         source: Source::Works(floor::works),
     },
     Group {
