@@ -395,6 +395,10 @@ fn a_conversion_the_store_refuses_is_not_tried_again_but_what_waited_is() {
     let stats = machine.core.stats();
     assert_eq!((machine.merges(), stats.store_failures, stats.store_dropped), (3, 2, 1));
     assert_eq!(machine.lost(), 1);
+    // It has been counted, though the store does not know of it.
+    assert_eq!(visitor.track_conversion("purchase"), ConversionResult::Deduplicated);
+    let other = machine.visitor();
+    assert_eq!(other.track_conversion("purchase"), ConversionResult::Deduplicated);
 }
 
 #[test]

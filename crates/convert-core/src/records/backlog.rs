@@ -22,7 +22,7 @@ pub(crate) struct Backlog {
 pub(crate) struct Answered {
     /// What the store has yet to be told.
     pub(crate) unwritten: Option<RecordDelta<'static>>,
-    /// What others have found to be new meanwhile, since the store did not answer them.
+    /// What others have found to be new, lately or since the store did not answer them.
     pub(crate) claimed: Option<RecordDelta<'static>>,
     /// Whether the writer should be told.
     pub(crate) wakes: bool,
@@ -111,8 +111,12 @@ impl Backlog {
         now: Duration,
     ) -> Answered {
         let mut pending = self.pending();
+        // What was counted here is not new a second time, though the change may have been lost since.
+        let claimed = match (pending.claimed(key), pending.remembered(key, now)) {
+            (Some(claimed), Some(remembered)) => Some(remembered.then(claimed)),
+            (claimed, remembered) => claimed.or(remembered),
+        };
         pending.remember(key, &marks.new_in(applied), now);
-        let claimed = pending.claimed(key);
         let wakes = pending.answer(key, marks, ahead, now);
         // In the same moment: what is written later on is not in the store's answer either.
         let unwritten = pending.unwritten(key);

@@ -253,6 +253,11 @@ impl Pending {
         }
     }
 
+    /// Returns what this process has marked lately.
+    pub(crate) fn remembered(&mut self, key: &str, now: Duration) -> Option<RecordDelta<'static>> {
+        self.recent.find(key, now)
+    }
+
     /// Returns what is known of a visitor that a context may not have read.
     pub(crate) fn known(&mut self, key: &str, now: Duration) -> Option<RecordDelta<'static>> {
         match (self.recent.find(key, now), self.unwritten(key)) {
@@ -319,7 +324,9 @@ impl Pending {
                 Outcome::Refused => self.tally.dropped += 1,
                 // A store may give up a whole exchange for one of its changes, so that failing once
                 // does not mean that this one was tried.
-                Outcome::Failed if self.fruitless >= MOST_FRUITLESS => self.tally.dropped += 1,
+                Outcome::Failed if self.is_stopped || self.fruitless >= MOST_FRUITLESS => {
+                    self.tally.dropped += 1;
+                }
                 Outcome::Failed => {
                     self.tally.retried += 1;
                     self.put_back(Arc::clone(&change.key), taken.age, taken.delta);

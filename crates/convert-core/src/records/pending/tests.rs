@@ -276,3 +276,15 @@ fn closing_tries_everything_again_without_pauses_until_nothing_is_written() {
     assert!(!pending.push("d", goal("1")));
     assert_eq!(pending.depth(), 0);
 }
+
+#[test]
+fn what_was_on_its_way_when_nobody_waited_any_longer_is_written_or_lost() {
+    let mut pending = pending(10);
+    pending.push("a", goal("1"));
+    let changes = next(&mut pending, Duration::ZERO);
+    pending.close();
+    pending.stop();
+    settle(&mut pending, changes, Outcome::Failed, Duration::ZERO);
+    assert_eq!((pending.depth(), pending.tally().dropped), (0, 1));
+    assert_eq!(pending.losses_to_report(Duration::ZERO, true), Some(1));
+}
