@@ -92,8 +92,9 @@ impl Backlog {
         let applied = delta.apply(&mut record);
         let new = delta.new_in(&applied);
         pending.remember(key, &new, now);
-        // Goals that are not new here wait for nothing; taken for counted they would go uncounted.
-        let asked = ahead.split(delta.clone().with_goals_of(&new)).0;
+        // Marks that are not new here wait for nothing: goals, taken for counted, would go uncounted,
+        // and assignments would be put before those that others have made and shown.
+        let asked = ahead.split(delta.clone().with_marks_of(&new)).0;
         let wakes = pending.give_back(key, asked, new, is_refused, ahead, now);
         drop(pending);
         self.changed.notify_all();

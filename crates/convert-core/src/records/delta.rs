@@ -263,9 +263,24 @@ impl<'d> RecordDelta<'d> {
         new
     }
 
-    /// Replaces the goals by those of another delta.
-    pub(crate) fn with_goals_of(self, other: &RecordDelta<'d>) -> Self {
-        RecordDelta { goals: other.goals.clone(), ..self }
+    /// Leaves out the marks that another delta does not have.
+    pub(crate) fn with_marks_of(mut self, new: &RecordDelta<'d>) -> Self {
+        let stays = |one: &Assignment<'_>| {
+            one.replaces == Replaces::Anything || new.assignments.contains(one)
+        };
+        self.assignments.retain(stays);
+        RecordDelta { goals: new.goals.clone(), ..self }
+    }
+
+    /// Returns the assignments, but for forced ones, in the experiences that another delta assigns in.
+    pub(crate) fn assignments_beside(&self, other: &RecordDelta<'_>) -> Self {
+        let mut marks = self.marks();
+        marks.goals.clear();
+        let is_beside = |one: &Assignment<'_>| {
+            other.assignments.iter().any(|other| other.experience_id == one.experience_id)
+        };
+        marks.assignments.retain(is_beside);
+        marks
     }
 
     /// Splits into what may be made before an older change is, and has an answer: assignments and

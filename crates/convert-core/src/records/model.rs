@@ -141,3 +141,25 @@ fn whoever_waits_is_freed_when_the_writer_stops() {
         assert_eq!(closer.join().unwrap(), 1);
     });
 }
+
+#[test]
+fn of_two_assignments_that_fail_the_one_that_was_shown_waits_to_be_written() {
+    loom::model(|| {
+        let backlog = Arc::new(Backlog::new(&StoreConfig::default()));
+        let fail = |ahead: &Ahead, backlog: &Backlog, variation: &'static str| {
+            let delta = RecordDelta::new().assign("x", variation);
+            let record = convert_decision::VisitorRecord::new();
+            let failed = backlog.give_back("v", &delta, record, false, ahead, Duration::ZERO);
+            failed.0.kept.is_empty()
+        };
+        let (first, second) = (backlog.take("v"), backlog.take("v"));
+        let other = {
+            let backlog = Arc::clone(&backlog);
+            thread::spawn(move || fail(&second, &backlog, "second"))
+        };
+        let is_first_shown = fail(&first, &backlog, "first");
+        assert_ne!(other.join().unwrap(), is_first_shown);
+        let shown = if is_first_shown { "first" } else { "second" };
+        assert_eq!(backlog.unwritten("v"), Some(RecordDelta::new().assign("x", shown)));
+    });
+}

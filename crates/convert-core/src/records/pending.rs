@@ -121,10 +121,12 @@ impl Ahead {
         &self,
         delta: RecordDelta<'static>,
     ) -> (RecordDelta<'static>, RecordDelta<'static>) {
-        if self.is_behind {
-            return delta.split();
-        }
         let waited = self.unwritten.clone().unwrap_or_default();
+        if self.is_behind {
+            let (asked, later) = delta.split();
+            // Assignments that have been shown go before those that would take their place.
+            return (waited.assignments_beside(&asked).then(asked), later);
+        }
         (waited.then(delta), RecordDelta::new())
     }
 }
@@ -234,7 +236,9 @@ impl Pending {
                 self.put_back(key.into(), age, delta);
             }
         }
-        self.entries.contains_key(key) && self.is_resting()
+        // Of what is lost the writer tells.
+        let is_due = is_refused && !self.is_stopped || self.entries.contains_key(key);
+        is_due && self.is_resting()
     }
 
     /// Returns what calls that failed have found to be new while others were under way.

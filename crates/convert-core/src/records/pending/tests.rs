@@ -288,3 +288,30 @@ fn what_was_on_its_way_when_nobody_waited_any_longer_is_written_or_lost() {
     assert_eq!((pending.depth(), pending.tally().dropped), (0, 1));
     assert_eq!(pending.losses_to_report(Duration::ZERO, true), Some(1));
 }
+
+fn assigning(variation: &'static str) -> RecordDelta<'static> {
+    RecordDelta::new().assign("x", variation)
+}
+
+#[test]
+fn an_assignment_that_was_shown_is_not_overtaken() {
+    let mut pending = pending(10);
+    pending.push("a", assigning("shown"));
+    let changes = next(&mut pending, Duration::ZERO);
+    let behind = pending.take("a");
+    let (asked, later) = behind.split(assigning("late").reach("g").enter("home"));
+    assert_eq!(asked, assigning("shown").reach("g"));
+    assert_eq!(later, RecordDelta::new().enter("home"));
+    settle(&mut pending, changes, Outcome::Written, Duration::ZERO);
+}
+
+#[test]
+fn a_refused_change_wakes_whoever_tells_of_it() {
+    let mut pending = pending(10);
+    let ahead = pending.take("a");
+    assert!(pending.give_back("a", goal("1"), goal("1"), true, &ahead, Duration::ZERO));
+    assert_eq!(pending.losses_to_report(Duration::ZERO, false), Some(1));
+    pending.stop();
+    let ahead = pending.take("a");
+    assert!(!pending.give_back("a", goal("1"), goal("1"), true, &ahead, Duration::ZERO));
+}
