@@ -43,7 +43,11 @@ impl<'d> Effects<'d> {
 
     /// Notes a decision's assignment, if it is new, and returns whether it was noted. The caller
     /// knows whether one in the same experience was noted before, which few configs come to.
-    #[inline]
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "every decision of a pass comes here, from few places"
+    )]
     pub(super) fn note(&mut self, decision: Decision<'d>, repeats: bool) -> bool {
         self.keeps && decision.is_new() && self.keep(decision, repeats)
     }
