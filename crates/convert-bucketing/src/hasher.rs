@@ -1,6 +1,6 @@
 //! The hash of a visitor within an experience, and the bucket value it gives.
 
-use crate::lanes::{LANES, hash_lanes};
+use crate::lanes::{Copied, LANES, fill_blocks, fill_each};
 use crate::murmur::{WORD, absorb, finish, length, mix, partial_word, tail_word};
 
 /// Computes bucket values of one experience.
@@ -85,7 +85,7 @@ impl BucketHasher {
     ///
     /// The value of each visitor id is written to the same place in `values`, and the number of
     /// values written is returned: the length of the shorter slice. The ids may be of any length;
-    /// columns whose ids are equally long, such as UUIDs, are the fastest.
+    /// blocks whose ids are equally long, such as UUIDs, are computed in lock step.
     ///
     /// ```
     /// use convert_bucketing::BucketHasher;
@@ -97,20 +97,17 @@ impl BucketHasher {
     /// ```
     pub fn bucket_values<V: AsRef<str>>(&self, visitor_ids: &[V], values: &mut [u16]) -> usize {
         let count = visitor_ids.len().min(values.len());
-        let value_blocks = values.chunks_exact_mut(LANES);
-        for (ids, values) in visitor_ids.chunks_exact(LANES).zip(value_blocks) {
-            let mut lanes: [&[u8]; LANES] = [&[]; LANES];
-            for (lane, id) in lanes.iter_mut().zip(ids) {
-                *lane = id.as_ref().as_bytes();
-            }
-            let hashes = hash_lanes(self, &lanes);
-            for (value, hash) in values.iter_mut().zip(hashes) {
-                *value = value_from_hash(hash);
-            }
+        #[cfg(all(feature = "simd", target_arch = "x86_64"))]
+        let mut done = crate::avx2::fill(self, visitor_ids, values);
+        #[cfg(not(all(feature = "simd", target_arch = "x86_64")))]
+        let mut done = 0;
+        if let (Some(visitor_ids), Some(values)) = (visitor_ids.get(done..), values.get_mut(done..))
+        {
+            done += fill_blocks::<LANES, V>(self, visitor_ids, values, Copied);
         }
-        let done = count - count % LANES;
-        for (id, value) in visitor_ids.iter().zip(values).skip(done) {
-            *value = self.bucket_value(id.as_ref());
+        if let (Some(visitor_ids), Some(values)) = (visitor_ids.get(done..), values.get_mut(done..))
+        {
+            fill_each(self, visitor_ids, values);
         }
         count
     }
@@ -133,10 +130,14 @@ impl BucketHasher {
         self.carry | (first << (8 * self.carried))
     }
 
-    /// The length of the experience id and a visitor id together, as the hash mixes it in.
+    /// The length of the experience id and of a visitor id together, as the hash mixes it in.
     #[inline]
-    pub(crate) const fn length_with(&self, id: &[u8]) -> u32 {
-        self.length.wrapping_add(length(id))
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the algorithm takes the length modulo 2³²"
+    )]
+    pub(crate) const fn length_with(&self, id_length: usize) -> u32 {
+        self.length.wrapping_add(id_length as u32)
     }
 
     #[inline]
@@ -151,7 +152,7 @@ impl BucketHasher {
             rest = id.get(missing..).unwrap_or_default();
         }
         let (state, rest) = absorb(state, rest);
-        finish(state, tail_word(id, rest.len()), self.length_with(id))
+        finish(state, tail_word(id, rest.len()), self.length_with(id.len()))
     }
 
     /// Hashes a visitor id shorter than a word, which may or may not complete the open one.
@@ -161,9 +162,9 @@ impl BucketHasher {
         let low = u32::try_from(bytes & u64::from(u32::MAX)).unwrap_or_default();
         let high = u32::try_from(bytes >> 32).unwrap_or_default();
         if self.carried as usize + id.len() < WORD {
-            finish(self.state, low, self.length_with(id))
+            finish(self.state, low, self.length_with(id.len()))
         } else {
-            finish(mix(self.state, low), high, self.length_with(id))
+            finish(mix(self.state, low), high, self.length_with(id.len()))
         }
     }
 }

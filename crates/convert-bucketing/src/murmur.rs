@@ -42,9 +42,14 @@ pub(crate) const fn partial_word(tail: &[u8]) -> u32 {
 #[inline]
 pub(crate) fn tail_word(id: &[u8], left: usize) -> u32 {
     // One shifted read of the last word replaces a branch for each possible number of bytes.
-    let last = id.last_chunk().map_or(0, |word| u32::from_le_bytes(*word));
-    let shift = 8 * (WORD - left.min(WORD));
-    u32::try_from(u64::from(last) >> shift).unwrap_or_default()
+    last_bytes(id.last_chunk().map_or(0, |word| u32::from_le_bytes(*word)), left)
+}
+
+/// Takes the `left` last bytes (at most three) of a word, as the low bytes of another.
+#[inline]
+pub(crate) fn last_bytes(word: u32, left: usize) -> u32 {
+    let bits = [32, 24, 16, 8].get(left).copied().unwrap_or(0);
+    word.checked_shr(bits).unwrap_or(0)
 }
 
 /// Mixes one whole word into the state.

@@ -226,6 +226,8 @@
 //!
 //! - `https` (default): the HTTPS client. Without it an SDK key needs a transport of the
 //!   application's ([`SdkConfig::transport_impl`]).
+//! - `simd`: columns of visitor ids, `experience.buckets().hasher().bucket_values(…)`, are computed
+//!   eight at a time on processors with AVX2.
 //! - `platform-verifier`: certificates can be verified by the operating system.
 //! - `spool`: undelivered events can be kept in a directory, where they survive a crash. Turn it on
 //!   where the process has a disk that outlives it and a lost conversion is lost revenue; it costs

@@ -32,15 +32,16 @@ pub(super) fn layering(tree: &Tree) -> Vec<Finding> {
     found
 }
 
-/// Some crates are for some members only, and the lowest layer takes none at all.
+/// Some crates are for some members only, and the lowest layer takes none but what is for it.
 pub(super) fn confined_crates(tree: &Tree) -> Vec<Finding> {
     let mut found = Vec::new();
     for manifest in &tree.manifests {
         for dependency in manifest.dependencies.iter().filter(|dependency| !dependency.dev) {
             let name = dependency.name.as_str();
             let confined = CONFINED.iter().find(|(confined, _)| *confined == name);
-            let wrong = confined.is_some_and(|(_, to)| !to.contains(&manifest.name.as_str()));
-            if wrong || manifest.name == LOWEST {
+            let wrong = confined
+                .map_or(manifest.name == LOWEST, |(_, to)| !to.contains(&manifest.name.as_str()));
+            if wrong {
                 let message = format!("`{}` may not depend on `{name}`", manifest.name);
                 found.push(Finding::new(&manifest.path, dependency.line, message));
             }
@@ -91,6 +92,7 @@ const CONFINED: &[(&str, &[&str])] = &[
         "rustls",
         &["convert-cli", "convert-transport", "convert-redis", "test-support", "tls-coexistence"],
     ),
+    ("pulp", &[LOWEST]),
     ("redis", &["convert-redis"]),
     ("tokio", &[]),
 ];
@@ -141,9 +143,10 @@ mod tests {
     }
 
     #[test]
-    fn the_lowest_layer_depends_on_nothing() {
-        let lowest =
-            manifest(LOWEST, "[dependencies]\nlog = \"0.4\"\n[dev-dependencies]\nproptest = \"1\"");
+    fn the_lowest_layer_depends_on_vectors_at_most() {
+        let dependencies =
+            "[dependencies]\nlog = \"0.4\"\npulp = \"0.22\"\n[dev-dependencies]\nproptest = \"1\"";
+        let lowest = manifest(LOWEST, dependencies);
         assert_eq!(places(confined_crates, &[("b/Cargo.toml", &lowest)]), ["b/Cargo.toml:4"]);
     }
 }
