@@ -259,6 +259,20 @@ fn locations_pass_both_ways() {
 }
 
 #[test]
+fn half_a_pair_of_surrogates_that_javascript_wrote_is_read() {
+    let Some((server, mut javascript, rust)) = both() else { return };
+    // What `JSON.stringify` makes of a text that was cut within a character.
+    let record = r#"{"bucketing":{"3":"31"},"goals":{"purchase":true},"segments":{"campaign":"sun \ud83d"},"theirs":["\udc00"]}"#;
+    server.command(&["SET", "1-2-v", record]);
+    assert_eq!(javascript.run("v").as_deref(), Some("31"));
+    assert_eq!(rust.run("v").as_deref(), Some("31"));
+    assert!(!rust.convert("v", "purchase") && rust.convert("v", "signup"));
+    assert_eq!(javascript.convert("v", "signup"), 0);
+    assert_eq!(stored(&server, "v")["segments"]["campaign"], "sun \u{fffd}");
+    assert_eq!(stored(&server, "v")["theirs"], json!(["\u{fffd}"]));
+}
+
+#[test]
 fn members_that_neither_knows_survive_both() {
     let Some((server, mut javascript, rust)) = both() else { return };
     let theirs = json!({"empty": [], "none": {}, "numbers": [1.5, 9_007_199_254_740_991_u64, -0.25], "text": "zoë\u{1f3af}\n\"", "null": null});

@@ -37,7 +37,9 @@
 //!
 //! A call ends within [`RedisStoreBuilder::timeout`], give or take two milliseconds, whatever it takes: connecting, finding the
 //! node of a cluster, merging again. Connections are kept and replaced when they break; a call
-//! notices on its own and needs no pause. There is no thread and no asynchronous runtime in here.
+//! notices on its own and needs no pause. There is no asynchronous runtime in here, and no thread but
+//! those that connect: resolving a name cannot be given up, so that it is left to a thread which hands
+//! the connection over, or keeps it for the next call where it came too late.
 //!
 //! # Features
 //!
@@ -56,6 +58,7 @@ mod recent;
 mod server;
 mod store;
 mod support;
+mod worker;
 
 pub use builder::RedisStoreBuilder;
 pub use error::RedisStoreError;

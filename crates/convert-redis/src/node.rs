@@ -1,18 +1,24 @@
 //! One server, and the connections kept to it.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::{Client, Cmd, Connection, ConnectionLike as _, RedisError, RedisResult, Value};
 
 use crate::clock::Deadline;
 use crate::error::{Trouble, is_broken, timed_out};
+use crate::worker;
 
 /// One server. Any number of threads may use it at once; each has a connection to itself.
 pub(crate) struct Node {
     client: Client,
-    idle: Mutex<Vec<Line>>,
-    most_idle: usize,
+    idle: Arc<Idle>,
+}
+
+/// The connections that nobody uses right now.
+struct Idle {
+    lines: Mutex<Vec<Line>>,
+    most: usize,
 }
 
 /// A connection, and how long it waits for an answer.
@@ -24,7 +30,7 @@ struct Line {
 impl Node {
     /// Makes the way to a server; connects when it is used.
     pub(crate) fn new(client: Client, most_idle: usize) -> Self {
-        Node { client, idle: Mutex::new(Vec::new()), most_idle }
+        Node { client, idle: Arc::new(Idle { lines: Mutex::default(), most: most_idle }) }
     }
 
     /// Carries commands out on one connection, one after another, and returns the answer to the last.
@@ -40,12 +46,12 @@ impl Node {
         }
         match answer {
             Ok(value) => {
-                self.keep(line);
+                self.idle.keep(line);
                 Ok(value)
             }
             Err(error) if is_broken(&error) => Err(self.lose(error, was_kept)),
             Err(error) => {
-                self.keep(line);
+                self.idle.keep(line);
                 Err(Trouble::of(error, was_kept))
             }
         }
@@ -61,7 +67,7 @@ impl Node {
         let lost = match self.line(deadline) {
             Ok((mut line, was_kept)) => match line.ask_all(commands, deadline, &mut answers) {
                 Ok(()) => {
-                    self.keep(line);
+                    self.idle.keep(line);
                     return answers;
                 }
                 Err(error) => error.map_or_else(late, |error| self.lose(error, was_kept)),
@@ -74,8 +80,7 @@ impl Node {
 
     /// Returns a connection, and whether it has been used before.
     fn line(&self, deadline: Deadline) -> Result<(Line, bool), Trouble> {
-        let kept = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        match kept {
+        match self.idle.lines().pop() {
             Some(line) => Ok((line, true)),
             None => Ok((self.connect(deadline)?, false)),
         }
@@ -86,27 +91,41 @@ impl Node {
         let trouble = Trouble::of(error, was_kept);
         if matches!(trouble, Trouble::Dropped) {
             // The others were closed by whatever has closed this one.
-            self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            self.idle.lines().clear();
         }
         trouble
     }
 
     fn connect(&self, deadline: Deadline) -> Result<Line, Trouble> {
         let patience = deadline.remaining().ok_or_else(late)?;
-        let connected = self.client.get_connection_with_timeout(patience);
-        let connection = connected.map_err(|error| Trouble::of(error, false))?;
-        Ok(Line { connection, patience: Duration::MAX })
+        let idle = Arc::downgrade(&self.idle);
+        let keep = move |connection| {
+            if let Some(idle) = idle.upgrade() {
+                idle.keep(Line::new(connection));
+            }
+        };
+        worker::connect(self.client.clone(), patience, patience, keep).map(Line::new)
+    }
+}
+
+impl Idle {
+    fn keep(&self, line: Line) {
+        let mut lines = self.lines();
+        if lines.len() < self.most {
+            lines.push(line);
+        }
     }
 
-    fn keep(&self, line: Line) {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < self.most_idle {
-            idle.push(line);
-        }
+    fn lines(&self) -> MutexGuard<'_, Vec<Line>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Line {
+    fn new(connection: Connection) -> Self {
+        Line { connection, patience: Duration::MAX }
+    }
+
     fn ask(&mut self, command: &Cmd, patience: Duration) -> RedisResult<Value> {
         self.wait_for(patience)?;
         // Answers that are errors come as values.

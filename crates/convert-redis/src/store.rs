@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use convert_sdk::{DataStore, Merged, RecordDelta, StoreError, StoreErrorKind, VisitorRecord};
+use convert_sdk::{
+    DataStore, Merged, RecordDelta, StoreError, StoreErrorKind, VisitorRecord, repair_json,
+};
 use redis::{Cmd, Value, cmd};
 
 use crate::batch::Batch;
@@ -216,9 +218,16 @@ fn parse(text: Arc<[u8]>) -> Result<Seen, StoreError> {
     if text.len() > MOST_BYTES {
         return Err(unreadable("it is longer than 1 MiB"));
     }
-    let record = serde_json::from_slice(&text);
-    let record = Arc::new(record.map_err(|_| unreadable("it is no JSON object"))?);
+    let record = Arc::new(read(&text).ok_or_else(|| unreadable("it is no record in JSON"))?);
     Ok(Seen { text, record })
+}
+
+/// Reads what `JSON.stringify` may have written: half a pair of surrogates, where a text was cut in
+/// two, is read as U+FFFD.
+fn read(text: &[u8]) -> Option<VisitorRecord> {
+    serde_json::from_slice(text)
+        .or_else(|_| serde_json::from_str(&repair_json(&String::from_utf8_lossy(text))))
+        .ok()
 }
 
 pub(crate) fn write(record: &VisitorRecord) -> Result<Arc<[u8]>, StoreError> {
