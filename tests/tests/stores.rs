@@ -6,7 +6,7 @@
     reason = "a test that meets the unexpected should stop at once"
 )]
 
-use std::sync::{Arc, Barrier, Mutex};
+use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::time::Duration;
 
 use convert_sdk::{
@@ -397,8 +397,43 @@ fn a_conversion_the_store_refuses_is_not_tried_again_but_what_waited_is() {
     assert_eq!(machine.lost(), 1);
     // It has been counted, though the store does not know of it.
     assert_eq!(visitor.track_conversion("purchase"), ConversionResult::Deduplicated);
-    let other = machine.visitor();
-    assert_eq!(other.track_conversion("purchase"), ConversionResult::Deduplicated);
+    for _ in 0..3 {
+        // Nor does it ever, as long as there is room to remember it.
+        machine.clock.advance(Duration::from_secs(3_600));
+        machine.store.put(KEY, VisitorRecord::default());
+        let other = machine.visitor();
+        assert_eq!(other.track_conversion("purchase"), ConversionResult::Deduplicated);
+    }
+}
+
+#[test]
+fn what_a_context_has_counted_does_not_count_again_if_the_record_is_gone() {
+    let machine = Machine::new(StoreConfig::default());
+    let visitor = machine.visitor();
+    assert_eq!(visitor.track_conversion("purchase"), ConversionResult::Queued);
+    machine.clock.advance(Duration::from_secs(3_600));
+    machine.store.put(KEY, VisitorRecord::default());
+    assert_eq!(visitor.track_conversion("purchase"), ConversionResult::Deduplicated);
+    // A record that somebody removes is as good as new to everybody else.
+    machine.clock.advance(Duration::from_secs(3_600));
+    machine.store.put(KEY, VisitorRecord::default());
+    assert_eq!(machine.visitor().track_conversion("purchase"), ConversionResult::Queued);
+}
+
+#[test]
+fn a_handler_on_the_writers_thread_may_wait_for_somebody_who_flushes() {
+    let machine = Machine::new(StoreConfig::default());
+    let (core, (sender, receiver)) = (machine.core.clone(), mpsc::channel());
+    let _subscription = machine.core.subscribe(move |event| {
+        if matches!(event, LifecycleEvent::StoreFailed(failed) if failed.lost() == 0) {
+            let flushed = std::thread::scope(|scope| scope.spawn(|| core.flush(PATIENCE)).join());
+            sender.send(flushed.unwrap().is_ok()).unwrap();
+        }
+    });
+    let visitor = machine.visitor();
+    machine.store.script([StoreAnswer::Failure(StoreErrorKind::Refused)]);
+    visitor.run_experience("hero").unwrap();
+    assert_eq!(receiver.recv_timeout(2 * PATIENCE), Ok(true));
 }
 
 #[test]

@@ -8,6 +8,9 @@
 //! does no I/O. A cookie that was changed, belongs to another visitor or is too long is refused, and
 //! the visitor decided anew. What a cookie cannot give is a goal that counts once although the visitor
 //! sends an older cookie again: for that, keep records in a store.
+//!
+//! The record is signed, not encrypted: the visitor can read it. Set the cookie with `HttpOnly`,
+//! `Secure`, `SameSite=Lax` and a `Max-Age`.
 
 use std::error::Error;
 use std::fmt;
@@ -20,14 +23,16 @@ use hmac_sha256::HMAC;
 fn main() -> Result<(), Box<dyn Error>> {
     let core = Core::initialize(SdkConfig::from_json(CONFIG)?)?;
     // From the application's secrets, the same on all machines.
-    let cookies = Cookies::new(b"32 bytes of real randomness here");
+    let cookies = Cookies::new(b"32 bytes of real randomness here", "shop");
 
     // The first request comes without a cookie.
     let (shown, cookie) = serve(&core, &cookies, "visitor-001", None)?;
+    let cookie = cookie.ok_or("a short record fits into a cookie")?;
     println!("first request:  shows {shown}, sets {cookie}");
 
     // The next one, on whatever machine, brings it along.
-    let (again, cookie) = serve(&core, &cookies, "visitor-001", Some(&cookie))?;
+    let (again, next) = serve(&core, &cookies, "visitor-001", Some(&cookie))?;
+    let cookie = next.unwrap_or(cookie);
     println!("second request: shows {again}");
 
     // Somebody would like another variation.
@@ -41,13 +46,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// Answers a request: what is shown, and the cookie to set.
+/// Answers a request: what is shown, and the cookie to set; `None` where the visitor's record has grown
+/// too long for one, so that the visitor keeps the cookie of before.
 fn serve(
     core: &Core,
     cookies: &Cookies,
     visitor_id: &str,
     cookie: Option<&str>,
-) -> Result<(String, String), Box<dyn Error>> {
+) -> Result<(String, Option<String>), Box<dyn Error>> {
     let record = match cookie.map(|cookie| cookies.open(visitor_id, cookie)) {
         Some(Ok(record)) => record,
         // A visitor without a cookie, or with a bad one, is a new one.
@@ -58,24 +64,27 @@ fn serve(
         .with_record(record)
         .with_attributes(attributes! { "country" => "DE" });
     let hero = visitor.run_experience("hero").ok_or("everybody takes part")?;
-    let cookie = cookies.seal(visitor_id, &visitor.visitor_record())?;
+    let sealed = cookies.seal(visitor_id, &visitor.visitor_record());
+    let cookie = sealed.inspect_err(|refused| eprintln!("not remembered: {refused}")).ok();
     Ok((hero.variation_key().to_owned(), cookie))
 }
 
 /// Makes and reads cookies.
 struct Cookies {
     key: Vec<u8>,
+    /// What the records are for, so that one key may serve several projects.
+    purpose: String,
 }
 
 impl Cookies {
-    fn new(key: &[u8]) -> Self {
-        Cookies { key: key.to_vec() }
+    fn new(key: &[u8], purpose: &str) -> Self {
+        Cookies { key: key.to_vec(), purpose: purpose.to_owned() }
     }
 
     /// Writes a record as `signature.record`, both in a form that a cookie may hold.
     fn seal(&self, visitor_id: &str, record: &VisitorRecord) -> Result<String, Refused> {
         let text = serde_json::to_vec(record).map_err(|_| Refused("cannot be written"))?;
-        let signature = HMAC::mac(message(visitor_id, &text), &self.key);
+        let signature = HMAC::mac(self.message(visitor_id, &text), &self.key);
         let cookie = [URL_SAFE_NO_PAD.encode(signature), URL_SAFE_NO_PAD.encode(text)].join(".");
         // Browsers drop a cookie that is too long without a word.
         if cookie.len() > MOST_BYTES { Err(Refused("is too long")) } else { Ok(cookie) }
@@ -92,17 +101,18 @@ impl Cookies {
         let signature: [u8; 32] =
             signature.try_into().map_err(|_| Refused("has a short signature"))?;
         // Compares in constant time, before anything else looks at the text.
-        if !HMAC::verify(message(visitor_id, &text), &self.key, &signature) {
+        if !HMAC::verify(self.message(visitor_id, &text), &self.key, &signature) {
             return Err(Refused("was not made here for this visitor"));
         }
         serde_json::from_slice(&text).map_err(|_| Refused("holds no record"))
     }
-}
 
-/// What is signed: the record, and whose it is. The length keeps the two apart.
-fn message(visitor_id: &str, text: &[u8]) -> Vec<u8> {
-    let length = u64::try_from(visitor_id.len()).unwrap_or(u64::MAX);
-    [&length.to_be_bytes(), visitor_id.as_bytes(), text].concat()
+    /// What is signed: the record, whose it is, and what it is for. The lengths keep them apart.
+    fn message(&self, visitor_id: &str, text: &[u8]) -> Vec<u8> {
+        let length = |part: &str| u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes();
+        let of = [&length(&self.purpose)[..], self.purpose.as_bytes(), &length(visitor_id)];
+        [&of.concat(), visitor_id.as_bytes(), text].concat()
+    }
 }
 
 /// Why a cookie is not used.
@@ -130,7 +140,7 @@ mod tests {
     use super::*;
 
     fn cookies() -> Cookies {
-        Cookies::new(b"a key for tests")
+        Cookies::new(b"a key for tests", "tests")
     }
 
     fn record() -> VisitorRecord {
@@ -146,7 +156,7 @@ mod tests {
             let cookie = cookies().seal("v", &record).unwrap();
             let (shown, next) = serve(&core, &cookies(), "v", Some(&cookie)).unwrap();
             assert_eq!(shown, key);
-            let kept = cookies().open("v", &next).unwrap();
+            let kept = cookies().open("v", &next.unwrap()).unwrap();
             assert_eq!(kept.assignment("3"), Some(variation));
             assert!(serde_json::to_string(&kept).unwrap().contains("theirs"));
         }
@@ -168,7 +178,8 @@ mod tests {
             }
         }
         assert!(cookies().open("w", &cookie).is_err());
-        assert!(Cookies::new(b"another key").open("v", &cookie).is_err());
+        assert!(Cookies::new(b"another key", "tests").open("v", &cookie).is_err());
+        assert!(Cookies::new(b"a key for tests", "shop").open("v", &cookie).is_err());
         assert!(cookies().open("v", "").is_err());
     }
 
@@ -180,5 +191,23 @@ mod tests {
         }
         assert_eq!(cookies().seal("v", &large), Err(Refused("is too long")));
         assert_eq!(cookies().open("v", &"A".repeat(1 << 20)), Err(Refused("is too long")));
+    }
+
+    #[test]
+    fn a_visitor_whose_record_has_no_room_for_more_is_still_shown_something() {
+        let core = Core::initialize(SdkConfig::from_json(CONFIG).unwrap()).unwrap();
+        let mut record = VisitorRecord::new();
+        let mut full = cookies().seal("v", &record).unwrap();
+        for number in 0.. {
+            record.reach(&format!("g{number}"));
+            match cookies().seal("v", &record) {
+                Ok(longer) => full = longer,
+                Err(_) => break,
+            }
+        }
+        for _ in 0..2 {
+            let (shown, cookie) = serve(&core, &cookies(), "v", Some(&full)).unwrap();
+            assert!(["blue", "green"].contains(&&*shown) && cookie.is_none());
+        }
     }
 }

@@ -176,11 +176,17 @@
 //! async fn visitor(core: Core, id: String) -> Result<Context, std::io::Error> {
 //!     tokio::task::spawn_blocking(move || core.create_context(id)).await
 //! }
+//!
+//! async fn purchase(visitor: std::sync::Arc<Context>) -> Result<(), std::io::Error> {
+//!     tokio::task::spawn_blocking(move || drop(visitor.track_conversion("purchase"))).await
+//! }
 //! ```
 //!
 //! With a database that is asynchronous throughout, carry the record yourself: load it, hand it to
 //! [`Context::with_record`], decide, and save [`Context::visitor_record`] if it has changed. The SDK
-//! then does no I/O for it; keeping writers of one visitor from undoing each other is yours.
+//! then does no I/O for it, unless the core has an external store as well, which
+//! [`Core::create_context`] would read; keeping writers of one visitor from undoing each other is
+//! yours.
 //!
 //! ## When the store is lost
 //!

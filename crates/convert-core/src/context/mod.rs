@@ -97,7 +97,9 @@ impl Context {
         self
     }
 
-    /// Uses a record that the application has kept, instead of what this process remembers.
+    /// Uses a record that the application has kept, instead of what this process remembers. From then
+    /// on nothing is remembered here or written to a store; attributes that are report segments and
+    /// were given before have been, so that this comes first.
     #[must_use]
     pub fn with_record(mut self, record: VisitorRecord) -> Self {
         self.in_hand = true;

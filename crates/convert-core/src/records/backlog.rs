@@ -92,6 +92,7 @@ impl Backlog {
         let applied = delta.apply(&mut record);
         let new = delta.new_in(&applied);
         pending.remember(key, &new, now);
+        pending.follow(key, &new);
         // Marks that are not new here wait for nothing: goals, taken for counted, would go uncounted,
         // and assignments would be put before those that others have made and shown.
         let asked = ahead.split(delta.clone().with_marks_of(&new)).0;
@@ -118,6 +119,7 @@ impl Backlog {
             (claimed, remembered) => claimed.or(remembered),
         };
         pending.remember(key, &marks.new_in(applied), now);
+        pending.follow(key, &marks);
         let wakes = pending.answer(key, marks, ahead, now);
         // In the same moment: what is written later on is not in the store's answer either.
         let unwritten = pending.unwritten(key);
@@ -126,14 +128,22 @@ impl Backlog {
         Answered { unwritten, claimed, wakes }
     }
 
-    /// As [`Pending::take`].
-    pub(crate) fn take(&self, key: &str) -> Ahead {
-        self.pending().take(key)
+    /// As [`Pending::take`], for a change.
+    pub(crate) fn take(&self, key: &str, delta: &RecordDelta<'static>) -> Ahead {
+        let mut pending = self.pending();
+        // What of its assignments and goals is made is known when it is answered.
+        pending.follow(key, &delta.clone().split().1);
+        pending.take(key)
     }
 
-    /// As [`Pending::unwritten`].
-    pub(crate) fn unwritten(&self, key: &str) -> Option<RecordDelta<'static>> {
-        self.pending().unwritten(key)
+    /// As [`Pending::begin_load`].
+    pub(crate) fn begin_load(&self, key: &str) -> u64 {
+        self.pending().begin_load(key)
+    }
+
+    /// As [`Pending::end_load`].
+    pub(crate) fn end_load(&self, key: &str, number: u64) -> RecordDelta<'static> {
+        self.pending().end_load(key, number)
     }
 
     /// As [`Pending::step`].

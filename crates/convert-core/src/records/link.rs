@@ -26,6 +26,21 @@ pub(crate) struct Link {
     log: Mutex<Log>,
 }
 
+/// A failure that is counted, and yet to be told of.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    operation: StoreOperation,
+    error: StoreError,
+    in_a_row: u32,
+}
+
+/// What came of writing changes: an answer to each, and the failures to tell of.
+#[derive(Debug, Default)]
+pub(crate) struct Answers {
+    pub(crate) answers: Vec<Result<(), StoreError>>,
+    pub(crate) failures: Vec<Failure>,
+}
+
 /// What has been said of failures.
 #[derive(Default)]
 struct Log {
@@ -72,18 +87,18 @@ impl Link {
         Ok(merged)
     }
 
-    /// Merges changes, whatever state the store seems to be in, and returns an answer to each.
-    pub(crate) fn write(&self, changes: &[Change]) -> Vec<Result<(), StoreError>> {
-        if let [change] = changes {
-            return vec![self.write_one(change)];
+    /// Merges changes, whatever state the store seems to be in. The caller tells of the failures.
+    pub(crate) fn write(&self, changes: &[Change]) -> Answers {
+        if changes.len() == 1 {
+            return self.write_each(changes);
         }
         let asked: Vec<(&str, &RecordDelta<'_>)> =
             changes.iter().map(|change| (&*change.key, &change.delta)).collect();
         let answers = catch_unwind(AssertUnwindSafe(|| self.store.merge_all(&asked)));
         match answers {
             Ok(answers) if answers.len() == changes.len() => {
-                self.judge(&answers);
-                answers
+                let failures = self.judge(&answers);
+                Answers { answers, failures }
             }
             answers => {
                 // One change that makes the store panic must not hold up the others.
@@ -93,31 +108,31 @@ impl Link {
         }
     }
 
-    fn write_each(&self, changes: &[Change]) -> Vec<Result<(), StoreError>> {
-        let answer = |change| {
-            if self.fuse.admits(self.timer.now()) {
-                return self.write_one(change);
-            }
-            Err(StoreError::new(StoreErrorKind::Unavailable, "it failed again and again"))
-        };
-        changes.iter().map(answer).collect()
-    }
-
-    fn write_one(&self, change: &Change) -> Result<(), StoreError> {
-        let merge = || self.store.merge(&change.key, &change.delta).map(drop);
-        self.guard(StoreOperation::Merge, merge)
+    fn write_each(&self, changes: &[Change]) -> Answers {
+        let mut all = Answers::default();
+        for change in changes {
+            let is_alone = changes.len() == 1;
+            all.answers.push(if is_alone || self.fuse.admits(self.timer.now()) {
+                let merge = || self.store.merge(&change.key, &change.delta).map(drop);
+                let answer = call(merge);
+                all.failures.extend(self.judge(std::slice::from_ref(&answer)));
+                answer
+            } else {
+                Err(StoreError::new(StoreErrorKind::Unavailable, "it failed again and again"))
+            });
+        }
+        all
     }
 
     /// Notes what came of one exchange about several records; an outage counts once.
-    fn judge(&self, answers: &[Result<(), StoreError>]) {
+    fn judge(&self, answers: &[Result<(), StoreError>]) -> Vec<Failure> {
         if answers.iter().any(Result::is_ok) {
             self.fuse.succeed();
         }
         let errors = || answers.iter().filter_map(|answer| answer.as_ref().err());
         let outage = errors().find(|error| error.is_outage());
-        for error in errors().filter(|error| !error.is_outage()).chain(outage) {
-            self.note(StoreOperation::Merge, error);
-        }
+        let each = errors().filter(|error| !error.is_outage()).chain(outage);
+        each.map(|error| self.count(StoreOperation::Merge, error)).collect()
     }
 
     /// Tells that changes are lost.
@@ -159,6 +174,17 @@ impl Link {
 
     /// Counts a failure, and tells of it.
     pub(crate) fn note(&self, operation: StoreOperation, error: &StoreError) {
+        self.tell_of([self.count(operation, error)]);
+    }
+
+    /// Tells of failures that are counted.
+    pub(crate) fn tell_of(&self, failures: impl IntoIterator<Item = Failure>) {
+        for Failure { operation, error, in_a_row } in failures {
+            self.tell(operation, error, in_a_row, 0);
+        }
+    }
+
+    fn count(&self, operation: StoreOperation, error: &StoreError) -> Failure {
         self.failures.fetch_add(1, Ordering::Relaxed);
         let now = self.timer.now();
         // A store that finds one record wanting is in order.
@@ -178,7 +204,7 @@ impl Link {
                 "the store failed to {operation}: {error} ({count} failures since last said)"
             );
         }
-        self.tell(operation, error.clone(), in_a_row, 0);
+        Failure { operation, error: error.clone(), in_a_row }
     }
 
     fn tell(&self, operation: StoreOperation, error: StoreError, in_a_row: u32, lost: u64) {

@@ -27,6 +27,8 @@ pub(crate) struct Pending {
     /// Whether the writer is at work.
     is_writing: bool,
     recent: Recent,
+    /// The visitors whose record is being read, each time with what that may not find there.
+    loading: HashMap<Arc<str>, Vec<Loading>>,
     next: u64,
     backoff: Backoff,
     retry_at: Option<Duration>,
@@ -63,6 +65,14 @@ struct UnderWay {
     /// What is in the store, or may be, though nobody here knows that it was new. It may be there by a
     /// call that is still under way and will fail, so that it is not known until all have come back.
     told: Option<RecordDelta<'static>>,
+}
+
+/// A record that is being read.
+#[derive(Debug)]
+struct Loading {
+    number: u64,
+    /// The changes that were not in the store when it began, and all that came since, in order.
+    changes: RecordDelta<'static>,
 }
 
 /// What the writer is to do.
@@ -140,7 +150,8 @@ impl Pending {
             ages: BTreeSet::new(),
             under_way: HashMap::new(),
             is_writing: false,
-            recent: Recent::default(),
+            recent: Recent::new(settings.queue_capacity),
+            loading: HashMap::new(),
             next: 0,
             backoff: Backoff::new(settings.backoff_min, settings.backoff_max),
             retry_at: None,
@@ -156,8 +167,9 @@ impl Pending {
 
     /// Adds a change, and returns whether the writer should be told.
     pub(crate) fn push(&mut self, key: &str, delta: RecordDelta<'static>) -> bool {
+        self.follow(key, &delta);
         if self.is_stopped {
-            self.tally.dropped += 1;
+            self.lose(key, &delta);
             return false;
         }
         if let Some(entry) = self.entries.get_mut(key) {
@@ -224,7 +236,7 @@ impl Pending {
             under_way.claimed = Some(earlier.then(claimed));
         }
         if self.is_stopped || is_refused {
-            self.tally.dropped += 1;
+            self.lose(key, &delta);
         }
         match taken {
             Some(taken) if self.is_stopped => drop(self.ages.remove(&taken.age)),
@@ -325,11 +337,11 @@ impl Pending {
             let Some(taken) = self.arrive(&change.key, true, now) else { continue };
             match outcome {
                 Outcome::Written => self.tally.written += 1,
-                Outcome::Refused => self.tally.dropped += 1,
+                Outcome::Refused => self.lose(&change.key, &change.delta),
                 // A store may give up a whole exchange for one of its changes, so that failing once
                 // does not mean that this one was tried.
                 Outcome::Failed if self.is_stopped || self.fruitless >= MOST_FRUITLESS => {
-                    self.tally.dropped += 1;
+                    self.lose(&change.key, &change.delta);
                 }
                 Outcome::Failed => {
                     self.tally.retried += 1;
@@ -436,6 +448,38 @@ impl Pending {
         taken
     }
 
+    /// Counts a change that will never be made. Its marks stay known here, where they have counted.
+    fn lose(&mut self, key: &str, delta: &RecordDelta<'static>) {
+        self.tally.dropped += 1;
+        self.recent.lose(key, delta);
+    }
+
+    /// Notes that a visitor's record is being read, and returns a number to end that with.
+    pub(crate) fn begin_load(&mut self, key: &str) -> u64 {
+        let (number, changes) = (self.number(), self.unwritten(key).unwrap_or_default());
+        self.loading.entry(key.into()).or_default().push(Loading { number, changes });
+        number
+    }
+
+    /// Returns what the record that has been read may lack, in order. What was written meanwhile may be
+    /// in it or not, which comes to the same where all of it is made again.
+    pub(crate) fn end_load(&mut self, key: &str, number: u64) -> RecordDelta<'static> {
+        let Some(readers) = self.loading.get_mut(key) else { return RecordDelta::new() };
+        let place = readers.iter().position(|one| one.number == number);
+        let ended = place.map(|place| readers.swap_remove(place).changes);
+        if readers.is_empty() {
+            self.loading.remove(key);
+        }
+        ended.unwrap_or_default()
+    }
+
+    /// Notes a change for those who read the visitor's record right now.
+    pub(crate) fn follow(&mut self, key: &str, delta: &RecordDelta<'static>) {
+        for loading in self.loading.get_mut(key).into_iter().flatten() {
+            loading.changes = std::mem::take(&mut loading.changes).then(delta.clone());
+        }
+    }
+
     /// Puts a change before what has come since.
     fn put_back(&mut self, key: Arc<str>, age: u64, delta: RecordDelta<'static>) {
         let Some(entry) = self.entries.get_mut(&key) else {
@@ -455,7 +499,7 @@ impl Pending {
             if let Some((_, oldest)) = self.order.pop_first() {
                 if let Some(entry) = self.entries.remove(&oldest) {
                     self.ages.remove(&entry.age);
-                    self.tally.dropped += 1;
+                    self.lose(&oldest, &entry.delta);
                 }
             }
         }

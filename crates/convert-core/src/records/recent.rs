@@ -1,6 +1,6 @@
 //! What this process has marked lately.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,15 +11,47 @@ use crate::records::delta::RecordDelta;
 ///
 /// What is older is left to the store, so that a record removed from it is soon as good as new.
 /// Two generations stand in for an order of age.
+///
+/// What no store has been given, since the change was lost, is kept for as long as there is room: the
+/// goals among it have been counted.
 #[derive(Debug, Default)]
 pub(crate) struct Recent {
     young: HashMap<Arc<str>, RecordDelta<'static>>,
     old: HashMap<Arc<str>, RecordDelta<'static>>,
     /// When the younger generation began.
     since: Duration,
+    lost: HashMap<Arc<str>, RecordDelta<'static>>,
+    /// The visitors of `lost`, those first of whom something was lost first.
+    lost_first: VecDeque<Arc<str>>,
+    most_lost: usize,
 }
 
 impl Recent {
+    /// Makes an empty one that keeps what was lost of so many visitors.
+    pub(crate) fn new(most_lost: usize) -> Self {
+        Recent { most_lost, ..Recent::default() }
+    }
+
+    /// Notes the assignments and goals of a change that is lost.
+    pub(crate) fn lose(&mut self, key: &str, delta: &RecordDelta<'static>) {
+        let marks = delta.marks();
+        if marks.is_empty() {
+            return;
+        }
+        if let Some(known) = self.lost.get_mut(key) {
+            *known = std::mem::take(known).then(marks);
+            return;
+        }
+        let key: Arc<str> = key.into();
+        self.lost_first.push_back(Arc::clone(&key));
+        self.lost.insert(key, marks);
+        if self.lost.len() > self.most_lost {
+            if let Some(first) = self.lost_first.pop_front() {
+                self.lost.remove(&first);
+            }
+        }
+    }
+
     /// Notes the assignments and goals of a change.
     pub(crate) fn note(&mut self, key: &str, delta: &RecordDelta<'static>, now: Duration) {
         let marks = delta.marks();
@@ -36,10 +68,8 @@ impl Recent {
     /// Returns what was noted of a visitor.
     pub(crate) fn find(&mut self, key: &str, now: Duration) -> Option<RecordDelta<'static>> {
         self.age(now);
-        match (self.old.get(key), self.young.get(key)) {
-            (Some(old), Some(young)) => Some(old.clone().then(young.clone())),
-            (old, young) => old.or(young).cloned(),
-        }
+        let known = [self.lost.get(key), self.old.get(key), self.young.get(key)];
+        known.into_iter().flatten().cloned().reduce(RecordDelta::then)
     }
 
     fn age(&mut self, now: Duration) {
@@ -92,6 +122,20 @@ mod tests {
         assert!(recent.find("v", at(0)).is_none());
         recent.note("v", &delta.assign("2", "20"), at(0));
         assert_eq!(recent.find("v", at(0)), Some(RecordDelta::new().assign("2", "20")));
+    }
+
+    #[test]
+    fn what_is_lost_is_known_for_as_long_as_there_is_room() {
+        let mut recent = Recent::new(2);
+        recent.lose("v", &RecordDelta::new().reach("a"));
+        recent.lose("w", &RecordDelta::new().enter("home").reach("a"));
+        recent.lose("v", &RecordDelta::new().reach("b"));
+        assert_eq!(goals(&mut recent, 1_000_000), ["a", "b"]);
+        recent.lose("x", &RecordDelta::new().enter("home"));
+        assert_eq!(goals(&mut recent, 1_000_000), ["a", "b"]);
+        recent.lose("y", &RecordDelta::new().reach("a"));
+        assert!(goals(&mut recent, 1_000_000).is_empty());
+        assert_eq!(recent.find("w", at(0)), Some(RecordDelta::new().reach("a")));
     }
 
     #[test]

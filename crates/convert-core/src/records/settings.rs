@@ -60,8 +60,9 @@ impl StoreConfig {
 
     /// Sets whether conversions wait for the store. Defaults to [`WriteMode::Wait`], so that a goal
     /// counts once however many machines report it. While the store fails, a goal counts as far as this
-    /// machine knows: by the context's view, by what waits to be written, and by the marks of the last
-    /// minute, of up to 5,000 visitors.
+    /// machine knows: by the context's view, by what waits to be written, by the marks of the last minute,
+    /// of up to 5,000 visitors, and by marks that are lost, of as many visitors as may wait
+    /// ([`StoreConfig::queue_capacity`]).
     ///
     /// With [`WriteMode::Background`], the optimistic mode, a goal counts once for each machine
     /// that has not seen the others' mark yet. On one machine, contexts of a visitor know of each

@@ -37,14 +37,14 @@ impl SharedRecords {
 
     /// Reads a record, with what this process has yet to write.
     pub(crate) fn load(&self, key: &str) -> Option<Arc<VisitorRecord>> {
-        // What is written between the two is in both, which does no harm.
-        let unwritten = self.writer.backlog.unwritten(key);
+        let number = self.writer.backlog.begin_load(key);
         let loaded = self.link.load(key);
-        let Some(unwritten) = unwritten else {
+        let changes = self.writer.backlog.end_load(key, number);
+        if changes.is_empty() {
             return loaded.map(Arc::new);
-        };
+        }
         let mut record = loaded.unwrap_or_default();
-        unwritten.apply(&mut record);
+        changes.apply(&mut record);
         Some(Arc::new(record))
     }
 
@@ -67,16 +67,16 @@ impl SharedRecords {
 
     fn write_now(&self, key: &str, delta: &RecordDelta<'_>, view: &View) -> Written {
         let backlog = &self.writer.backlog;
-        let before = view.share();
-        let ahead = backlog.take(key);
-        let (asked, later) = ahead.split(delta.clone().into_owned());
+        let (before, own) = (view.share(), delta.clone().into_owned());
+        let ahead = backlog.take(key, &own);
+        let (asked, later) = ahead.split(own.clone());
         if !later.is_empty() && backlog.leave(key, later, self.link.timer.now()) {
             self.writer.wake();
         }
         let merged = match self.link.merge(key, &asked) {
             Ok(merged) => merged,
             Err(error) => {
-                let (now, own) = (self.link.timer.now(), delta.clone().into_owned());
+                let now = self.link.timer.now();
                 let record = before.map(Arc::unwrap_or_clone).unwrap_or_default();
                 let is_refused = error.as_ref().is_some_and(|error| !error.is_retryable());
                 let (applied, known, wakes) =
@@ -110,6 +110,9 @@ impl SharedRecords {
             let mut known = VisitorRecord::new();
             counted.apply(&mut known);
             written.applied.join(delta.apply(&mut known));
+        }
+        if let Some(before) = before {
+            written.applied.new_goals.retain(|goal| !before.has_reached(goal));
         }
         written
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::clock::Deadline;
 use crate::records::backlog::Backlog;
-use crate::records::link::Link;
+use crate::records::link::{Answers, Link};
 use crate::records::pending::{Outcome, Step};
 use crate::records::store::StoreError;
 use crate::worker::{Inbox, Worker};
@@ -101,9 +101,12 @@ fn run(link: &Link, backlog: &Backlog, inbox: &Inbox) {
         }
         match backlog.step(now) {
             Step::Write(changes) => {
-                let answers = link.write(&changes).into_iter().map(judge);
-                let settled: Vec<_> = changes.into_iter().zip(answers).collect();
+                let Answers { answers, failures } = link.write(&changes);
+                let outcomes = answers.into_iter().map(judge);
+                let settled: Vec<_> = changes.into_iter().zip(outcomes).collect();
                 backlog.settle(&settled, link.timer.now(), random.f64());
+                // Handlers may wait for what has become of the changes.
+                link.tell_of(failures);
             }
             Step::Rest(at) => {
                 inbox.wait(&link.timer.alarm(at.unwrap_or(Duration::MAX)));

@@ -1,5 +1,7 @@
 //! The waiting changes, step by step.
 
+use convert_decision::attributes;
+
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -314,4 +316,44 @@ fn a_refused_change_wakes_whoever_tells_of_it() {
     pending.stop();
     let ahead = pending.take("a");
     assert!(!pending.give_back("a", goal("1"), goal("1"), true, &ahead, Duration::ZERO));
+}
+
+#[test]
+fn what_is_written_while_a_record_is_read_is_made_again_in_order() {
+    let mut pending = pending(10);
+    let country =
+        |name: &'static str| RecordDelta::new().segments(attributes! { "country" => name });
+    pending.push("a", country("DE"));
+    let number = pending.begin_load("a");
+    for (written, next_one) in [("DE", Some("US")), ("US", None)] {
+        let changes = next(&mut pending, Duration::ZERO);
+        assert_eq!(changes[0].delta, country(written));
+        settle(&mut pending, changes, Outcome::Written, Duration::ZERO);
+        next_one.map(|name| pending.push("a", country(name)));
+    }
+    let later = pending.begin_load("a");
+    // Whatever the store had when it was asked, the last one is right.
+    assert_eq!(pending.end_load("a", number), country("DE").then(country("US")));
+    assert!(pending.end_load("a", later).is_empty() && pending.loading.is_empty());
+}
+
+#[test]
+fn what_is_lost_stays_known_where_it_counted() {
+    let hour = Duration::from_secs(3_600);
+    let known = |pending: &mut Pending, key: &str| pending.known(key, hour).is_some();
+    let mut pending = pending(1);
+    pending.push("crowded out", goal("1"));
+    pending.push("refused", goal("1"));
+    let changes = next(&mut pending, Duration::ZERO);
+    settle(&mut pending, changes, Outcome::Refused, Duration::ZERO);
+    // As many visitors are remembered as may wait.
+    assert!(!known(&mut pending, "crowded out") && known(&mut pending, "refused"));
+    pending.push("written", goal("1"));
+    let changes = next(&mut pending, Duration::ZERO);
+    settle(&mut pending, changes, Outcome::Written, Duration::ZERO);
+    assert!(!known(&mut pending, "written") && known(&mut pending, "refused"));
+    pending.stop();
+    pending.push("too late", goal("1"));
+    assert!(known(&mut pending, "too late"));
+    assert_eq!(pending.tally().dropped, 3);
 }
