@@ -156,7 +156,8 @@
 //! - `run_experience`, `run_feature` and their kin for an assignment that is new, if
 //!   [`StoreConfig::assignments`] is [`WriteMode::Wait`].
 //!
-//! [`Core::flush`] and [`Core::close`] wait for changes to be written, as long as they are told to.
+//! [`Core::flush`] and [`Core::close`] wait for changes to be written, as long as they are told to,
+//! and dropping the last [`Core`] that was not closed waits for two seconds at most.
 //! Everything else answers from the context's view of the record. One thread, `convert-sdk-records`,
 //! started with the first change, writes in the background: one write for all that a visitor did
 //! since the last, the writes of up to 64 visitors in one exchange where the store can do that
@@ -188,10 +189,28 @@
 //! [`Core::create_context`] would read; keeping writers of one visitor from undoing each other is
 //! yours.
 //!
+//! ```
+//! use convert_sdk::{Core, VisitorRecord};
+//!
+//! # async fn read(_: &str) -> VisitorRecord { VisitorRecord::new() }
+//! # async fn write(_: &str, _: VisitorRecord) {}
+//! async fn serve(core: &Core, id: &str) -> Option<String> {
+//!     let before = read(id).await;
+//!     let visitor = core.create_context(id).with_record(before.clone());
+//!     let shown = visitor.run_experience("hero").map(|hero| hero.variation_key().to_owned());
+//!     let after = visitor.visitor_record();
+//!     if after != before {
+//!         write(id, after).await;
+//!     }
+//!     shown
+//! }
+//! ```
+//!
 //! ## When the store is lost
 //!
 //! Nothing stops. A visitor whose record cannot be read counts as new, and gets what the config says
-//! now. What is to be written waits, for 10,000 visitors ([`StoreConfig::queue_capacity`]), and is
+//! now; where that is because the store holds something that is no record, changes to it are refused
+//! and dropped, until somebody corrects it (`convertctl records`). What is to be written waits, for 10,000 visitors ([`StoreConfig::queue_capacity`]), and is
 //! written when the store is back; past that, and when the process ends before, it is lost. Until
 //! then each machine knows what it did itself and has not written yet. So an outage costs: visitors
 //! who move between variations if the split has changed since, exposures reported a second time, and
