@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
-use convert_sdk::{Identified as _, ProjectConfig};
+use convert_sdk::{Identified as _, ProjectConfig, StoreError};
 
 /// Why a command ends early, and with it how the process exits.
 #[derive(Debug)]
@@ -21,6 +21,13 @@ impl Failure {
     /// Makes a failure of anything that says what went wrong.
     pub(crate) fn new(message: impl fmt::Display) -> Self {
         Failure::Other(message.to_string())
+    }
+
+    /// Makes a failure of an error of a store, and names the option that would have helped.
+    pub(crate) fn of_store(error: &StoreError) -> Self {
+        let message = error.to_string();
+        let is_lost = message.ends_with("the server belongs to a cluster");
+        Failure::Other(if is_lost { message + ": add --cluster" } else { message })
     }
 
     /// Makes a failure of an error and all that lies under it. The SDK's errors hold no secrets.

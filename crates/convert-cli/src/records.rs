@@ -109,7 +109,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode
 }
 
 fn get(store: &RedisStore, key: &str, out: &mut dyn Write) -> Result<ExitCode, Failure> {
-    let Some(record) = store.load(key).map_err(Failure::new)? else {
+    let Some(record) = store.load(key).map_err(|error| Failure::of_store(&error))? else {
         return Err(Failure::new(format_args!("there is no record `{key}`")));
     };
     print(key, &record, out)?;
@@ -128,7 +128,7 @@ fn set(store: &RedisStore, key: &str, out: &mut dyn Write) -> Result<ExitCode, F
     if let Some(path) = first_lost(&given, &json!(record), "$") {
         return Err(refused(&format_args!("what is at {path} would be lost")));
     }
-    store.replace(key, &record).map_err(Failure::new)?;
+    store.replace(key, &record).map_err(|error| Failure::of_store(&error))?;
     print(key, &record, out)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -168,7 +168,7 @@ fn is_empty(value: &Value) -> bool {
 fn delete(store: &RedisStore, keys: &[String], out: &mut dyn Write) -> Result<ExitCode, Failure> {
     let mut deleted: u64 = 0;
     for key in keys {
-        deleted += u64::from(store.remove(key).map_err(Failure::new)?);
+        deleted += u64::from(store.remove(key).map_err(|error| Failure::of_store(&error))?);
     }
     writeln!(out, "{}", json!({ "deleted": deleted }))?;
     Ok(ExitCode::SUCCESS)
@@ -186,7 +186,7 @@ fn delete_matching(
         keys.insert(key.to_owned());
         ControlFlow::Continue(())
     };
-    store.scan(pattern, gather).map_err(Failure::new)?;
+    store.scan(pattern, gather).map_err(|error| Failure::of_store(&error))?;
     if is_meant {
         return delete(store, &keys.into_iter().collect::<Vec<_>>(), out);
     }
@@ -214,11 +214,11 @@ fn export(store: &RedisStore, pattern: &str, out: &mut dyn Write) -> Result<Exit
                 ControlFlow::Continue(())
             }
             Err(error) => {
-                failure = Some(Failure::new(error));
+                failure = Some(Failure::of_store(&error));
                 ControlFlow::Break(())
             }
         })
-        .map_err(Failure::new)?;
+        .map_err(|error| Failure::of_store(&error))?;
     if let Some(failure) = failure {
         return Err(failure);
     }

@@ -114,3 +114,37 @@ fn troubles_are_told_without_the_address() {
     let none = run(&["records", "get", "k"]);
     assert!(none.code == Some(2) && none.stderr.contains("--redis <URL>"), "{}", none.stderr);
 }
+
+#[test]
+fn a_part_of_a_cluster_is_not_taken_for_all_of_it() {
+    let options = ["--cluster-enabled", "yes", "--cluster-require-full-coverage", "no"];
+    let Some(server) = RedisServer::start(&options) else { return };
+    let own = |from: u16, to: u16| {
+        let slots: Vec<String> = (from..to).map(|slot| slot.to_string()).collect();
+        let slots: Vec<&str> = slots.iter().map(String::as_str).collect();
+        assert_eq!(server.command(&[&["CLUSTER", "ADDSLOTS"], &slots[..]].concat()), "OK");
+    };
+    let refused = |arguments: &[&str], why: &str| {
+        let run = records(&server, arguments);
+        assert_eq!((run.code, &*run.stdout), (Some(1), ""), "{arguments:?}");
+        assert_eq!(run.stderr, format!("convertctl: the store is unavailable: {why}\n"));
+    };
+    for slots in [0, 8_191] {
+        if slots > 0 {
+            own(0, slots);
+        }
+        for arguments in [&["export"][..], &["delete", "--matching", "*", "--yes"]] {
+            refused(arguments, "the server belongs to a cluster: add --cluster");
+            let with = [arguments, &["--cluster"]].concat();
+            refused(&with, "some slots of the cluster have no server");
+        }
+    }
+    own(8_191, 16_384);
+    for arguments in [&["export"][..], &["export", "--cluster"]] {
+        let all = records(&server, arguments);
+        assert_eq!((all.code, &*all.stderr), (Some(0), ""));
+    }
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let alone = records(&server, &["export", "--cluster"]);
+    assert!(alone.stderr.contains("the server tells nothing of a cluster"), "{}", alone.stderr);
+}

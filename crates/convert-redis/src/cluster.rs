@@ -1,6 +1,6 @@
 //! A cluster of servers, of which each has a part of the keys.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use convert_sdk::{StoreError, StoreErrorKind};
@@ -25,9 +25,11 @@ pub(crate) type Address = (String, u16);
 #[derive(Default)]
 struct Map {
     nodes: HashMap<Address, Arc<Node>>,
-    /// The end of each range of slots, and whose it is, under its start.
-    owners: BTreeMap<u16, (u16, Address)>,
+    owners: Owners,
 }
+
+/// The end of each range of slots, and whose it is, under its start.
+type Owners = BTreeMap<u16, (u16, Address)>;
 
 impl Cluster {
     /// Makes the way to a cluster; connects when it is used.
@@ -122,38 +124,36 @@ impl Cluster {
         one_by_one.collect()
     }
 
-    /// Returns every server that has slots.
+    /// Returns every server that has slots, if all slots have one.
     pub(crate) fn masters(&self, deadline: Deadline) -> Result<Vec<Arc<Node>>, StoreError> {
+        let mut trouble = unavailable("no server of the cluster answered");
         let mut tried = Vec::new();
         while let Some(address) = self.another(&tried) {
             let node = self.node(&address)?;
-            if self.learn(&node, &address, deadline) {
-                let addresses: Vec<Address> = {
-                    let map = self.map();
-                    let mut all: Vec<_> = map.owners.values().map(|(_, one)| one.clone()).collect();
-                    all.sort();
-                    all.dedup();
-                    all
-                };
-                let nodes = addresses.iter().map(|address| self.node(address));
-                return nodes.collect::<Result<_, Trouble>>().map_err(StoreError::from);
+            match owners(&node, &address, deadline) {
+                Some(owners) if are_all_owned(&owners) => {
+                    let masters = addresses(&owners);
+                    self.map().owners = owners;
+                    let nodes = masters.iter().map(|address| self.node(address));
+                    return nodes.collect::<Result<_, Trouble>>().map_err(StoreError::from);
+                }
+                // Another server may know better.
+                Some(_) => trouble = unavailable("some slots of the cluster have no server"),
+                None if node.run(&[&cmd("PING")], deadline).is_ok() => {
+                    trouble = unavailable("the server tells nothing of a cluster");
+                }
+                None => {}
             }
             tried.push(address);
         }
-        Err(unavailable("no server of the cluster answered"))
+        Err(trouble)
     }
 
-    /// Asks a server who has which slots, and returns whether it said.
-    fn learn(&self, node: &Node, asked: &Address, deadline: Deadline) -> bool {
-        let answer = node.run(&[cmd("CLUSTER").arg("SLOTS")], deadline);
-        let Ok(Value::Array(ranges)) = answer else { return false };
-        let owners: BTreeMap<_, _> =
-            ranges.iter().filter_map(|range| range_of(range, asked)).collect();
-        if owners.is_empty() {
-            return false;
+    /// Asks a server who has which slots.
+    fn learn(&self, node: &Node, asked: &Address, deadline: Deadline) {
+        if let Some(owners) = owners(node, asked, deadline).filter(|owners| !owners.is_empty()) {
+            self.map().owners = owners;
         }
-        self.map().owners = owners;
-        true
     }
 
     /// Returns whose slot it is, as far as is known.
@@ -195,6 +195,53 @@ impl Cluster {
     fn map(&self) -> MutexGuard<'_, Map> {
         self.map.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Fails if a server has a part of the keys only, as one of a cluster has.
+pub(crate) fn expect_all_keys(node: &Node, deadline: Deadline) -> Result<(), StoreError> {
+    let mut first = cmd("SCAN");
+    first.arg(0).arg("COUNT").arg(1);
+    // Both on one connection: where the second is answered, the first one was, too, be it with an
+    // error, as by servers that know nothing of clusters.
+    let ask = || -> Result<_, Trouble> {
+        let answers = node.run_all(&[cmd("CLUSTER").arg("SLOTS"), &first], deadline);
+        let [slots, scanned] = <[_; 2]>::try_from(answers)
+            .map_err(|_| Trouble::Failed(unavailable("it cannot list keys")))?;
+        scanned.map(|_| slots.ok())
+    };
+    let slots = match ask() {
+        Err(Trouble::Dropped) => ask(),
+        answer => answer,
+    }?;
+    let Some(owners) = slots.and_then(|slots| owners_of(&slots, &Address::default())) else {
+        return Ok(());
+    };
+    if are_all_owned(&owners) && addresses(&owners).len() == 1 {
+        return Ok(());
+    }
+    Err(unavailable("the server belongs to a cluster"))
+}
+
+/// Asks a server who has which slots.
+fn owners(node: &Node, asked: &Address, deadline: Deadline) -> Option<Owners> {
+    owners_of(&node.run(&[cmd("CLUSTER").arg("SLOTS")], deadline).ok()?, asked)
+}
+
+fn owners_of(slots: &Value, asked: &Address) -> Option<Owners> {
+    let Value::Array(ranges) = slots else { return None };
+    Some(ranges.iter().filter_map(|range| range_of(range, asked)).collect())
+}
+
+fn are_all_owned(owners: &Owners) -> bool {
+    let first_free = owners.iter().try_fold(0, |next, (start, (end, _))| {
+        (u32::from(*start) <= next).then(|| next.max(u32::from(*end) + 1))
+    });
+    first_free == Some(u32::from(SLOTS))
+}
+
+/// Returns the servers that have slots, each once.
+fn addresses(owners: &Owners) -> BTreeSet<Address> {
+    owners.values().map(|(_, address)| address.clone()).collect()
 }
 
 /// Returns another address that is reached the same way.
@@ -246,7 +293,7 @@ fn is_down(error: &StoreError) -> bool {
 fn slot_of(key: &str) -> u16 {
     let tag = key.split_once('{').and_then(|(_, rest)| rest.split_once('}'));
     let hashed = tag.map(|(tag, _)| tag).filter(|tag| !tag.is_empty()).unwrap_or(key);
-    crc16(hashed.as_bytes()) % 16_384
+    crc16(hashed.as_bytes()) % SLOTS
 }
 
 /// CRC-16/XMODEM, as clusters use it.
@@ -258,6 +305,8 @@ fn crc16(bytes: &[u8]) -> u16 {
     })
 }
 
+/// How many slots a cluster has.
+const SLOTS: u16 = 16_384;
 /// How often a command is sent before its trouble is told.
 const MOST_TRIES: usize = 6;
 /// More servers than a cluster has.
@@ -275,6 +324,17 @@ mod tests {
         }
         assert_eq!(slot_of("foo{}{bar}"), crc16(b"foo{}{bar}") % 16_384);
         assert_eq!(slot_of("foo"), 12_182);
+    }
+
+    #[test]
+    fn a_gap_between_slots_is_seen() {
+        let owners = |ranges: &[(u16, u16)]| -> Owners {
+            ranges.iter().map(|(start, end)| (*start, (*end, Address::default()))).collect()
+        };
+        assert!(are_all_owned(&owners(&[(0, 5), (6, 16_383)])));
+        for gap in [&[(0, 16_382)][..], &[(1, 16_383)], &[(0, 5), (7, 16_383)], &[]] {
+            assert!(!are_all_owned(&owners(gap)), "{gap:?}");
+        }
     }
 
     #[test]

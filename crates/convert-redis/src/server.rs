@@ -4,7 +4,7 @@ use convert_sdk::StoreError;
 use redis::{Client, Cmd, Value};
 
 use crate::clock::Deadline;
-use crate::cluster::Cluster;
+use crate::cluster::{self, Cluster};
 use crate::error::Trouble;
 use crate::node::Node;
 
@@ -49,14 +49,18 @@ impl Server {
         }
     }
 
-    /// Calls `visit` with every server that has keys of its own.
+    /// Calls `visit` with every server that has keys of its own. Fails before the first one unless
+    /// they have all keys together.
     pub(crate) fn each(
         &self,
         deadline: Deadline,
         visit: &mut dyn FnMut(&Node) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         match self {
-            Server::Single(node) => visit(node),
+            Server::Single(node) => {
+                cluster::expect_all_keys(node, deadline)?;
+                visit(node)
+            }
             Server::Cluster(cluster) => {
                 for node in cluster.masters(deadline)? {
                     visit(&node)?;

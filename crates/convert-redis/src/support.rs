@@ -55,7 +55,10 @@ impl RedisStore {
     ///
     /// # Errors
     ///
-    /// Fails if the store cannot be reached in time; then some keys have been visited.
+    /// Fails if the store cannot be reached in time; then some keys have been visited. Fails before
+    /// the first key where it could not see all: with a server that belongs to a cluster, unless the
+    /// store was built for [that](crate::RedisStoreBuilder::cluster), and with a cluster of which
+    /// some slots have no server.
     pub fn scan(
         &self,
         pattern: &str,
