@@ -9,10 +9,10 @@
 use std::process::Command;
 use std::time::Duration;
 
-use convert_redis::RedisStore;
+use convert_redis::{RedisStore, Stored};
 use convert_sdk::{
     ConversionResult, Core, DataStore as _, ManualClock, RecordDelta, SdkConfig, StoreConfig,
-    StoreErrorKind, VisitorRecord, WriteMode, attributes,
+    StoreErrorKind, WriteMode, attributes,
 };
 use convert_tests::live::Events;
 use convert_tests::sink::PROJECT;
@@ -368,7 +368,8 @@ fn a_record_that_is_to_live_for_ever_and_a_day_is_written() {
         store.merge("1-2-v", &RecordDelta::new().reach("signup")).unwrap();
         let left: i64 = server.command(&["PTTL", "1-2-v"]).parse().unwrap();
         assert!(left > 0, "{left}");
-        store.replace("1-2-v", &VisitorRecord::new()).unwrap();
+        let key = format!("1-2-{}", ttl.as_secs());
+        assert_eq!(store.store_text(&key, Some(b""), b"{}").unwrap(), Stored::New);
     }
 }
 

@@ -31,8 +31,8 @@
 //! came between its two.)
 //!
 //! Every command names one key, so it works on a cluster; commands used: `GET`, `EVALSHA` and
-//! `EVAL` with `GET` and `SET` inside, on a cluster `CLUSTER SLOTS`, and for support work `SET`, `DEL`
-//! and `SCAN`. Redis 6 or Valkey 7 and newer.
+//! `EVAL` with `GET` and `SET` inside, on a cluster `CLUSTER SLOTS`, and for support work `SET`,
+//! `GETRANGE`, `DEL` and `SCAN`. Redis 6 or Valkey 7 and newer.
 //!
 //! # Time
 //!
@@ -64,3 +64,4 @@ mod worker;
 pub use builder::RedisStoreBuilder;
 pub use error::RedisStoreError;
 pub use store::RedisStore;
+pub use support::Stored;

@@ -2,12 +2,24 @@
 
 use std::ops::ControlFlow;
 
-use convert_sdk::{StoreError, VisitorRecord};
-use redis::{Value, cmd};
+use convert_sdk::{StoreError, StoreErrorKind, VisitorRecord};
+use redis::{Cmd, Value, cmd};
 
-use crate::error::unavailable;
+use crate::error::{Trouble, unavailable, unreadable};
 use crate::node::Node;
-use crate::store::{RedisStore, write};
+use crate::store::{MOST_BYTES, MOST_TRIES, RedisStore, contended, write};
+
+/// What came of storing a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Stored {
+    /// Nothing was there before.
+    New,
+    /// It has taken the place of what was there, and is kept as long as that would have been.
+    Replaced,
+    /// It was not stored: something else is there than was expected.
+    Changed,
+}
 
 impl RedisStore {
     /// Replaces the record under a key, whatever is there.
@@ -22,6 +34,79 @@ impl RedisStore {
         self.ask(&full, &self.set(&full, &text), self.deadline()).map(drop)
     }
 
+    /// Returns the text under a key as it is, empty if there is none.
+    ///
+    /// For support work; the SDK reads records with [`DataStore::load`](convert_sdk::DataStore).
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store cannot be reached in time, and if what is there is no text or longer than
+    /// 1 MiB.
+    pub fn text(&self, key: &str) -> Result<Vec<u8>, StoreError> {
+        let full = self.full(key);
+        text_of(self.ask(&full, &read(&full), self.deadline())?)
+    }
+
+    /// Returns the texts under keys as [`RedisStore::text`] does, in one exchange.
+    ///
+    /// # Errors
+    ///
+    /// Each fails as [`RedisStore::text`].
+    pub fn texts(&self, keys: &[&str]) -> Vec<Result<Vec<u8>, StoreError>> {
+        let answers = self.ask_all(keys, read).into_iter();
+        answers.map(|answer| answer.and_then(text_of)).collect()
+    }
+
+    /// Stores a text under a key, if what is there is still `held`, empty for nothing; `None` means
+    /// whatever is there, if it is a text. What takes the place of another text is kept as long as
+    /// that would have been, what is new for [the store's time](crate::RedisStoreBuilder::ttl).
+    ///
+    /// For support work; the SDK changes records with [`DataStore::merge`](convert_sdk::DataStore).
+    ///
+    /// ```no_run
+    /// use convert_redis::{RedisStore, Stored};
+    ///
+    /// let store = RedisStore::builder("redis://localhost").build()?;
+    /// let held = store.text("10012345-10067890-visitor-1")?;
+    /// let text = br#"{"bucketing":{"100334665":"100334666"}}"#;
+    /// let stored = store.store_text("10012345-10067890-visitor-1", Some(&held), text)?;
+    /// assert_ne!(stored, Stored::Changed);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store cannot be reached in time or takes no writes, if what is there is no text,
+    /// and if the text is longer than 1 MiB.
+    pub fn store_text(
+        &self,
+        key: &str,
+        held: Option<&[u8]>,
+        text: &[u8],
+    ) -> Result<Stored, StoreError> {
+        if text.len() > MOST_BYTES {
+            let message = "the record would be longer than 1 MiB";
+            return Err(StoreError::new(StoreErrorKind::Refused, message));
+        }
+        let (full, deadline) = (self.full(key), self.deadline());
+        let mut replace = cmd("EVAL");
+        replace.arg(REPLACE).arg(1).arg(&full).arg(text).arg(held);
+        let mut create = self.set(&full, text);
+        create.arg("NX");
+        for _ in 0..MOST_TRIES {
+            match self.ask(&full, &replace, deadline)? {
+                Value::Int(IS_REPLACED) => return Ok(Stored::Replaced),
+                Value::Int(IS_NOTHING) => {}
+                _ => return Ok(Stored::Changed),
+            }
+            // Something has come in between where the answer is nil.
+            if !matches!(self.ask(&full, &create, deadline)?, Value::Nil) {
+                return Ok(Stored::New);
+            }
+        }
+        Err(contended())
+    }
+
     /// Removes the record under a key, and returns whether there was one.
     ///
     /// # Errors
@@ -33,7 +118,23 @@ impl RedisStore {
         Ok(matches!(removed, Value::Int(count) if count > 0))
     }
 
-    /// Calls `visit` with every key that matches a pattern, until it breaks.
+    /// Removes the records under keys as [`RedisStore::remove`] does, in one exchange.
+    ///
+    /// # Errors
+    ///
+    /// Each fails as [`RedisStore::remove`].
+    pub fn remove_all(&self, keys: &[&str]) -> Vec<Result<bool, StoreError>> {
+        let remove = |full: &str| {
+            let mut command = cmd("DEL");
+            command.arg(full);
+            command
+        };
+        let answers = self.ask_all(keys, remove).into_iter();
+        answers.map(|answer| Ok(matches!(answer?, Value::Int(count) if count > 0))).collect()
+    }
+
+    /// Calls `visit` with every key that matches a pattern, until it breaks. Keys that are no UTF-8
+    /// are left out.
     ///
     /// In the pattern `*` stands for any text, `?` for any character, `[ab]` for one of these, and
     /// `\` takes the meaning from what follows; the store's prefix is not part of it. Keys are found
@@ -64,6 +165,22 @@ impl RedisStore {
         pattern: &str,
         mut visit: impl FnMut(&str) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
+        self.scan_bytes(pattern, |key| match std::str::from_utf8(key) {
+            Ok(key) => visit(key),
+            Err(_) => ControlFlow::Continue(()),
+        })
+    }
+
+    /// Calls `visit` as [`RedisStore::scan`] does, also with keys that are no UTF-8.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`RedisStore::scan`].
+    pub fn scan_bytes(
+        &self,
+        pattern: &str,
+        mut visit: impl FnMut(&[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
         let pattern = [&*literally(self.prefix()), pattern].concat();
         let mut is_over = false;
         self.server().each(self.deadline(), &mut |node| {
@@ -78,11 +195,28 @@ impl RedisStore {
         })
     }
 
+    /// Carries out commands that may be carried out twice, one for each key, in one exchange.
+    fn ask_all(
+        &self,
+        keys: &[&str],
+        command: impl Fn(&str) -> Cmd,
+    ) -> Vec<Result<Value, StoreError>> {
+        let deadline = self.deadline();
+        let full: Vec<String> = keys.iter().map(|key| self.full(key)).collect();
+        let commands: Vec<(&str, Cmd)> = full.iter().map(|full| (&**full, command(full))).collect();
+        let answers = self.server().run_all(&commands, deadline).into_iter();
+        let answers = answers.zip(&commands).map(|(answer, (full, command))| match answer {
+            Err(Trouble::Dropped) => self.ask(full, command, deadline),
+            answer => answer.map_err(StoreError::from),
+        });
+        answers.collect()
+    }
+
     fn scan_node(
         &self,
         node: &Node,
         pattern: &str,
-        visit: &mut dyn FnMut(&str) -> ControlFlow<()>,
+        visit: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
         let mut cursor = String::from("0");
         loop {
@@ -92,7 +226,7 @@ impl RedisStore {
             let answer = answer.or_else(|_| node.run(&[&command], self.deadline()))?;
             let (next, keys) = page(answer).ok_or_else(|| unavailable("it cannot list keys"))?;
             for key in &keys {
-                let own = key.strip_prefix(self.prefix());
+                let own = key.strip_prefix(self.prefix().as_bytes());
                 if own.is_some_and(|own| visit(own).is_break()) {
                     return Ok(());
                 }
@@ -105,12 +239,29 @@ impl RedisStore {
     }
 }
 
-/// Reads an answer to `SCAN`: the next cursor and some keys. Keys that are no text are left out.
-fn page(answer: Value) -> Option<(String, Vec<String>)> {
+/// Makes the command that reads a text, or as much of it as shows that it is too long.
+fn read(full: &str) -> Cmd {
+    let mut command = cmd("GETRANGE");
+    command.arg(full).arg(0).arg(MOST_BYTES);
+    command
+}
+
+fn text_of(answer: Value) -> Result<Vec<u8>, StoreError> {
+    match answer {
+        Value::BulkString(text) if text.len() > MOST_BYTES => {
+            Err(unreadable("it is longer than 1 MiB"))
+        }
+        Value::BulkString(text) => Ok(text),
+        _ => Err(unavailable("it answered with something else")),
+    }
+}
+
+/// Reads an answer to `SCAN`: the next cursor and some keys.
+fn page(answer: Value) -> Option<(String, Vec<Vec<u8>>)> {
     let Value::Array(parts) = answer else { return None };
     let [Value::BulkString(cursor), Value::Array(keys)] = parts.as_slice() else { return None };
     let keys = keys.iter().filter_map(|key| match key {
-        Value::BulkString(key) => String::from_utf8(key.clone()).ok(),
+        Value::BulkString(key) => Some(key.clone()),
         _ => None,
     });
     Some((String::from_utf8(cursor.clone()).ok()?, keys.collect()))
@@ -128,15 +279,92 @@ fn literally(text: &str) -> String {
     out
 }
 
+/// Replaces a text that is there; if a second argument is given, only if that is it. A
+/// text that is there already may have been stored by an exchange whose answer was lost.
+const REPLACE: &str = "\
+local held = redis.call('GET', KEYS[1])
+if ARGV[2] and (held or '') ~= ARGV[2] and held ~= ARGV[1] then return 0 end
+if not held then return 1 end
+redis.call('SET', KEYS[1], ARGV[1], 'KEEPTTL')
+return 2";
+/// What the script returns where there is nothing to replace.
+const IS_NOTHING: i64 = 1;
+/// What the script returns where it has replaced a text.
+const IS_REPLACED: i64 = 2;
 /// How many keys are looked at in one exchange.
 const BATCH: u32 = 500;
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use test_support::RedisServer;
+
     use super::*;
+
+    fn start() -> Option<(RedisServer, RedisStore)> {
+        let server = RedisServer::start(&[])?;
+        let builder = RedisStore::builder(server.url()).prefix("p:");
+        Some((server, builder.timeout(Duration::from_secs(30)).build().unwrap()))
+    }
 
     #[test]
     fn a_prefix_means_itself_in_a_pattern() {
         assert_eq!(literally("shop[1]*"), r"shop\[1\]\*");
+    }
+
+    #[test]
+    fn a_text_is_stored_only_in_place_of_the_one_that_is_expected() {
+        let Some((server, store)) = start() else { return };
+        let put = |held, text: &[u8]| store.store_text("k", held, text).unwrap();
+        assert_eq!(put(Some(b"{}"), b"{}"), Stored::Changed);
+        assert_eq!(put(Some(b""), b"{}"), Stored::New);
+        let days = server.command(&["TTL", "p:k"]).parse::<u64>().unwrap().div_ceil(86_400);
+        assert_eq!(days, 180);
+        server.command(&["EXPIRE", "p:k", "100"]);
+        assert_eq!(put(Some(b""), b"[]"), Stored::Changed);
+        assert_eq!(put(Some(b"{}"), b"[1]"), Stored::Replaced);
+        assert_eq!(put(None, b"[2]"), Stored::Replaced);
+        // As if an answer had been lost, and the text sent again.
+        assert_eq!(put(Some(b"[1]"), b"[2]"), Stored::Replaced);
+        assert!(server.command(&["TTL", "p:k"]).parse::<u64>().unwrap() <= 100);
+        assert_eq!(store.text("k").unwrap(), b"[2]");
+        server.command(&["PERSIST", "p:k"]);
+        assert_eq!(put(None, b"[3]"), Stored::Replaced);
+        assert_eq!(server.command(&["TTL", "p:k"]), "-1");
+        let refused = store.store_text("k", None, &vec![b' '; MOST_BYTES + 1]).unwrap_err();
+        assert_eq!(refused.kind(), StoreErrorKind::Refused);
+        server.command(&["HSET", "p:h", "a", "1"]);
+        let wrong = store.store_text("h", None, b"{}").unwrap_err();
+        assert_eq!(wrong.kind(), StoreErrorKind::Unreadable);
+    }
+
+    #[test]
+    fn keys_are_dealt_with_many_at_a_time() {
+        let Some((server, store)) = start() else { return };
+        server.command(&["SET", "p:a", "{}"]);
+        server.command(&["HSET", "p:b", "a", "1"]);
+        server.command(&["EVAL", "redis.call('SET', 'p:c', string.rep('x', 1048577))", "0"]);
+        let texts = store.texts(&["a", "b", "c", "d"]);
+        let kinds = texts.iter().map(|text| text.as_ref().map_err(StoreError::kind));
+        let unreadable = Err(StoreErrorKind::Unreadable);
+        let expected = [Ok(&b"{}".to_vec()), unreadable, unreadable, Ok(&Vec::new())];
+        assert_eq!(kinds.collect::<Vec<_>>(), expected);
+        let removed = store.remove_all(&["a", "b", "d"]).into_iter().map(Result::unwrap);
+        assert_eq!(removed.collect::<Vec<_>>(), [true, true, false]);
+        server.command(&["EVAL", r"redis.call('SET', 'p:\255', '{}')", "0"]);
+        let (mut texts, mut all) = (0, Vec::new());
+        let count = |_: &str| {
+            texts += 1;
+            ControlFlow::Continue(())
+        };
+        store.scan("*", count).unwrap();
+        let gather = |key: &[u8]| {
+            all.push(key.to_vec());
+            ControlFlow::Continue(())
+        };
+        store.scan_bytes("*", gather).unwrap();
+        all.sort();
+        assert_eq!((texts, all), (1, vec![b"c".to_vec(), b"\xff".to_vec()]));
     }
 }
