@@ -22,8 +22,9 @@ mod source;
 mod track;
 mod validate;
 
+use std::env;
 use std::io::{self, BufWriter, Write};
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
 
 use clap::{CommandFactory as _, Parser as _, error::ErrorKind};
 
@@ -31,7 +32,7 @@ use crate::args::{Cli, Command};
 use crate::failure::Failure;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
     let mut out = BufWriter::with_capacity(OUTPUT_BUFFER, io::stdout().lock());
     let outcome = run(&cli.command, &mut out).and_then(|code| {
         out.flush()?;
@@ -51,6 +52,32 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Ends the process after arguments that cannot be read, or that ask for help.
+fn refuse(error: &clap::Error) -> ! {
+    let text = error.to_string();
+    let shown = env::args_os()
+        .fold(text.clone(), |text, argument| without_quoted(&text, &argument.to_string_lossy()));
+    // Help quotes nothing.
+    if shown == text || !error.use_stderr() {
+        error.exit();
+    }
+    let _ = write!(io::stderr().lock(), "{}", output::printable(&shown));
+    process::exit(error.exit_code());
+}
+
+/// Returns a message without the login of an address that it quotes, as it does where the option's
+/// name was forgotten.
+fn without_quoted(text: &str, argument: &str) -> String {
+    let value = argument.split_once('=').map_or(argument, |(_, value)| value);
+    [argument, value].into_iter().filter(|address| address.contains("://")).fold(
+        output::without_login(text).into_owned(),
+        |text, address| {
+            let word = address.replace(char::is_whitespace, "_");
+            text.replace(address, &output::without_login(&word))
+        },
+    )
 }
 
 fn run(command: &Command, out: &mut dyn Write) -> Result<ExitCode, Failure> {

@@ -10,7 +10,23 @@ use crate::failure::Failure;
 /// Says on standard error what went wrong.
 pub(crate) fn complain(message: &str) {
     // There is nobody left to tell if standard error is closed.
-    let _ = writeln!(io::stderr().lock(), "convertctl: {}", printable(message));
+    let _ = writeln!(io::stderr().lock(), "convertctl: {}", printable(&without_login(message)));
+}
+
+/// Returns `text` without what stands before the host in an address: a name and a password, of
+/// which nothing is shown wherever they were typed.
+pub(crate) fn without_login(text: &str) -> Cow<'_, str> {
+    if !text.contains("://") {
+        return Cow::Borrowed(text);
+    }
+    let word = |word: &str| match word.split_once("://") {
+        Some((scheme, rest)) => match rest.rsplit_once('@') {
+            Some((_, host)) => format!("{scheme}://…@{host}"),
+            None => word.to_owned(),
+        },
+        None => word.to_owned(),
+    };
+    Cow::Owned(text.split_inclusive(char::is_whitespace).map(word).collect())
 }
 
 /// Returns `text` without anything that could steer a terminal.
@@ -141,6 +157,17 @@ mod tests {
         assert_eq!(bar(1.0 / 16.0, 2), "▏");
         assert_eq!(bar(0.0, 4), "");
         assert_eq!(bar(7.0, 2), "██");
+    }
+
+    #[test]
+    fn logins_are_not_shown() {
+        for (text, expected) in [
+            ("no `redis://:p@s/s@host:1/2` there", "no `redis://…@host:1/2` there"),
+            ("rediss://name:secret@[::1]\nhttp://host/", "rediss://…@[::1]\nhttp://host/"),
+            ("mail a@b", "mail a@b"),
+        ] {
+            assert_eq!(without_login(text), expected);
+        }
     }
 
     #[test]
