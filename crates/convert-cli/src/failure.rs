@@ -23,11 +23,16 @@ impl Failure {
         Failure::Other(message.to_string())
     }
 
-    /// Makes a failure of an error of a store, and names the option that would have helped.
+    /// Makes a failure of an error of a store.
     pub(crate) fn of_store(error: &StoreError) -> Self {
+        Failure::Other(Failure::told(error))
+    }
+
+    /// Returns what an error of a store says, and the option that would have helped.
+    pub(crate) fn told(error: &StoreError) -> String {
         let message = error.to_string();
         let is_lost = message.ends_with("the server belongs to a cluster");
-        Failure::Other(if is_lost { message + ": add --cluster" } else { message })
+        if is_lost { message + ": add --cluster" } else { message }
     }
 
     /// Makes a failure of an error and all that lies under it. The SDK's errors hold no secrets.

@@ -110,6 +110,11 @@ impl<R: Read> Lines<R> {
 }
 
 impl Chunk {
+    /// Returns the lines one after another.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = Line<'_>> {
+        self.spans.iter().map(|span| self.line(span))
+    }
+
     /// Hands the lines, in groups, to all cores and returns what came of the groups, in order.
     pub(crate) fn in_parallel<T: Send>(
         &self,

@@ -6,8 +6,12 @@
     reason = "a test that meets the unexpected should stop at once"
 )]
 
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
 use serde_json::json;
-use test_support::RedisServer;
+use test_support::{RedisServer, wait_until};
 
 mod support;
 
@@ -34,7 +38,7 @@ fn a_record_is_set_shown_and_removed() {
     let shown = records(&server, &["get", "1-2-v"]);
     assert_eq!((set.code, shown.code), (Some(0), Some(0)));
     assert_eq!(shown.json(), json!({"key": "1-2-v", "record": record}));
-    assert_eq!(set.json(), shown.json());
+    assert_eq!(set.json(), json!({"key": "1-2-v", "record": record, "replaced": false}));
     assert_eq!(server.command(&["GET", "1-2-v"]), record.to_string());
     let deleted = records(&server, &["delete", "1-2-v", "1-2-w"]);
     assert_eq!(deleted.json(), json!({"deleted": 1}));
@@ -59,7 +63,7 @@ fn what_would_be_lost_is_refused_and_named() {
         let set = records_with(&server, &["set", "1-2-v"], &record.to_string());
         assert_eq!((set.code, &*set.stdout), (Some(1), ""), "{record}");
         let expected =
-            format!("convertctl: standard input is no record: what is at {path} would be lost\n");
+            format!("convertctl: the SDK would not keep what is at {path}; --force stores it\n");
         assert_eq!(set.stderr, expected, "{record}");
     }
     assert_eq!(server.command(&["DBSIZE"]), "0");
@@ -89,15 +93,16 @@ fn records_are_exported_and_deleted_by_pattern() {
     lines.sort_by_key(|line| line["key"].as_str().map(str::to_owned));
     assert_eq!(lines.len(), 13);
     assert_eq!(lines[0], json!({"key": "1-2-v0", "record": {"goals": {"a": true}}}));
-    assert_eq!(exported.stderr, "convertctl: 1 keys hold no visitor record and were left out\n");
+    assert_eq!(exported.stderr, "convertctl: `1-2-broken` was left out: it is no record in JSON\n");
+    assert_eq!(exported.code, Some(1));
     let some = records(&server, &["export", "--prefix", "shop*", "--matching", "1-2-v1*"]);
     assert_eq!(some.json_lines().len(), 4);
     let pattern = ["delete", "--prefix", "shop*", "--matching", "1-2-v1*"];
     let counted = records(&server, &pattern);
-    assert_eq!(counted.json(), json!({"matching": 4, "deleted": 0}));
+    assert_eq!(counted.json(), json!({"matching": 4, "deleted": 0, "left": 0}));
     assert_eq!(server.command(&["DBSIZE"]), "15");
     let deleted = records(&server, &[&pattern[..], &["--yes"]].concat());
-    assert_eq!(deleted.json(), json!({"deleted": 4}));
+    assert_eq!(deleted.json(), json!({"matching": 4, "deleted": 4, "left": 0}));
     assert_eq!(server.command(&["DBSIZE"]), "11");
 }
 
@@ -113,6 +118,245 @@ fn troubles_are_told_without_the_address() {
     assert!(wrong.stderr.contains("no Redis URL") && !wrong.stderr.contains("secret"));
     let none = run(&["records", "get", "k"]);
     assert!(none.code == Some(2) && none.stderr.contains("--redis <URL>"), "{}", none.stderr);
+}
+
+#[test]
+fn what_get_and_export_print_can_be_set_again() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let stored = [
+        (
+            "1-2-v",
+            r#"{"bucketing":{"3":"30"},"segments":{"country":"DE"},"goals":{"a":true},"z":[1]}"#,
+        ),
+        ("1-2-order", r#"{"z": 1, "a": {"y": 1e2, "b": 2}, "goals": {"b": true, "a": true}}"#),
+        ("1-2-cut", r#"{"segments":{"campaign":"x\ud83d"},"bucketing":{"3":"30"}}"#),
+        ("1-2-é \"q\"", r"{}"),
+    ];
+    for (key, text) in stored {
+        assert_eq!(server.command(&["SET", key, text]), "OK");
+    }
+    // What the SDK reads otherwise is shown and put back as it is all the same.
+    let odd = r#"{"bucketing":{"3":30},"goals":{"b":"yes"},"segments":{"plan":"gold"}}"#;
+    server.command(&["SET", "1-2-odd", odd]);
+    let all = || [&stored[..], &[("1-2-odd", odd)]].concat();
+    for (key, text) in all() {
+        let got = records(&server, &["get", key]);
+        let key_as_json = json!(key);
+        assert_eq!(got.stdout, format!("{{\"key\":{key_as_json},\"record\":{text}}}\n"));
+        let set = records_with(&server, &["set", key], &got.stdout);
+        assert_eq!((set.code, &*set.stderr), (Some(0), ""));
+        assert!(set.stdout.ends_with(",\"replaced\":true}\n"), "{}", set.stdout);
+        assert_eq!(server.command(&["GET", key]), text);
+        let other = records_with(&server, &["set", "1-2-other"], &set.stdout);
+        assert_eq!((other.code, &*other.stdout), (Some(1), ""));
+        assert!(other.stderr.contains("standard input holds the record of `"), "{}", other.stderr);
+    }
+    let exported = records(&server, &["export"]);
+    assert_eq!((exported.code, exported.stdout.lines().count()), (Some(0), 5));
+    server.command(&["FLUSHALL"]);
+    let set = records_with(&server, &["set"], &format!("\u{feff}{}", exported.stdout));
+    assert_eq!(set.json(), json!({"set": 4, "replaced": 0, "refused": 1}));
+    assert!(set.code == Some(1) && set.stderr.contains("$.goals.b"), "{}", set.stderr);
+    let set = records_with(&server, &["set", "--force"], &exported.stdout);
+    assert_eq!(set.json(), json!({"set": 5, "replaced": 4, "refused": 0}));
+    for (key, text) in all() {
+        assert_eq!(server.command(&["GET", key]), text);
+    }
+}
+
+#[test]
+fn lines_that_are_no_records_are_named_and_the_rest_is_stored() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let lines = [
+        r#"{"key":"1-2-v","record":{"goals":{"a":true,"b":false}}}"#,
+        r#"{"goals":{"a":true}}"#,
+        "",
+        r#"{"key":"1-2-w","record":{},"ttl":5}"#,
+        r#"{"key":"mistyped","record":{}}"#,
+        r#"{"key":"1-2-x","record":[]}"#,
+        "no JSON",
+        r#"{"key":"1-2-y","record":{}}"#,
+    ];
+    let set = records_with(&server, &["set"], &lines.join("\n"));
+    assert_eq!(set.json(), json!({"set": 2, "replaced": 0, "refused": 5}));
+    let said: Vec<&str> = set.stderr.lines().map(|line| &line["convertctl: ".len()..]).collect();
+    let rewritten = "1 record was stored as the SDK writes it, which is not quite what was given";
+    assert_eq!((said.len(), said[5]), (7, rewritten));
+    assert_eq!(said[0], "line 2 was not stored: there is no key beside the record");
+    assert_eq!(said[1], "line 4 was not stored: no record: there is more than a key and a record");
+    let shape = "`mistyped` is not of the form ACCOUNT-PROJECT-VISITOR";
+    assert_eq!(said[2], format!("line 5 was not stored: {shape}"));
+    assert_eq!((said[6], set.code), ("5 lines were not stored", Some(1)));
+    assert_eq!(server.command(&["DBSIZE"]), "2");
+}
+
+#[test]
+fn a_record_that_is_replaced_keeps_its_time_to_live() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let days = |key: &str| match server.command(&["TTL", key]).parse::<i64>().unwrap() {
+        -1 => -1,
+        seconds => (seconds + 86_399) / 86_400,
+    };
+    let set = |arguments: &[&str]| {
+        let run = records_with(&server, &[&["set"], arguments].concat(), "{}");
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        run.json()["replaced"] == json!(true)
+    };
+    server.command(&["SET", "1-2-p", "{}"]);
+    assert!(set(&["1-2-p"]));
+    assert_eq!(days("1-2-p"), -1);
+    server.command(&["SET", "1-2-v", "{}", "EX", "100"]);
+    assert!(set(&["1-2-v", "--ttl", "never"]));
+    assert_eq!(days("1-2-v"), 1);
+    assert!(!set(&["1-2-new"]) && !set(&["1-2-short", "--ttl", "30"]));
+    assert!(!set(&["1-2-ever", "--ttl", "never"]));
+    assert_eq!((days("1-2-new"), days("1-2-short"), days("1-2-ever")), (180, 30, -1));
+    let wrong = records_with(&server, &["set", "1-2-v", "--ttl", "0"], "{}");
+    assert!(wrong.code == Some(2) && wrong.stderr.contains("days from 1"), "{}", wrong.stderr);
+}
+
+#[test]
+fn what_is_no_visitor_record_is_left_alone() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let keys = ["1-2-hash", "1-2-set", "1-2-text", "1-2-list", "1-2-long", r"1-2-\255"];
+    server.command(&["HSET", keys[0], "a", "1"]);
+    server.command(&["SADD", keys[1], "1"]);
+    server.command(&["SET", keys[2], "x"]);
+    server.command(&["SET", keys[3], "[]"]);
+    let long = "redis.call('SET', '1-2-long', string.rep(' ', 1048576) .. '{}')";
+    server.command(&["EVAL", long, "0"]);
+    server.command(&["EVAL", r"redis.call('SET', '1-2-\255', '{}')", "0"]);
+    server.command(&["SET", "1-2-v", "{}"]);
+
+    let exported = records(&server, &["export"]);
+    assert_eq!((exported.code, exported.json_lines().len()), (Some(1), 1));
+    let left = |how: &str, run: &Run| {
+        for (key, why) in [
+            (keys[0], "it holds no text under this key"),
+            (keys[2], "it is no record in JSON"),
+            (keys[3], "it is no record in JSON"),
+            (keys[4], "it is longer than 1 MiB"),
+            (r"1-2-\xff", "the key is no UTF-8"),
+        ] {
+            let line = run.stderr.lines().find(|line| line.contains(&format!("`{key}`"))).unwrap();
+            assert!(line.contains(how) && line.ends_with(why), "{line}");
+        }
+        assert!(run.stderr.contains(&format!("6 keys were {how}\n")), "{}", run.stderr);
+    };
+    left("left out", &exported);
+    let deleted = records(&server, &["delete", "--matching", "*", "--yes"]);
+    assert_eq!(deleted.json(), json!({"matching": 1, "deleted": 1, "left": 6}));
+    assert_eq!((deleted.code, &*server.command(&["DBSIZE"])), (Some(1), "6"));
+    left("left alone", &deleted);
+
+    for key in &keys[..5] {
+        let set = records_with(&server, &["set", key], "{}");
+        assert_eq!((set.code, &*set.stdout), (Some(1), ""), "{key}: {}", set.stderr);
+        assert!(set.stderr.contains("no visitor record: it "), "{}", set.stderr);
+    }
+    for (key, replaced) in [(keys[2], true), (keys[4], true), ("1-2-gone", false)] {
+        let set = records_with(&server, &["set", key, "--force"], "{}");
+        assert_eq!(set.json()["replaced"], json!(replaced), "{}", set.stderr);
+    }
+    assert_eq!(records_with(&server, &["set", keys[0], "--force"], "{}").code, Some(1));
+    assert_eq!(server.command(&["TYPE", keys[0]]), "hash");
+    for key in ["sess:1", "1-2", "1-2-", "-2-v", "1--v"] {
+        let set = records_with(&server, &["set", "--", key], "{}");
+        assert!(set.code == Some(1) && set.stderr.contains("ACCOUNT-PROJECT"), "{}", set.stderr);
+    }
+    // Whoever names a key means it.
+    assert_eq!(records(&server, &["delete", keys[0]]).json(), json!({"deleted": 1}));
+}
+
+#[test]
+fn what_others_store_while_a_record_is_corrected_is_not_undone() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    server.command(&["SET", "1-2-v", r#"{"bucketing":{"3":"30"}}"#]);
+    let url = server.url();
+    let theirs = r#"{"bucketing":{"3":"30"},"goals":{"bought":true}}"#;
+    let meanwhile = || {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_convertctl"))
+            .args(["records", "set", "1-2-v", "--redis", &url])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let has_read = || server.command(&["INFO", "commandstats"]).contains("cmdstat_getrange:");
+        assert!(wait_until(Duration::from_secs(30), has_read));
+        server.command(&["SET", "1-2-v", theirs]);
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(br#"{"bucketing":{"3":"31"}}"#).unwrap();
+        drop(stdin);
+        child.wait_with_output().unwrap()
+    };
+    let output = meanwhile();
+    assert_eq!((output.status.code(), &*output.stdout), (Some(1), &b""[..]));
+    let said = String::from_utf8(output.stderr).unwrap();
+    let expected = "convertctl: `1-2-v` has been changed meanwhile; --force replaces it\n";
+    assert_eq!(said, expected);
+    assert_eq!(server.command(&["GET", "1-2-v"]), theirs);
+}
+
+#[test]
+fn what_is_deleted_is_counted_although_some_cannot_be() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    for key in ["1-2-k1", "1-2-v5", "1-2-k6"] {
+        server.command(&["SET", key, "{}"]);
+    }
+    let rights = ["ACL", "SETUSER", "some", "on", ">pw", "~1-2-k*", "+@all"];
+    assert_eq!(server.command(&rights), "OK");
+    let url = server.url().replace("redis://", "redis://some:pw@");
+    let deleted = run(&["records", "delete", "--redis", &url, "1-2-k1", "1-2-v5", "1-2-k6"]);
+    assert_eq!((deleted.code, deleted.json()), (Some(1), json!({"deleted": 2})));
+    let why = "the store is unavailable: the login was refused";
+    assert_eq!(deleted.stderr, format!("convertctl: `1-2-v5` was not deleted: {why}\n"));
+}
+
+#[test]
+fn what_standard_input_must_not_be_is_said() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    for (input, why) in [
+        ("", "standard input is empty"),
+        ("\u{feff} \n", "standard input is empty"),
+        (&*" ".repeat((4 << 20) + 1), "standard input is longer than 4 MiB"),
+        (r#"{"bucketing":{"3":"30"},"bucketing":{}}"#, "the member `bucketing` is there twice"),
+        (r#"{"key":5,"record":{}}"#, "standard input is no record: the key is no text"),
+        (r#"{"goals":{"a":1}}"#, "the SDK would not keep what is at $.goals.a"),
+        (r#"{"a":9007199254740993}"#, "the SDK would not keep what is at $.a"),
+    ] {
+        let set = records_with(&server, &["set", "1-2-v"], input);
+        assert_eq!((set.code, &*set.stdout), (Some(1), ""));
+        assert!(set.stderr.starts_with(&format!("convertctl: {why}")), "{}", set.stderr);
+    }
+    assert_eq!(server.command(&["DBSIZE"]), "0");
+    let set =
+        records_with(&server, &["set", "1-2-v"], "\u{feff}{\"segments\":{\"browser\":1.0}}\r\n");
+    assert_eq!(set.json()["record"], json!({"segments": {"browser": 1}}), "{}", set.stderr);
+    assert!(set.stderr.contains("is not quite what was given"), "{}", set.stderr);
+}
+
+#[test]
+fn keys_show_no_password_and_steer_no_terminal() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    for action in ["get", "set"] {
+        let none =
+            run(&["records", action, "redis://:sec-ret-x@127.0.0.1", "--redis", &server.url()]);
+        assert!(none.code == Some(1) && !none.stderr.contains("ret"), "{}", none.stderr);
+    }
+    let steering = records(&server, &["get", "1-2-v\nconvertctl: all\u{9b}2J"]);
+    let expected = "convertctl: there is no record `1-2-v\\nconvertctl: all\\u{9b}2J`\n";
+    assert_eq!(steering.stderr, expected);
+    server.command(&["SET", "1-2-\u{9b}31m", "{\"a\":\"\u{7f}\"}"]);
+    let exported = records(&server, &["export"]);
+    assert_eq!(exported.stdout, "{\"key\":\"1-2-\\u009b31m\",\"record\":{\"a\":\"\\u007f\"}}\n");
+}
+
+#[test]
+fn yes_alone_is_wrong_usage() {
+    let wrong = run(&["records", "delete", "1-2-v", "--yes", "--redis", "redis://127.0.0.1:1"]);
+    assert_eq!(wrong.code, Some(2));
+    assert!(wrong.stderr.contains("--yes goes with --matching alone"), "{}", wrong.stderr);
 }
 
 #[test]

@@ -2,12 +2,12 @@
 
 use std::ops::ControlFlow;
 
-use convert_sdk::{StoreError, StoreErrorKind, VisitorRecord};
+use convert_sdk::{StoreError, StoreErrorKind};
 use redis::{Cmd, Value, cmd};
 
 use crate::error::{Trouble, unavailable, unreadable};
 use crate::node::Node;
-use crate::store::{MOST_BYTES, MOST_TRIES, RedisStore, contended, write};
+use crate::store::{MOST_BYTES, MOST_TRIES, RedisStore, contended};
 
 /// What came of storing a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,18 +22,6 @@ pub enum Stored {
 }
 
 impl RedisStore {
-    /// Replaces the record under a key, whatever is there.
-    ///
-    /// For support work; the SDK changes records with [`DataStore::merge`](convert_sdk::DataStore).
-    ///
-    /// # Errors
-    ///
-    /// Fails if the store cannot be reached in time or takes no writes.
-    pub fn replace(&self, key: &str, record: &VisitorRecord) -> Result<(), StoreError> {
-        let (full, text) = (self.full(key), write(record)?);
-        self.ask(&full, &self.set(&full, &text), self.deadline()).map(drop)
-    }
-
     /// Returns the text under a key as it is, empty if there is none.
     ///
     /// For support work; the SDK reads records with [`DataStore::load`](convert_sdk::DataStore).

@@ -1,30 +1,43 @@
 //! `convertctl records`: support work on the visitor records in a Redis.
 
-use std::fmt;
-use std::io::{self, Read as _, Write};
-use std::ops::ControlFlow;
+mod address;
+mod delete;
+mod document;
+mod export;
+mod given;
+mod left;
+mod set;
+
+use std::io::Write;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use convert_redis::RedisStore;
-use convert_sdk::{DataStore as _, StoreError, VisitorRecord};
-use serde_json::{Value, json};
+use convert_sdk::{StoreError, StoreErrorKind};
 
+use self::address::{Lifetime, Store};
+use self::document::{Document, write_line};
 use crate::failure::Failure;
-use crate::output::{complain, grouped};
+use crate::output::one_line;
 
 /// Look at visitor records in a Redis, correct and remove them.
 ///
 /// A KEY is `ACCOUNT-PROJECT-VISITOR`, as in `10012345-10067890-visitor-1`. A PATTERN is a key with
-/// `*` for any text, `?` for any character and `[ab]` for one of these. Answers are JSON, a line
-/// each. This connects to the address given, and to nothing else.
+/// `*` for any text, `?` for any character and `[ab]` for one of these; `\` before such a character
+/// takes its meaning away, as in `10012345-10067890-who\?`. Answers are JSON, a line each. Records
+/// are shown as they are stored. This connects to the address given, and to nothing else.
 #[derive(Debug, Args)]
-#[command(after_long_help = "Examples:
+#[command(
+    after_long_help = "Exit codes: 0 done, 1 failed, or not done for all; 2 wrong usage. A record that is not there is
+1, too: the message on standard error tells it from a store that does not answer.
+
+Examples:
   export CONVERT_REDIS_URL=redis://localhost:6379
   convertctl records get 10012345-10067890-visitor-1
   convertctl records delete --matching '10012345-10067890-test-*' --yes
-  convertctl records export > records.ndjson")]
+  convertctl records export > records.ndjson
+  convertctl records set < records.ndjson"
+)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     action: Action,
@@ -32,7 +45,8 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Print the record of a visitor; exit code 1 if there is none.
+    /// Print the record of a visitor as it is stored: {"key": …, "record": …}. Exit code 1 if there
+    /// is none.
     Get {
         #[command(flatten)]
         store: Store,
@@ -40,31 +54,46 @@ enum Action {
         #[arg(value_name = "KEY")]
         key: String,
     },
-    /// Replace the record of a visitor by the JSON on standard input. What the SDK could not read
-    /// back is refused, and nothing written.
+    /// Store the record of a visitor, read from standard input: its JSON, or the line that `get`
+    /// prints. Without a KEY, many records: lines as `export` prints them.
+    ///
+    /// What the SDK would not keep is refused. So is a KEY that holds no visitor record, and a
+    /// record that has changed since this command began. Nothing is written then. The answer says
+    /// whether a record was replaced. A record that is replaced expires when it would have.
     Set {
         #[command(flatten)]
         store: Store,
         /// Whose record.
         #[arg(value_name = "KEY")]
-        key: String,
+        key: Option<String>,
+        /// Store also what the SDK would not keep, unchanged, and replace a text whatever it is now.
+        #[arg(long)]
+        force: bool,
+        /// How long a record that is new is kept: days, or `never` for one that never expires.
+        /// Defaults to 180 days, as the SDK's store does; take what your services have.
+        #[arg(long, value_name = "DAYS")]
+        ttl: Option<Lifetime>,
     },
     /// Remove records, and print how many there were.
     Delete {
         #[command(flatten)]
         store: Store,
-        /// Whose records.
+        /// Whose records; whatever else a KEY holds is removed, too.
         #[arg(value_name = "KEY", required_unless_present = "matching")]
         keys: Vec<String>,
-        /// Remove every record whose key matches; without --yes they are counted only.
+        /// Remove every record whose key matches; without --yes they are counted only. What is no
+        /// visitor record is left alone and named, and the exit code is 1.
         #[arg(long, value_name = "PATTERN", conflicts_with = "keys")]
         matching: Option<String>,
         /// Do remove what matches.
-        #[arg(long, requires = "matching")]
+        #[arg(long)]
         yes: bool,
     },
     /// Print every record, one a line: {"key": …, "record": …}. In no order; records that come or
     /// change meanwhile may be missing or old, and while Redis rearranges its keys one may come twice.
+    ///
+    /// What is no visitor record is left out and named, and the exit code is 1. How long records are
+    /// kept is not exported.
     Export {
         #[command(flatten)]
         store: Store,
@@ -74,187 +103,45 @@ enum Action {
     },
 }
 
-/// Which Redis.
-#[derive(Args)]
-struct Store {
-    /// The address, `redis://user:password@host:port/database`, or with rediss:// for TLS. The
-    /// variable keeps a password out of process lists.
-    #[arg(long, value_name = "URL", env = "CONVERT_REDIS_URL", hide_env_values = true)]
-    redis: String,
-
-    /// What the keys in Redis begin with before the account.
-    #[arg(long, value_name = "TEXT", default_value = "")]
-    prefix: String,
-
-    /// The address is one of a cluster.
-    #[arg(long)]
-    cluster: bool,
-
-    /// How long one exchange may take, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
-    timeout: u64,
-}
-
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, Failure> {
     match &arguments.action {
-        Action::Get { store, key } => get(&store.open()?, key, out),
-        Action::Set { store, key } => set(&store.open()?, key, out),
-        Action::Delete { store, keys, matching: None, .. } => delete(&store.open()?, keys, out),
-        Action::Delete { store, matching: Some(pattern), yes, .. } => {
-            delete_matching(&store.open()?, pattern, *yes, out)
+        Action::Get { store, key } => get(&store.open(None)?, key, out),
+        Action::Set { store, key, force, ttl } => {
+            let store = store.open(ttl.as_ref())?;
+            match key {
+                Some(key) => set::one(&store, key, *force, out),
+                None => set::all(&store, *force, out),
+            }
         }
-        Action::Export { store, matching } => export(&store.open()?, matching, out),
+        Action::Delete { matching: None, yes: true, .. } => {
+            Err(Failure::Usage("--yes goes with --matching alone".to_owned()))
+        }
+        Action::Delete { store, keys, matching: None, .. } => {
+            delete::named(&store.open(None)?, keys, out)
+        }
+        Action::Delete { store, matching: Some(pattern), yes, .. } => {
+            delete::matching(&store.open(None)?, pattern, *yes, out)
+        }
+        Action::Export { store, matching } => export::run(&store.open(None)?, matching, out),
     }
 }
 
 fn get(store: &RedisStore, key: &str, out: &mut dyn Write) -> Result<ExitCode, Failure> {
-    let Some(record) = store.load(key).map_err(|error| Failure::of_store(&error))? else {
+    let text = store.text(key).map_err(|error| Failure::of_store(&error))?;
+    if text.is_empty() {
+        let key = one_line(key);
         return Err(Failure::new(format_args!("there is no record `{key}`")));
-    };
-    print(key, &record, out)?;
+    }
+    let document = Document::stored(&text).map_err(|reason| {
+        Failure::new(format_args!("what the store holds is no visitor record: {reason}"))
+    })?;
+    write_line(key, document.text(), None, out)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn set(store: &RedisStore, key: &str, out: &mut dyn Write) -> Result<ExitCode, Failure> {
-    let mut text = String::new();
-    let read = io::stdin().lock().read_to_string(&mut text);
-    read.map_err(|error| Failure::new(format_args!("standard input cannot be read: {error}")))?;
-    let refused = |error: &dyn fmt::Display| {
-        Failure::new(format_args!("standard input is no record: {error}"))
-    };
-    let record: VisitorRecord = serde_json::from_str(&text).map_err(|error| refused(&error))?;
-    let given = serde_json::from_str(&text).map_err(|error| refused(&error))?;
-    if let Some(path) = first_lost(&given, &json!(record), "$") {
-        return Err(refused(&format_args!("what is at {path} would be lost")));
-    }
-    store.replace(key, &record).map_err(|error| Failure::of_store(&error))?;
-    print(key, &record, out)?;
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Returns where the first value is that a record does not keep; a goal that is not reached and a
-/// repeated item of a list say nothing that could be lost.
-fn first_lost(given: &Value, kept: &Value, path: &str) -> Option<String> {
-    match (given, kept) {
-        (Value::Object(given), Value::Object(kept)) => given.iter().find_map(|(name, value)| {
-            let path = format!("{path}.{name}");
-            match kept.get(name) {
-                Some(kept) => first_lost(value, kept, &path),
-                None if is_empty(value) => None,
-                None => Some(path),
-            }
-        }),
-        (Value::Array(given), Value::Array(kept)) => {
-            let is_kept =
-                |item: &Value| kept.iter().any(|kept| first_lost(item, kept, path).is_none());
-            given.iter().position(|item| !is_kept(item)).map(|at| format!("{path}[{at}]"))
-        }
-        // Ids may be numbers, which are kept as texts.
-        (Value::Number(given), Value::String(kept)) if given.to_string() == *kept => None,
-        (given, kept) => (given != kept).then(|| path.to_owned()),
-    }
-}
-
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null | Value::Bool(false) => true,
-        Value::Object(members) => members.values().all(is_empty),
-        Value::Array(items) => items.is_empty(),
-        Value::Bool(true) | Value::Number(_) | Value::String(_) => false,
-    }
-}
-
-fn delete(store: &RedisStore, keys: &[String], out: &mut dyn Write) -> Result<ExitCode, Failure> {
-    let mut deleted: u64 = 0;
-    for key in keys {
-        deleted += u64::from(store.remove(key).map_err(|error| Failure::of_store(&error))?);
-    }
-    writeln!(out, "{}", json!({ "deleted": deleted }))?;
-    Ok(ExitCode::SUCCESS)
-}
-
-fn delete_matching(
-    store: &RedisStore,
-    pattern: &str,
-    is_meant: bool,
-    out: &mut dyn Write,
-) -> Result<ExitCode, Failure> {
-    // Gathered first, since a scan promises little about keys that vanish under it.
-    let mut keys = std::collections::BTreeSet::new();
-    let gather = |key: &str| {
-        keys.insert(key.to_owned());
-        ControlFlow::Continue(())
-    };
-    store.scan(pattern, gather).map_err(|error| Failure::of_store(&error))?;
-    if is_meant {
-        return delete(store, &keys.into_iter().collect::<Vec<_>>(), out);
-    }
-    writeln!(out, "{}", json!({ "matching": keys.len(), "deleted": 0 }))?;
-    complain("nothing was deleted: add --yes to remove what matches");
-    Ok(ExitCode::SUCCESS)
-}
-
-fn export(store: &RedisStore, pattern: &str, out: &mut dyn Write) -> Result<ExitCode, Failure> {
-    let mut unreadable: u64 = 0;
-    let mut failure = None;
-    store
-        .scan(pattern, |key| match store.load(key) {
-            Ok(Some(record)) => match print(key, &record, out) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(error) => {
-                    failure = Some(error);
-                    ControlFlow::Break(())
-                }
-            },
-            // It has gone since it was listed.
-            Ok(None) => ControlFlow::Continue(()),
-            Err(error) if is_of_one_record(&error) => {
-                unreadable += 1;
-                ControlFlow::Continue(())
-            }
-            Err(error) => {
-                failure = Some(Failure::of_store(&error));
-                ControlFlow::Break(())
-            }
-        })
-        .map_err(|error| Failure::of_store(&error))?;
-    if let Some(failure) = failure {
-        return Err(failure);
-    }
-    if unreadable > 0 {
-        complain(&format!("{} keys hold no visitor record and were left out", grouped(unreadable)));
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-fn is_of_one_record(error: &StoreError) -> bool {
-    !error.is_retryable()
-}
-
-fn print(key: &str, record: &VisitorRecord, out: &mut dyn Write) -> Result<(), Failure> {
-    let line = json!({ "key": key, "record": record });
-    Ok(writeln!(out, "{line}")?)
-}
-
-impl Store {
-    fn open(&self) -> Result<RedisStore, Failure> {
-        let timeout = Duration::from_secs(self.timeout);
-        let mut builder = RedisStore::builder(&*self.redis).prefix(&*self.prefix).timeout(timeout);
-        if self.cluster {
-            builder = builder.cluster::<String>([]);
-        }
-        builder.build().map_err(|error| Failure::Usage(error.to_string()))
-    }
-}
-
-impl fmt::Debug for Store {
-    /// Leaves out the address, which may hold a password.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Store")
-            .field("prefix", &self.prefix)
-            .field("cluster", &self.cluster)
-            .field("timeout", &self.timeout)
-            .finish_non_exhaustive()
-    }
+/// Returns whether the next record would fare the same.
+fn is_outage(error: &StoreError) -> bool {
+    use StoreErrorKind::{Contended, Refused, Unreadable};
+    !matches!(error.kind(), Contended | Refused | Unreadable)
 }

@@ -1,0 +1,81 @@
+//! Removing records.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::process::ExitCode;
+
+use convert_redis::RedisStore;
+use convert_sdk::StoreError;
+use serde_json::json;
+
+use super::export::each;
+use super::is_outage;
+use super::left::{Left, shown};
+use crate::failure::Failure;
+use crate::output::complain;
+
+/// Removes what is under these keys.
+pub(super) fn named(
+    store: &RedisStore,
+    keys: &[String],
+    out: &mut dyn Write,
+) -> Result<ExitCode, Failure> {
+    let mut failed = Left::new("key", "not deleted");
+    let deleted = remove(store, keys, &mut failed);
+    writeln!(out, "{}", json!({ "deleted": deleted }))?;
+    Ok(failed.told())
+}
+
+/// Removes the records that match, or counts them.
+pub(super) fn matching(
+    store: &RedisStore,
+    pattern: &str,
+    is_meant: bool,
+    out: &mut dyn Write,
+) -> Result<ExitCode, Failure> {
+    // Gathered first, since a scan promises little about keys that vanish under it.
+    let mut keys = BTreeSet::new();
+    let mut left = Left::new("key", "left alone");
+    each(store, pattern, &mut left, |key, _| {
+        keys.insert(key.to_owned());
+        Ok(())
+    })?;
+    let keys: Vec<String> = keys.into_iter().collect();
+    let mut failed = Left::new("key", "not deleted");
+    let deleted = if is_meant { remove(store, &keys, &mut failed) } else { 0 };
+    let counts = json!({ "matching": keys.len(), "deleted": deleted, "left": left.count() });
+    writeln!(out, "{counts}")?;
+    let codes = [left.told(), failed.told()];
+    if !is_meant {
+        complain("nothing was deleted: add --yes to remove what matches");
+        return Ok(ExitCode::SUCCESS);
+    }
+    Ok(if codes.contains(&ExitCode::FAILURE) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Removes what is under these keys, and returns how many there were. Goes on after a key that
+/// cannot be removed, unless the store does not answer.
+fn remove(store: &RedisStore, keys: &[String], failed: &mut Left) -> u64 {
+    let mut deleted = 0;
+    let mut outage = None;
+    for keys in keys.chunks(AT_ONCE) {
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let answers = match &outage {
+            Some(error) => keys.iter().map(|_| Err(StoreError::clone(error))).collect(),
+            None => store.remove_all(&keys),
+        };
+        for (key, removed) in keys.iter().zip(answers) {
+            match removed {
+                Ok(removed) => deleted += u64::from(removed),
+                Err(error) => {
+                    failed.note(shown(key.as_bytes()), Failure::told(&error));
+                    outage = outage.or_else(|| Some(error).filter(is_outage));
+                }
+            }
+        }
+    }
+    deleted
+}
+
+/// How many records are removed in one exchange.
+const AT_ONCE: usize = 500;
