@@ -1,6 +1,8 @@
 //! Which Redis, and how long records are kept in it.
 
 use std::fmt;
+use std::fs;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -25,6 +27,10 @@ pub(super) struct Store {
     #[arg(long)]
     cluster: bool,
 
+    /// Trust the certificates in this file, in PEM, in place of those that browsers trust.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+
     /// How long one exchange may take, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
     timeout: u64,
@@ -45,6 +51,12 @@ impl Store {
         let mut builder = RedisStore::builder(&*self.redis).prefix(&*self.prefix).timeout(timeout);
         if self.cluster {
             builder = builder.cluster::<String>([]);
+        }
+        if let Some(path) = &self.ca {
+            let pem = fs::read(path).map_err(|error| {
+                Failure::new(format_args!("{} cannot be read: {error}", path.display()))
+            })?;
+            builder = builder.root_certificates(pem);
         }
         if let Some(lifetime) = lifetime {
             builder = builder.ttl(lifetime.duration());
