@@ -1,6 +1,5 @@
 //! `convertctl simulate`: how an experience splits many visitors.
 
-use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -21,6 +20,7 @@ use self::visitors::visitor_id;
 use crate::args::Facts;
 use crate::failure::Failure;
 use crate::output::write_json;
+use crate::replacement;
 use crate::source::ConfigOptions;
 
 /// Simulate visitors, and show how an experience splits them.
@@ -73,7 +73,8 @@ pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode
     let report = Report::new(experience, &tally, arguments.seed, || reason(arguments, &core));
     if let Some(file) = &arguments.svg {
         let unwritten = |error| format!("{} cannot be written: {error}", file.display());
-        fs::write(file, svg::draw(&report)).map_err(|error| Failure::Other(unwritten(error)))?;
+        let written = replacement::write(file, svg::draw(&report).as_bytes());
+        written.map_err(|error| Failure::Other(unwritten(error)))?;
     }
     if arguments.json {
         write_json(out, &report)?;
