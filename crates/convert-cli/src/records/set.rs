@@ -31,7 +31,7 @@ pub(super) fn one(
         .map_err(|why| Failure::new(format_args!("standard input is no record: {why}")))?;
     if let Some(other) = given.key.as_deref().filter(|other| *other != key) {
         let (other, key) = (shown(other.as_bytes()), shown(key.as_bytes()));
-        let why = format_args!("standard input holds the record of {other}, not of {key}");
+        let why = format!("standard input holds the record of {other}, not of {key}");
         return Err(Failure::new(why));
     }
     let (stored, text) = target.store(&given)?;
