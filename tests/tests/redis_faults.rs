@@ -509,3 +509,100 @@ fn a_cluster_of_which_a_server_is_lost() {
         .unwrap();
     assert!(keys >= 300 - 34, "{keys}");
 }
+
+#[test]
+fn a_cluster_of_which_a_server_hangs_is_asked_elsewhere() {
+    let Some(cluster) = Cluster::start() else { return };
+    let masters: Vec<&RedisServer> = cluster
+        .servers
+        .iter()
+        .filter(|server| server.command(&["ROLE"]).starts_with("master"))
+        .collect();
+    // The one that is asked first where nothing is known.
+    let first = cluster.servers.iter().min_by_key(|server| server.port().to_string()).unwrap();
+    let found = cluster.store(PATIENCE);
+    let is_on = |server: &RedisServer, key: &str| {
+        server.command(&[
+            "CLUSTER",
+            "COUNTKEYSINSLOT",
+            &server.command(&["CLUSTER", "KEYSLOT", key]),
+        ]) != "0"
+    };
+    let keys: Vec<String> = (0..50).map(|number| format!("k{number}")).collect();
+    for key in &keys {
+        found.merge(key, &RecordDelta::new().reach("a")).unwrap();
+    }
+    let elsewhere: Vec<&String> = keys
+        .iter()
+        .filter(|key| masters.iter().any(|one| one.port() != first.port() && is_on(one, key)))
+        .collect();
+    assert!(elsewhere.len() > 10);
+    first.pause();
+    for key in elsewhere.iter().take(3) {
+        // Knows nothing, and begins with the one that hangs.
+        assert!(cluster.store(20 * TIMEOUT).load(key).unwrap().is_some());
+    }
+    let store = cluster.store(20 * TIMEOUT);
+    for key in &elsewhere {
+        assert!(store.load(key).unwrap().is_some());
+    }
+    // One record that is none says nothing of its server, so that nobody else is asked.
+    let bad = elsewhere[0];
+    let server = masters.iter().find(|one| one.port() != first.port() && is_on(one, bad)).unwrap();
+    server.command(&["DEL", bad]);
+    server.command(&["RPUSH", bad, "x"]);
+    let asked = |server: &RedisServer| {
+        let info = server.command(&["INFO", "commandstats"]);
+        info.lines()
+            .filter(|line| line.contains("cluster|slots"))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let before = asked(server);
+    assert_eq!(store.load(bad).unwrap_err().kind(), StoreErrorKind::Unreadable);
+    assert_eq!(asked(server), before);
+    first.resume();
+}
+
+#[test]
+fn a_server_that_takes_no_writes_any_more_is_looked_up_again() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let store = patient(server.url());
+    let change = RecordDelta::new().reach("a");
+    store.merge("k", &change).unwrap();
+    let connected = || {
+        let info = server.command(&["INFO", "stats"]);
+        let count = info.lines().find_map(|line| line.strip_prefix("total_connections_received:"));
+        count.unwrap().trim().parse::<u32>().unwrap()
+    };
+    server.command(&["REPLICAOF", "127.0.0.1", "1"]);
+    let before = connected();
+    for calls in 1..=3 {
+        // The first goes through the connection that was kept, and each after it through a new one.
+        assert_eq!(store.merge("k", &change).unwrap_err().kind(), StoreErrorKind::Unavailable);
+        assert!(store.merge_all(&[("k", &change), ("l", &change)]).iter().all(Result::is_err));
+        assert_eq!(connected(), before + calls * 3 - 1);
+    }
+    server.command(&["REPLICAOF", "NO", "ONE"]);
+    store.merge("k", &change).unwrap();
+}
+
+#[test]
+fn what_is_too_long_to_be_a_record_is_not_read_as_a_whole() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let store = patient(server.url());
+    let change = RecordDelta::new().reach("a");
+    server.command(&["EVAL", "redis.call('SET', 'k', string.rep('x', 20000000))", "0"]);
+    let sent = || {
+        let info = server.command(&["INFO", "stats"]);
+        let count = info.lines().find_map(|line| line.strip_prefix("total_net_output_bytes:"));
+        count.unwrap().trim().parse::<u64>().unwrap()
+    };
+    let before = sent();
+    assert_eq!(store.load("k").unwrap_err().kind(), StoreErrorKind::Unreadable);
+    assert_eq!(store.merge("k", &change).unwrap_err().kind(), StoreErrorKind::Unreadable);
+    let answers = store.merge_all(&[("k", &change), ("l", &change)]);
+    assert_eq!(answers[0].as_ref().unwrap_err().kind(), StoreErrorKind::Unreadable);
+    assert_eq!(answers[1], Ok(()));
+    assert!(sent() - before < 2 << 20, "{}", sent() - before);
+}

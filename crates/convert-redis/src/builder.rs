@@ -73,7 +73,15 @@ impl RedisStoreBuilder {
 
     /// Takes the address for one of a cluster, and `seeds` for others of the same cluster, to begin
     /// with when that one does not answer. Login and TLS of the first address are used for all.
-    /// Defaults to a single server.
+    /// A cluster has no numbered databases. Defaults to a single server.
+    ///
+    /// ```
+    /// use convert_redis::RedisStore;
+    ///
+    /// let seeds = ["redis://10.0.0.2:6379", "redis://10.0.0.3:6379"];
+    /// assert!(RedisStore::builder("redis://10.0.0.1:6379").cluster(seeds).build().is_ok());
+    /// assert!(RedisStore::builder("redis://10.0.0.1:6379/2").cluster(seeds).build().is_err());
+    /// ```
     pub fn cluster<U: Into<String>>(self, seeds: impl IntoIterator<Item = U>) -> Self {
         RedisStoreBuilder { seeds: Some(seeds.into_iter().map(Into::into).collect()), ..self }
     }
@@ -89,8 +97,8 @@ impl RedisStoreBuilder {
     ///
     /// # Errors
     ///
-    /// Fails if an address is no Redis URL, if it wants TLS and the feature `tls` is off, or if the
-    /// certificates cannot be read.
+    /// Fails if an address is no Redis URL, if it wants TLS and the feature `tls` is off, if it names a
+    /// database of a cluster, or if the certificates cannot be read.
     pub fn build(self) -> Result<RedisStore, RedisStoreError> {
         let info = parse(&self.url)?;
         let client = self.client(info)?;
@@ -111,6 +119,9 @@ impl RedisStoreBuilder {
     fn server(&self, client: Client) -> Result<Server, RedisStoreError> {
         if let Some(seeds) = &self.seeds {
             let info = client.get_connection_info().clone();
+            if info.redis_settings().db() != 0 {
+                return Err(RedisStoreError::new("a cluster has no databases to choose from"));
+            }
             let mut addresses = vec![address(&info)?];
             for seed in seeds {
                 addresses.push(address(&parse(seed)?)?);

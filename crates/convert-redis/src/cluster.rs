@@ -26,6 +26,9 @@ pub(crate) type Address = (String, u16);
 struct Map {
     nodes: HashMap<Address, Arc<Node>>,
     owners: Owners,
+    /// The servers that did not answer when they were asked last, in the order of a count.
+    silent: HashMap<Address, u64>,
+    count: u64,
 }
 
 /// The end of each range of slots, and whose it is, under its start.
@@ -48,15 +51,22 @@ impl Cluster {
         let mut address = self.owner(slot);
         let mut is_asking = false;
         let mut last = Trouble::Failed(unavailable("no server of the cluster answered"));
-        let mut tried = Vec::new();
+        let (mut tried, whole) = (Vec::new(), deadline);
         for _ in 0..MOST_TRIES {
+            let is_guess = address.is_none();
             let Some(next) = address.take().or_else(|| self.another(&tried)) else { break };
             let node = self.node(&next)?;
+            // One that is asked for want of anything better leaves others their time.
+            let deadline = if is_guess { whole.part(2) } else { whole };
             let asking = cmd("ASKING");
             let both = [&asking, command];
             let commands = if is_asking { &both[..] } else { both.get(1..).unwrap_or_default() };
             is_asking = false;
-            match node.run(commands, deadline) {
+            let answer = node.run(commands, deadline);
+            if is_guess && !matches!(&answer, Err(Trouble::Failed(error)) if is_down(error)) {
+                self.map().silent.remove(&next);
+            }
+            match answer {
                 Ok(value) => return Ok(value),
                 Err(Trouble::Redirected(error)) => {
                     let to = error.redirect_node().and_then(|(to, _)| parse(to, &next));
@@ -66,20 +76,16 @@ impl Cluster {
                     }
                     address = to;
                 }
-                Err(Trouble::NoScript) => return Err(Trouble::NoScript),
-                Err(trouble) => {
+                Err(Trouble::Failed(error)) if is_down(&error) => {
                     // Whoever takes over from this server is known by the others.
-                    let is_dropped = matches!(trouble, Trouble::Dropped);
-                    last = trouble;
-                    if is_dropped {
-                        return Err(last);
-                    }
+                    last = Trouble::Failed(error);
                     self.forget(&next);
                     tried.push(next);
-                    if deadline.remaining().is_none() {
+                    if whole.remaining().is_none() {
                         break;
                     }
                 }
+                Err(trouble) => return Err(trouble),
             }
         }
         Err(last)
@@ -130,7 +136,8 @@ impl Cluster {
         let mut tried = Vec::new();
         while let Some(address) = self.another(&tried) {
             let node = self.node(&address)?;
-            match owners(&node, &address, deadline) {
+            let part = deadline.part(2);
+            match owners(&node, &address, part) {
                 Some(owners) if are_all_owned(&owners) => {
                     let masters = addresses(&owners);
                     self.map().owners = owners;
@@ -139,10 +146,10 @@ impl Cluster {
                 }
                 // Another server may know better.
                 Some(_) => trouble = unavailable("some slots of the cluster have no server"),
-                None if node.run(&[&cmd("PING")], deadline).is_ok() => {
+                None if node.run(&[&cmd("PING")], part).is_ok() => {
                     trouble = unavailable("the server tells nothing of a cluster");
                 }
-                None => {}
+                None => self.forget(&address),
             }
             tried.push(address);
         }
@@ -163,17 +170,21 @@ impl Cluster {
         (slot <= *end).then(|| address.clone())
     }
 
-    /// Returns a server that has not been tried.
+    /// Returns a server that has not been tried, of those that did not answer last the one that was
+    /// asked longest ago.
     fn another(&self, tried: &[Address]) -> Option<Address> {
         let map = self.map();
-        let mut known: Vec<&Address> = map.nodes.keys().chain(&self.seeds).collect();
-        known.sort();
-        known.into_iter().find(|address| !tried.contains(address)).cloned()
+        let known = map.nodes.keys().chain(&self.seeds).filter(|address| !tried.contains(address));
+        known.min_by_key(|address| (map.silent.get(*address), *address)).cloned()
     }
 
     /// Takes the slots of a server that does not answer for unknown.
     fn forget(&self, address: &Address) {
-        self.map().owners.retain(|_, (_, owner)| owner != address);
+        let mut map = self.map();
+        map.owners.retain(|_, (_, owner)| owner != address);
+        map.count += 1;
+        let count = map.count;
+        map.silent.insert(address.clone(), count);
     }
 
     fn node(&self, address: &Address) -> Result<Arc<Node>, Trouble> {
@@ -187,6 +198,7 @@ impl Cluster {
         let node = Arc::new(Node::new(client, self.most_idle));
         if map.nodes.len() >= MOST_NODES {
             map.nodes.clear();
+            map.silent.clear();
         }
         map.nodes.insert(address.clone(), Arc::clone(&node));
         Ok(node)

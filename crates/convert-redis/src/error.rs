@@ -92,6 +92,12 @@ pub(crate) fn is_broken(error: &RedisError) -> bool {
     error.is_io_error() || error.is_connection_dropped() || error.kind() == ErrorKind::Parse
 }
 
+/// Returns whether the server has become a copy of another one, which takes its writes.
+pub(crate) fn is_demotion(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly)
+        || code_of(error) == Some("READONLY")
+}
+
 pub(crate) fn timed_out() -> StoreError {
     StoreError::new(StoreErrorKind::Timeout, "no answer in time")
 }
@@ -134,6 +140,7 @@ fn by_code(code: Option<&str>) -> StoreError {
     match code {
         Some("OOM") => StoreError::new(StoreErrorKind::Full, "it is out of memory"),
         Some("WRONGTYPE") => unreadable("it holds no text under this key"),
+        Some(TOO_LONG) => unreadable("it is longer than 1 MiB"),
         Some("NOAUTH" | "WRONGPASS" | "NOPERM") => unavailable("the login was refused"),
         Some("READONLY") => unavailable("it takes no writes"),
         Some("MISCONF") => unavailable("it cannot save its data"),
@@ -147,6 +154,8 @@ fn is_would_block(error: &RedisError) -> bool {
     source.is_some_and(|error: &io::Error| error.kind() == io::ErrorKind::WouldBlock)
 }
 
+/// The code of the script that meets a text which is too long.
+pub(crate) const TOO_LONG: &str = "TOOLONG";
 /// The codes that say more than that a command failed.
 const KNOWN: [&str; 5] = ["OOM", "WRONGTYPE", "NOPERM", "READONLY", "MISCONF"];
 

@@ -30,14 +30,16 @@
 //! (A writer that uses plain `GET` and `SET`, as the JavaScript SDK does, can still overwrite what
 //! came between its two.)
 //!
-//! Every command names one key, so it works on a cluster; commands used: `GET`, `EVALSHA` and
-//! `EVAL` with `GET` and `SET` inside, on a cluster `CLUSTER SLOTS`, and for support work `SET`,
-//! `GETRANGE`, `DEL` and `SCAN`. Redis 6 or Valkey 7 and newer.
+//! Every command names one key, so it works on a cluster; commands used: `GETRANGE`, `EVALSHA` and
+//! `EVAL` with `GET` and `SET` inside, to log in `CLIENT SETINFO`, `AUTH` and `SELECT`, on a cluster
+//! `CLUSTER SLOTS` and `ASKING`, and for support work `SET`, `DEL`, `SCAN`, `CLUSTER SLOTS` and `PING`.
+//! Redis 6 or Valkey 7 and newer.
 //!
 //! # Time
 //!
-//! A call ends within [`RedisStoreBuilder::timeout`], give or take two milliseconds, whatever it takes: connecting, finding the
-//! node of a cluster, merging again. Connections are kept and replaced when they break; a call
+//! A call ends within [`RedisStoreBuilder::timeout`], give or take two milliseconds, whatever it
+//! takes: connecting, finding the node of a cluster, merging again. (A server that sends an answer in
+//! parts, each of them in time, can hold it longer.) Connections are kept and replaced when they break; a call
 //! notices on its own and needs no pause. There is no asynchronous runtime in here, and no thread but
 //! those that connect: resolving a name cannot be given up, so that it is left to a thread which hands
 //! the connection over, or keeps it for the next call where it came too late.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use redis::{Client, Cmd, Connection, ConnectionLike as _, RedisError, RedisResult, Value};
 
 use crate::clock::Deadline;
-use crate::error::{Trouble, is_broken, timed_out};
+use crate::error::{Trouble, is_broken, is_demotion, timed_out};
 use crate::worker;
 
 /// One server. Any number of threads may use it at once; each has a connection to itself.
@@ -25,6 +25,8 @@ struct Idle {
 struct Line {
     connection: Connection,
     patience: Duration,
+    /// Whether the server takes no writes, so that another one may have its address by now.
+    is_demoted: bool,
 }
 
 impl Node {
@@ -111,7 +113,9 @@ impl Node {
 impl Idle {
     fn keep(&self, line: Line) {
         let mut lines = self.lines();
-        if lines.len() < self.most {
+        if line.is_demoted {
+            lines.clear();
+        } else if lines.len() < self.most {
             lines.push(line);
         }
     }
@@ -123,13 +127,15 @@ impl Idle {
 
 impl Line {
     fn new(connection: Connection) -> Self {
-        Line { connection, patience: Duration::MAX }
+        Line { connection, patience: Duration::MAX, is_demoted: false }
     }
 
     fn ask(&mut self, command: &Cmd, patience: Duration) -> RedisResult<Value> {
         self.wait_for(patience)?;
         // Answers that are errors come as values.
-        self.connection.req_command(command)?.extract_error()
+        let answer = self.connection.req_command(command)?.extract_error();
+        self.is_demoted |= matches!(&answer, Err(error) if is_demotion(error));
+        answer
     }
 
     /// Sends all commands before it reads the first answer. Fails where the connection is of no use
@@ -149,6 +155,7 @@ impl Line {
         for _ in commands {
             self.wait_for(deadline.remaining().ok_or(None)?)?;
             let answer = self.connection.recv_response()?.extract_error();
+            self.is_demoted |= matches!(&answer, Err(error) if is_demotion(error));
             answers.push(answer.map_err(|error| Trouble::of(error, false)));
         }
         Ok(())

@@ -140,7 +140,8 @@ impl RedisStore {
 impl DataStore for RedisStore {
     fn load(&self, key: &str) -> Result<Option<VisitorRecord>, StoreError> {
         let full = self.full(key);
-        let seen = parse(text_of(self.ask(&full, cmd("GET").arg(&full), self.deadline())?)?)?;
+        let answer = self.ask(&full, &read_command(&full), self.deadline())?;
+        let seen = parse(text_of(answer)?)?;
         self.inner.recent.note(key, seen.clone());
         let Seen { text, record } = seen;
         Ok((!text.is_empty()).then(|| (*record).clone()))
@@ -210,6 +211,13 @@ pub(crate) fn contended() -> StoreError {
     StoreError::new(StoreErrorKind::Contended, "it changed again and again")
 }
 
+/// Makes the command that reads a text, or as much of it as shows that it is too long.
+pub(crate) fn read_command(full: &str) -> Cmd {
+    let mut command = cmd("GETRANGE");
+    command.arg(full).arg(0).arg(MOST_BYTES);
+    command
+}
+
 /// Reads a record; an empty text is none.
 fn parse(text: Arc<[u8]>) -> Result<Seen, StoreError> {
     if text.is_empty() {
@@ -248,15 +256,17 @@ fn text_of(value: Value) -> Result<Arc<[u8]>, StoreError> {
     }
 }
 
-/// Stores a text unless another one has come in between; returns 1 or the other one.
+/// Stores a text unless another one has come in between; returns 1 or the other one, unless it is longer
+/// than [`MOST_BYTES`].
 const SWAP: &str = "\
 local held = redis.call('GET', KEYS[1]) or ''
+if #held > 1048576 then return redis.error_reply('TOOLONG it is longer than 1 MiB') end
 if held ~= ARGV[1] then return held end
 if ARGV[3] == '0' then redis.call('SET', KEYS[1], ARGV[2])
 else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
 return 1";
 /// The SHA-1 of the script, by which servers know it.
-const SWAP_SHA: &str = "76963f96848d1c964fe5a54d0567133a3b650846";
+const SWAP_SHA: &str = "f25d0f59e8f4902363ed81576989ad91162b7fe7";
 /// How often a merge starts again.
 pub(crate) const MOST_TRIES: usize = 32;
 /// The longest record that is read or written.

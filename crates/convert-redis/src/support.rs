@@ -7,7 +7,7 @@ use redis::{Cmd, Value, cmd};
 
 use crate::error::{Trouble, unavailable, unreadable};
 use crate::node::Node;
-use crate::store::{MOST_BYTES, MOST_TRIES, RedisStore, contended};
+use crate::store::{MOST_BYTES, MOST_TRIES, RedisStore, contended, read_command};
 
 /// What came of storing a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,7 @@ impl RedisStore {
     /// 1 MiB.
     pub fn text(&self, key: &str) -> Result<Vec<u8>, StoreError> {
         let full = self.full(key);
-        text_of(self.ask(&full, &read(&full), self.deadline())?)
+        text_of(self.ask(&full, &read_command(&full), self.deadline())?)
     }
 
     /// Returns the texts under keys as [`RedisStore::text`] does, in one exchange.
@@ -41,7 +41,7 @@ impl RedisStore {
     ///
     /// Each fails as [`RedisStore::text`].
     pub fn texts(&self, keys: &[&str]) -> Vec<Result<Vec<u8>, StoreError>> {
-        let answers = self.ask_all(keys, read).into_iter();
+        let answers = self.ask_all(keys, read_command).into_iter();
         answers.map(|answer| answer.and_then(text_of)).collect()
     }
 
@@ -95,7 +95,8 @@ impl RedisStore {
         Err(contended())
     }
 
-    /// Removes the record under a key, and returns whether there was one.
+    /// Removes the record under a key, and returns whether there was one, as far as can be told: an answer
+    /// that is lost with its connection is asked for again.
     ///
     /// # Errors
     ///
@@ -225,13 +226,6 @@ impl RedisStore {
             cursor = next;
         }
     }
-}
-
-/// Makes the command that reads a text, or as much of it as shows that it is too long.
-fn read(full: &str) -> Cmd {
-    let mut command = cmd("GETRANGE");
-    command.arg(full).arg(0).arg(MOST_BYTES);
-    command
 }
 
 fn text_of(answer: Value) -> Result<Vec<u8>, StoreError> {
