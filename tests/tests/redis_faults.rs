@@ -6,7 +6,10 @@
     reason = "a test that meets the unexpected should stop at once"
 )]
 
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use convert_redis::{RedisStore, Stored};
@@ -588,6 +591,18 @@ fn a_server_that_takes_no_writes_any_more_is_looked_up_again() {
 }
 
 #[test]
+fn bytes_that_are_no_text_are_left_alone() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let store = patient(server.url());
+    server.command(&["EVAL", r#"redis.call('SET', 'k', '{"theirs":"\255"}')"#, "0"]);
+    let unreadable = StoreErrorKind::Unreadable;
+    assert_eq!(store.load("k").unwrap_err().kind(), unreadable);
+    let merged = store.merge("k", &RecordDelta::new().reach("a"));
+    assert_eq!(merged.unwrap_err().kind(), unreadable);
+    assert_eq!(server.command(&["STRLEN", "k"]), "14");
+}
+
+#[test]
 fn what_is_too_long_to_be_a_record_is_not_read_as_a_whole() {
     let Some(server) = RedisServer::start(&[]) else { return };
     let store = patient(server.url());
@@ -605,4 +620,53 @@ fn what_is_too_long_to_be_a_record_is_not_read_as_a_whole() {
     assert_eq!(answers[0].as_ref().unwrap_err().kind(), StoreErrorKind::Unreadable);
     assert_eq!(answers[1], Ok(()));
     assert!(sent() - before < 2 << 20, "{}", sent() - before);
+}
+
+/// Passes one connection on to a server, until that has answered a script: then both ends are closed.
+fn break_after_a_script(listener: &TcpListener, port: u16) {
+    let client = listener.accept().unwrap().0;
+    let server = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let is_sent = AtomicBool::new(false);
+    let pass = |mut from: &TcpStream, mut to: &TcpStream, is_asked: bool| {
+        let mut bytes = [0; 4096];
+        while let Ok(count @ 1..) = from.read(&mut bytes) {
+            if is_asked {
+                is_sent
+                    .fetch_or(bytes[..count].windows(4).any(|at| at == b"EVAL"), Ordering::SeqCst);
+            } else if is_sent.load(Ordering::SeqCst) {
+                break;
+            }
+            to.write_all(&bytes[..count]).unwrap();
+        }
+        let _ = (client.shutdown(Shutdown::Both), server.shutdown(Shutdown::Both));
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| pass(&client, &server, true));
+        pass(&server, &client, false);
+    });
+}
+
+#[test]
+fn a_change_whose_answer_is_lost_is_not_sent_to_another_server_of_the_cluster() {
+    let Some(server) = RedisServer::start(&["--cluster-enabled", "yes"]) else { return };
+    server.command(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
+    wait_for("the cluster is complete", || {
+        server.command(&["CLUSTER", "INFO"]).contains("cluster_state:ok")
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let first = format!("redis://{}", listener.local_addr().unwrap());
+    // Asked second, by its name.
+    let seed = format!("redis://localhost:{}", server.port());
+    let store = |url: String| {
+        RedisStore::builder(url).timeout(PATIENCE).cluster([seed.clone()]).build().unwrap()
+    };
+    let direct = store(seed.clone());
+    direct.merge("other", &RecordDelta::new().reach("a")).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| break_after_a_script(&listener, server.port()));
+        let merged = store(first).merge("k", &RecordDelta::new().reach("a"));
+        // Sent again it would find its own mark, and a goal that counts would be taken for known.
+        assert_eq!(merged.unwrap_err().kind(), StoreErrorKind::Unavailable);
+    });
+    assert!(direct.load("k").unwrap().unwrap().has_reached("a"));
 }

@@ -1,5 +1,6 @@
 //! A cluster of servers, of which each has a part of the keys.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -40,11 +41,13 @@ impl Cluster {
         Cluster { info, seeds, most_idle, map: Mutex::default() }
     }
 
-    /// Carries out a command about one key, wherever that is now.
+    /// Carries out a command about one key, wherever that is now. One that has no answer is sent to
+    /// another server only if it `may_repeat`.
     pub(crate) fn run(
         &self,
         key: &str,
         command: &Cmd,
+        may_repeat: bool,
         deadline: Deadline,
     ) -> Result<Value, Trouble> {
         let slot = slot_of(key);
@@ -63,7 +66,7 @@ impl Cluster {
             let commands = if is_asking { &both[..] } else { both.get(1..).unwrap_or_default() };
             is_asking = false;
             let answer = node.run(commands, deadline);
-            if is_guess && !matches!(&answer, Err(Trouble::Failed(error)) if is_down(error)) {
+            if is_guess && !is_silent(&answer) {
                 self.map().silent.remove(&next);
             }
             match answer {
@@ -76,11 +79,15 @@ impl Cluster {
                     }
                     address = to;
                 }
-                Err(Trouble::Failed(error)) if is_down(&error) => {
+                Err(trouble) if is_silent::<(), _>(&Err(&trouble)) => {
                     // Whoever takes over from this server is known by the others.
-                    last = Trouble::Failed(error);
                     self.forget(&next);
                     tried.push(next);
+                    let is_sent = matches!(trouble, Trouble::Unanswered(_));
+                    last = trouble;
+                    if is_sent && !may_repeat {
+                        break;
+                    }
                     if whole.remaining().is_none() {
                         break;
                     }
@@ -114,10 +121,7 @@ impl Cluster {
                 places.iter().filter_map(|place| Some(&commands.get(*place)?.1)).collect();
             let Ok(node) = self.node(&address) else { continue };
             let part = node.run_all(&part, deadline);
-            if part
-                .iter()
-                .any(|answer| matches!(answer, Err(Trouble::Failed(error)) if is_down(error)))
-            {
+            if part.iter().any(is_silent) {
                 self.forget(&address);
             }
             let is_settled =
@@ -125,7 +129,7 @@ impl Cluster {
             answers.extend(places.into_iter().zip(part).filter(|(_, answer)| is_settled(answer)));
         }
         let one_by_one = commands.iter().enumerate().map(|(place, (key, command))| {
-            answers.remove(&place).unwrap_or_else(|| self.run(key, command, deadline))
+            answers.remove(&place).unwrap_or_else(|| self.run(key, command, true, deadline))
         });
         one_by_one.collect()
     }
@@ -297,8 +301,13 @@ fn host_of(told: &str, asked: &Address) -> String {
 }
 
 /// Returns whether a server does not answer, rather than answers something else.
-fn is_down(error: &StoreError) -> bool {
-    matches!(error.kind(), StoreErrorKind::Unavailable | StoreErrorKind::Timeout)
+fn is_silent<T, E: Borrow<Trouble>>(answer: &Result<T, E>) -> bool {
+    match answer.as_ref().map_err(Borrow::borrow) {
+        Err(Trouble::Unanswered(error) | Trouble::Failed(error)) => {
+            matches!(error.kind(), StoreErrorKind::Unavailable | StoreErrorKind::Timeout)
+        }
+        _ => false,
+    }
 }
 
 /// Returns the slot of a key: by what is in its first braces, if there is something.

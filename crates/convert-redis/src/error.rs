@@ -43,6 +43,8 @@ pub(crate) enum Trouble {
     Redirected(RedisError),
     /// The server does not know the script yet.
     NoScript,
+    /// The command was sent and has no answer, so that it is not known whether it was carried out.
+    Unanswered(StoreError),
     /// Anything else.
     Failed(StoreError),
 }
@@ -68,6 +70,7 @@ impl Trouble {
     pub(crate) fn of_followers(&self) -> Self {
         match self {
             Trouble::Dropped => Trouble::Dropped,
+            Trouble::Unanswered(error) => Trouble::Unanswered(error.clone()),
             Trouble::Failed(error) => Trouble::Failed(error.clone()),
             Trouble::Redirected(_) | Trouble::NoScript => {
                 Trouble::Failed(unavailable("the connection was given up"))
@@ -82,7 +85,7 @@ impl From<Trouble> for StoreError {
             Trouble::Dropped => unavailable("the connection was closed"),
             Trouble::Redirected(_) => unavailable("the server belongs to a cluster"),
             Trouble::NoScript => unavailable("it takes no scripts"),
-            Trouble::Failed(error) => error,
+            Trouble::Unanswered(error) | Trouble::Failed(error) => error,
         }
     }
 }

@@ -37,8 +37,8 @@
 //!
 //! # Time
 //!
-//! A call ends within [`RedisStoreBuilder::timeout`], give or take two milliseconds, whatever it
-//! takes: connecting, finding the node of a cluster, merging again. (A server that sends an answer in
+//! A call ends within [`RedisStoreBuilder::timeout`], give or take what the machine needs to notice,
+//! whatever it takes: connecting, finding the node of a cluster, merging again. (A server that sends an answer in
 //! parts, each of them in time, can hold it longer.) Connections are kept and replaced when they break; a call
 //! notices on its own and needs no pause. There is no asynchronous runtime in here, and no thread but
 //! those that connect: resolving a name cannot be given up, so that it is left to a thread which hands

@@ -88,14 +88,14 @@ impl Node {
         }
     }
 
-    /// Sorts the error that has broken a connection.
+    /// Sorts the error that has broken a connection on which a command was sent.
     fn lose(&self, error: RedisError, was_kept: bool) -> Trouble {
-        let trouble = Trouble::of(error, was_kept);
-        if matches!(trouble, Trouble::Dropped) {
-            // The others were closed by whatever has closed this one.
-            self.idle.lines().clear();
+        // The others were closed by whatever has closed this one, or lead to where nobody answers.
+        self.idle.lines().clear();
+        match Trouble::of(error, was_kept) {
+            Trouble::Failed(error) => Trouble::Unanswered(error),
+            trouble => trouble,
         }
-        trouble
     }
 
     fn connect(&self, deadline: Deadline) -> Result<Line, Trouble> {

@@ -21,16 +21,18 @@ impl Server {
         Server::Single(Box::new(Node::new(client, most_idle)))
     }
 
-    /// Carries out a command about one key.
+    /// Carries out a command about one key. Whether it `may_repeat` matters where several servers could
+    /// carry it out.
     pub(crate) fn run(
         &self,
         key: &str,
         command: &Cmd,
+        may_repeat: bool,
         deadline: Deadline,
     ) -> Result<Value, Trouble> {
         match self {
             Server::Single(node) => node.run(&[command], deadline),
-            Server::Cluster(cluster) => cluster.run(key, command, deadline),
+            Server::Cluster(cluster) => cluster.run(key, command, may_repeat, deadline),
         }
     }
 

@@ -90,8 +90,8 @@ impl RedisStore {
         command: &Cmd,
         deadline: Deadline,
     ) -> Result<Value, StoreError> {
-        let answer = match self.inner.server.run(full, command, deadline) {
-            Err(Trouble::Dropped) => self.inner.server.run(full, command, deadline),
+        let answer = match self.inner.server.run(full, command, true, deadline) {
+            Err(Trouble::Dropped) => self.inner.server.run(full, command, true, deadline),
             answer => answer,
         };
         answer.map_err(StoreError::from)
@@ -127,7 +127,8 @@ impl RedisStore {
     ) -> Result<Swap, Trouble> {
         let run = |is_unknown| {
             let command = self.swap_command(is_unknown, full, held, text);
-            self.inner.server.run(full, &command, deadline)
+            // Sent again by itself, it would meet its own change, and take a goal for known.
+            self.inner.server.run(full, &command, false, deadline)
         };
         match run(false) {
             Err(Trouble::NoScript) => run(true),
@@ -233,9 +234,8 @@ fn parse(text: Arc<[u8]>) -> Result<Seen, StoreError> {
 /// Reads what `JSON.stringify` may have written: half a pair of surrogates, where a text was cut in
 /// two, is read as U+FFFD.
 fn read(text: &[u8]) -> Option<VisitorRecord> {
-    serde_json::from_slice(text)
-        .or_else(|_| serde_json::from_str(&repair_json(&String::from_utf8_lossy(text))))
-        .ok()
+    let text = std::str::from_utf8(text).ok()?;
+    serde_json::from_str(text).or_else(|_| serde_json::from_str(&repair_json(text))).ok()
 }
 
 pub(crate) fn write(record: &VisitorRecord) -> Result<Arc<[u8]>, StoreError> {
