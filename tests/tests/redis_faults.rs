@@ -649,7 +649,9 @@ fn break_after_a_script(listener: &TcpListener, port: u16) {
 #[test]
 fn a_change_whose_answer_is_lost_is_not_sent_to_another_server_of_the_cluster() {
     let Some(server) = RedisServer::start(&["--cluster-enabled", "yes"]) else { return };
-    server.command(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
+    let slots: Vec<String> = (0..16_384).map(|slot| slot.to_string()).collect();
+    let all = ["CLUSTER", "ADDSLOTS"].into_iter().chain(slots.iter().map(String::as_str));
+    server.command(&all.collect::<Vec<_>>());
     wait_for("the cluster is complete", || {
         server.command(&["CLUSTER", "INFO"]).contains("cluster_state:ok")
     });
