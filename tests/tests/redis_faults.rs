@@ -514,6 +514,48 @@ fn a_cluster_of_which_a_server_is_lost() {
 }
 
 #[test]
+fn records_are_found_while_their_slot_is_moved_from_server_to_server() {
+    let Some(cluster) = Cluster::start() else { return };
+    let store = cluster.store(PATIENCE);
+    // Both of one slot; the first is there before the move begins.
+    let (early, late) = ("{visitor}-early", "{visitor}-late");
+    let count_goals = |key: &str| {
+        let merged = store.merge(key, &RecordDelta::new().reach("a")).unwrap();
+        merged.new_goals().count()
+    };
+    assert_eq!(count_goals(early), 1);
+
+    let slot = cluster.servers[0].command(&["CLUSTER", "KEYSLOT", early]);
+    let masters = cluster.servers.iter().filter(|one| one.command(&["ROLE"]).starts_with("master"));
+    let count = |server: &RedisServer| server.command(&["CLUSTER", "COUNTKEYSINSLOT", &slot]);
+    let (from, others): (Vec<_>, Vec<_>) = masters.partition(|server| count(server) == "1");
+    let (from, to) = (from[0], others[0]);
+    let id = |server: &RedisServer| server.command(&["CLUSTER", "MYID"]);
+    let move_slot = |on: &RedisServer, what: &str, with: &RedisServer| {
+        let answer = on.command(&["CLUSTER", "SETSLOT", &slot, what, &id(with)]);
+        assert_eq!(answer, "OK", "{what}");
+    };
+    move_slot(to, "IMPORTING", from);
+    move_slot(from, "MIGRATING", to);
+    assert_eq!(count_goals(late), 1);
+    assert_eq!((count(from).as_str(), count(to).as_str()), ("1", "1"));
+    for key in [early, late] {
+        assert!(store.load(key).unwrap().unwrap().has_reached("a"), "{key}");
+        assert_eq!(count_goals(key), 0, "{key} is not counted again");
+    }
+
+    let (port, patience) = (to.port().to_string(), PATIENCE.as_millis().to_string());
+    let moved = from.command(&["MIGRATE", "127.0.0.1", &port, early, "0", &patience]);
+    assert_eq!(moved, "OK");
+    move_slot(to, "NODE", to);
+    move_slot(from, "NODE", to);
+    for key in [early, late] {
+        assert!(store.load(key).unwrap().unwrap().has_reached("a"), "{key}");
+        assert_eq!(count_goals(key), 0, "{key} is not counted again");
+    }
+}
+
+#[test]
 fn a_cluster_of_which_a_server_hangs_is_asked_elsewhere() {
     let Some(cluster) = Cluster::start() else { return };
     let masters: Vec<&RedisServer> = cluster
