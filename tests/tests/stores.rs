@@ -725,6 +725,136 @@ fn a_context_knows_its_visitor_after_the_memory_has_forgotten_them() {
 }
 
 #[test]
+fn a_visitor_whom_the_memory_has_forgotten_and_met_again_is_whole_again() {
+    let service = Arc::new(RecordingTransport::default());
+    let config = SdkConfig::from_json(PROJECT).unwrap().tracking(true).record_capacity(1);
+    let core = Core::initialize(config.transport_impl(Arc::clone(&service))).unwrap();
+    let visitor = core.create_context("v").with_attributes(attributes! { "country" => "DE" });
+    visitor.run_experience("hero").unwrap();
+    assert!(visitor.track_conversion("purchase").is_queued());
+    for other in 0..100 {
+        core.create_context(format!("v{other}")).run_experience("hero");
+    }
+    // To another context they are new, and it makes a record of its own.
+    let other = core.create_context("v");
+    assert!(other.visitor_record().is_empty());
+    other.run_experience("menu").unwrap();
+    assert_eq!(visitor.track_conversion("purchase"), ConversionResult::Deduplicated);
+    for record in [visitor.visitor_record(), core.create_context("v").visitor_record()] {
+        assert_eq!(record.assignments().count(), 2, "{record:?}");
+        assert!(record.has_reached("purchase"), "{record:?}");
+        assert!(record.segments().find("country").is_some(), "{record:?}");
+    }
+}
+
+#[test]
+fn a_context_keeps_what_it_has_done_if_the_store_loses_the_record() {
+    let machine = Machine::new(StoreConfig::default());
+    let visitor = machine.visitor();
+    visitor.set_segments(attributes! { "country" => "DE", "source" => "mail" });
+    visitor.run_experience("hero").unwrap();
+    machine.settle();
+    // It has expired, and another machine has met the visitor since.
+    machine.store.put(KEY, record(r#"{"bucketing":{"4":"41"},"segments":{"country":"FR"}}"#));
+    assert!(visitor.track_conversion("purchase").is_queued());
+    let seen = serde_json::to_value(visitor.visitor_record()).unwrap();
+    let expected = serde_json::json!({
+        "bucketing": {"3": "30", "4": "41"}, "goals": {"purchase": true},
+        "segments": {"country": "FR", "source": "mail"}});
+    assert_eq!(seen, expected);
+    machine.settle();
+    let body = machine.service.batch_requests().pop().unwrap();
+    let body: Value = serde_json::from_slice(body.body()).unwrap();
+    let bucketing = &body["visitors"][0]["events"][0]["data"]["bucketingData"];
+    assert_eq!(*bucketing, serde_json::json!({"3": "30", "4": "41"}));
+}
+
+#[test]
+fn a_forced_variation_stands_although_another_change_is_on_its_way() {
+    let machine = Machine::new(waiting());
+    machine.store.put(KEY, record(r#"{"bucketing":{"4":"40"}}"#));
+    let visitor = machine.visitor();
+    machine.store.pause();
+    visitor.set_segments(attributes! { "country" => "DE" });
+    assert!(machine.store.wait_for_calls(2, PATIENCE));
+    let shown = std::thread::scope(|scope| {
+        let forced = scope.spawn(|| {
+            let options = RunOptions::new().force_variation("41");
+            visitor.run_experience_with("menu", &options).unwrap().variation_id().to_owned()
+        });
+        assert!(wait_until(PATIENCE, || {
+            forced.is_finished() || machine.store.calls().len() > 2
+        }));
+        machine.store.resume();
+        forced.join().unwrap()
+    });
+    assert_eq!(shown, "41");
+    machine.settle();
+    assert_eq!(visitor.run_experience("menu").unwrap().variation_id(), "41");
+    assert_eq!(machine.store.record(KEY).unwrap().assignment("4"), Some("41"));
+    assert_eq!(machine.sent(), [("bucketing".to_owned(), "41".to_owned())]);
+}
+
+#[test]
+fn a_forced_variation_on_its_way_is_shown_to_those_who_come_after() {
+    let machine = Machine::new(waiting());
+    let (first, second) = (machine.visitor(), machine.visitor());
+    machine.store.pause();
+    first.set_segments(attributes! { "country" => "DE" });
+    assert!(machine.store.wait_for_calls(3, PATIENCE));
+    let options = RunOptions::new().force_variation("41");
+    let (forced, decided) = std::thread::scope(|scope| {
+        let forced = scope.spawn(|| {
+            first.run_experience_with("menu", &options).unwrap().variation_id().to_owned()
+        });
+        // It waits behind the segments, with the writer or with the caller.
+        let waits = || forced.is_finished() || machine.store.calls().len() > 3;
+        assert!(wait_until(PATIENCE, waits));
+        let calls = machine.store.calls().len();
+        let decided =
+            scope.spawn(|| second.run_experience("menu").unwrap().variation_id().to_owned());
+        let waits = || decided.is_finished() || machine.store.calls().len() > calls;
+        assert!(wait_until(PATIENCE, waits));
+        machine.store.resume();
+        (forced.join().unwrap(), decided.join().unwrap())
+    });
+    assert_eq!((forced.as_str(), decided.as_str()), ("41", "41"));
+    machine.settle();
+    assert_eq!(machine.store.record(KEY).unwrap().assignment("4"), Some("41"));
+    assert_eq!(machine.sent(), [("bucketing".to_owned(), "41".to_owned())]);
+}
+
+#[test]
+fn whoever_flushes_has_what_failed_tried_again_at_once() {
+    let machine = Machine::new(StoreConfig::default());
+    machine.store.fail(StoreErrorKind::Unavailable);
+    machine.visitor().run_experience("hero").unwrap();
+    machine.wait_for_retries(1);
+    machine.store.fail(None);
+    // The clock stands still, so that no pause ends by itself.
+    machine.settle();
+    assert_eq!(machine.store.record(KEY).unwrap().assignment("3"), Some("30"));
+}
+
+#[test]
+fn a_store_that_answers_about_one_record_is_not_left_alone() {
+    let machine = Machine::new(StoreConfig::default());
+    machine.store.fail(StoreErrorKind::Unavailable);
+    for _ in 0..3 {
+        machine.visitor();
+    }
+    machine.visitor();
+    assert_eq!((machine.store.calls().len(), machine.core.stats().store_skipped), (3, 1));
+    machine.clock.advance(Duration::from_secs(60));
+    // One finds out: the store is there again, although it cannot read this record.
+    machine.store.fail(StoreErrorKind::Unreadable);
+    for _ in 0..2 {
+        machine.visitor();
+    }
+    assert_eq!((machine.store.calls().len(), machine.core.stats().store_skipped), (5, 1));
+}
+
+#[test]
 fn the_service_is_told_to_leave_the_visitors_alone() {
     let machine = Machine::new(StoreConfig::default());
     machine.visitor().run_experience("hero").unwrap();

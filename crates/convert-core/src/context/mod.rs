@@ -270,7 +270,7 @@ impl Context {
     /// Changes what is remembered of the visitor, for this context and for later ones.
     fn apply(&self, delta: &RecordDelta<'_>) -> Written {
         if self.in_hand || self.visitor_id.is_empty() {
-            return change_view(&self.record, None, delta);
+            return change_view(&self.record, delta);
         }
         self.shared.records.write(&self.record_key(), delta, &self.record)
     }

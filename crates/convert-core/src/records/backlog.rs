@@ -171,9 +171,12 @@ impl Backlog {
         lost
     }
 
-    /// Returns a number that is higher than that of every change so far.
-    pub(crate) fn number(&self) -> u64 {
-        self.pending().number()
+    /// Has what failed tried again at once, and returns a number for [`Backlog::wait_for`], higher than
+    /// that of every change so far.
+    pub(crate) fn retry(&self) -> u64 {
+        let mut pending = self.pending();
+        pending.retry();
+        pending.number()
     }
 
     /// Waits until every change before a number is written or lost, or none will be, and returns

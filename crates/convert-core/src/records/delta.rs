@@ -283,6 +283,12 @@ impl<'d> RecordDelta<'d> {
         marks
     }
 
+    /// Returns the forced assignments alone.
+    pub(crate) fn forced(&self) -> Self {
+        let forced = self.assignments.iter().filter(|one| one.replaces == Replaces::Anything);
+        RecordDelta { assignments: forced.cloned().collect(), ..RecordDelta::default() }
+    }
+
     /// Splits into what may be made before an older change is, and has an answer: assignments and
     /// goals; and what must come after it.
     pub(crate) fn split(mut self) -> (Self, Self) {

@@ -187,8 +187,13 @@ impl Link {
     fn count(&self, operation: StoreOperation, error: &StoreError) -> Failure {
         self.failures.fetch_add(1, Ordering::Relaxed);
         let now = self.timer.now();
-        // A store that finds one record wanting is in order.
-        let in_a_row = if error.is_outage() { self.fuse.fail(now) } else { 0 };
+        let in_a_row = if error.is_outage() {
+            self.fuse.fail(now)
+        } else {
+            // A store that finds one record wanting is in order.
+            self.fuse.succeed();
+            0
+        };
         let unsaid = {
             let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
             log.unsaid += 1;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use convert_decision::VisitorRecord;
 
+use crate::records::complete::complete;
 use crate::records::delta::{Applied, RecordDelta};
 use crate::records::lru::Lru;
 use crate::records::merged::Merged;
@@ -49,7 +50,7 @@ impl MemoryStore {
     }
 
     /// Applies a change in one step and returns the whole record. Of a visitor who has been forgotten,
-    /// `known` is remembered again.
+    /// `known` is remembered again, be it that somebody who knew nothing has met them since.
     pub(crate) fn change(
         &self,
         key: &str,
@@ -61,7 +62,12 @@ impl MemoryStore {
             return (Arc::default(), Applied::default());
         };
         if let Some(record) = stripe.find(hash, key) {
-            let applied = delta.apply(Arc::make_mut(record));
+            let stands = known.is_none_or(|known| Arc::ptr_eq(known, record));
+            let own = Arc::make_mut(record);
+            if let Some(known) = known.filter(|_| !stands) {
+                complete(own, known);
+            }
+            let applied = delta.apply(own);
             return (Arc::clone(record), applied);
         }
         let mut record = known.map(|known| (**known).clone()).unwrap_or_default();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use convert_decision::VisitorRecord;
 
 mod backlog;
+mod complete;
 mod delta;
 mod fuse;
 mod link;

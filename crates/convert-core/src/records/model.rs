@@ -68,7 +68,7 @@ fn a_flush_returns_once_what_came_before_it_is_written() {
             let backlog = Arc::clone(&backlog);
             thread::spawn(move || write(&backlog))
         };
-        assert_eq!(backlog.wait_for(backlog.number(), patiently()), 0);
+        assert_eq!(backlog.wait_for(backlog.retry(), patiently()), 0);
         assert!(unwritten(&backlog).is_empty());
         writer.join().unwrap();
     });
@@ -143,7 +143,7 @@ fn whoever_waits_is_freed_when_the_writer_stops() {
                 backlog.stop()
             })
         };
-        backlog.wait_for(backlog.number(), patiently());
+        backlog.wait_for(backlog.retry(), patiently());
         assert_eq!(closer.join().unwrap(), 1);
     });
 }

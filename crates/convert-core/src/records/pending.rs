@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::records::delta::RecordDelta;
+use convert_decision::VisitorRecord;
+
+use crate::records::delta::{Applied, RecordDelta};
 use crate::records::recent::Recent;
 use crate::records::settings::StoreConfig;
 use crate::tracking::Backoff;
@@ -138,6 +140,19 @@ impl Ahead {
             return (waited.assignments_beside(&asked).then(asked), later);
         }
         (waited.then(delta), RecordDelta::new())
+    }
+
+    /// Makes in the store's answer what comes after it and is sure to stand: assignments that are
+    /// forced, by what waits or is on its way and by `later`, what is left of the change.
+    pub(crate) fn look_ahead(
+        &self,
+        later: &RecordDelta<'_>,
+        record: &mut VisitorRecord,
+    ) -> Applied {
+        if let Some(unwritten) = &self.unwritten {
+            unwritten.forced().apply(record);
+        }
+        later.forced().apply(record)
     }
 }
 
@@ -379,6 +394,11 @@ impl Pending {
     pub(crate) fn number(&mut self) -> u64 {
         self.next += 1;
         self.next
+    }
+
+    /// Ends the pause after a failure: somebody waits for what is to be tried again.
+    pub(crate) fn retry(&mut self) {
+        self.retry_at = None;
     }
 
     /// Returns whether changes older than a number are not written yet.

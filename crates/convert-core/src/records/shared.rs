@@ -8,6 +8,7 @@ use crate::clock::{Deadline, Timer};
 use crate::event::{EventBus, StoreOperation};
 use crate::records::Written;
 use crate::records::backlog::Backlog;
+use crate::records::complete::complete;
 use crate::records::delta::RecordDelta;
 use crate::records::link::Link;
 use crate::records::settings::{StoreConfig, WriteMode};
@@ -56,13 +57,15 @@ impl SharedRecords {
             return self.write_now(key, delta, view);
         }
         let (now, own) = (self.link.timer.now(), delta.clone().into_owned());
-        let record = view.share().map(Arc::unwrap_or_clone).unwrap_or_default();
+        let before = view.share();
+        let record = before.as_deref().cloned().unwrap_or_default();
         let (applied, known, wakes) = self.writer.backlog.push(key, own, record, now);
         if wakes {
             self.writer.wake();
         }
         // By now another thread may have the change in the view already.
-        Written { applied, ..change_view(view, known.as_ref(), delta) }
+        let known = known.unwrap_or_default();
+        Written { applied, ..catch_up(view, before.as_ref(), &known, delta) }
     }
 
     fn write_now(&self, key: &str, delta: &RecordDelta<'_>, view: &View) -> Written {
@@ -70,14 +73,14 @@ impl SharedRecords {
         let (before, own) = (view.share(), delta.clone().into_owned());
         let ahead = backlog.take(key, &own);
         let (asked, later) = ahead.split(own.clone());
-        if !later.is_empty() && backlog.leave(key, later, self.link.timer.now()) {
+        if !later.is_empty() && backlog.leave(key, later.clone(), self.link.timer.now()) {
             self.writer.wake();
         }
         let merged = match self.link.merge(key, &asked) {
             Ok(merged) => merged,
             Err(error) => {
                 let now = self.link.timer.now();
-                let record = before.map(Arc::unwrap_or_clone).unwrap_or_default();
+                let record = before.as_deref().cloned().unwrap_or_default();
                 let is_refused = error.as_ref().is_some_and(|error| !error.is_retryable());
                 let (applied, known, wakes) =
                     backlog.give_back(key, &own, record, is_refused, &ahead, now);
@@ -88,17 +91,19 @@ impl SharedRecords {
                 if let Some(error) = error {
                     self.link.note(StoreOperation::Merge, &error);
                 }
-                return Written { applied, ..change_view(view, Some(&known), delta) };
+                return Written { applied, ..catch_up(view, before.as_ref(), &known, delta) };
             }
         };
         // For the contexts that have not read it, should the store fail before they ask.
-        let (record, applied) = merged.into_parts(delta);
+        let made = if ahead.is_behind { own.split().0 } else { own };
+        let (mut record, mut applied) = merged.into_parts(&made);
         let (marks, now) = (delta.marks_in(&record), self.link.timer.now());
         let answered = backlog.answer(key, marks, &applied, &ahead, now);
         if answered.wakes {
             self.writer.wake();
         }
         let record = if ahead.is_behind {
+            applied.kept.extend(ahead.look_ahead(&later, &mut record).kept);
             // What was on its way may have arrived since the store answered: the view knows more.
             amend(view, &record, delta)
         } else {
@@ -149,17 +154,27 @@ impl SharedRecords {
     }
 }
 
-/// Makes a change in a context's view alone, on top of what else is known.
-pub(crate) fn change_view(
+/// Makes a change in a context's view alone.
+pub(crate) fn change_view(view: &View, delta: &RecordDelta<'_>) -> Written {
+    catch_up(view, view.share().as_ref(), &RecordDelta::new(), delta)
+}
+
+/// Makes a change in a context's view, on top of what was known when the view was as `before`. Where
+/// another thread has changed it since, that thread knew as much or more, so that of what was known only
+/// marks are made, which undo nothing.
+fn catch_up(
     view: &View,
-    known: Option<&RecordDelta<'_>>,
+    before: Option<&Arc<VisitorRecord>>,
+    known: &RecordDelta<'_>,
     delta: &RecordDelta<'_>,
 ) -> Written {
     let mut written = Written::default();
     view.change(|current| {
         let mut record = current.map(|record| (**record).clone()).unwrap_or_default();
-        if let Some(known) = known {
+        if is_same(current, before) {
             known.apply(&mut record);
+        } else {
+            known.marks().apply(&mut record);
         }
         let applied = delta.apply(&mut record);
         let record = Arc::new(record);
@@ -169,7 +184,16 @@ pub(crate) fn change_view(
     written
 }
 
-/// Takes the store's answer, with what it has yet to be told, for the view.
+fn is_same(one: Option<&Arc<VisitorRecord>>, other: Option<&Arc<VisitorRecord>>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+        (None, None) => true,
+        _ => false,
+    }
+}
+
+/// Takes the store's answer, with what it has yet to be told, for the view; what the store has lost of
+/// what the context has seen stays in it.
 fn adopt(
     delta: &RecordDelta<'_>,
     mut record: VisitorRecord,
@@ -179,6 +203,9 @@ fn adopt(
 ) -> Arc<VisitorRecord> {
     if let Some(unwritten) = unwritten {
         unwritten.apply(&mut record);
+    }
+    if let Some(before) = before {
+        complete(&mut record, before);
     }
     let answered = Arc::new(record);
     follow(view, before, &answered, delta);
@@ -194,12 +221,11 @@ pub(super) fn follow(
     delta: &RecordDelta<'_>,
 ) {
     view.change(|current| {
-        let is_unchanged = match (current, before) {
-            (Some(current), Some(before)) => Arc::ptr_eq(current, before),
-            (None, None) => true,
-            _ => false,
-        };
-        if is_unchanged { Arc::clone(answered) } else { amended(current, answered, delta) }
+        if is_same(current, before) {
+            Arc::clone(answered)
+        } else {
+            amended(current, answered, delta)
+        }
     });
 }
 
@@ -223,4 +249,29 @@ fn amended(
     delta.apply(&mut record);
     delta.take_assignments(answered, &mut record);
     Arc::new(record)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_known_earlier_undoes_nothing_that_another_thread_has_done_since() {
+        let known = RecordDelta::new().enter("home").force("1", "a").assign("2", "b");
+        let change = RecordDelta::new().assign("3", "c");
+        for is_overtaken in [false, true] {
+            let view = View::default();
+            let before = view.share();
+            if is_overtaken {
+                let newer = RecordDelta::new().enter("home").leave("home").force("1", "z");
+                change_view(&view, &newer);
+            }
+            let written = catch_up(&view, before.as_ref(), &known, &change);
+            let seen = view.share().unwrap();
+            assert_eq!(*seen, *written.record);
+            assert_eq!(seen.is_at("home"), !is_overtaken);
+            assert_eq!(seen.assignment("1"), Some(if is_overtaken { "z" } else { "a" }));
+            assert_eq!((seen.assignment("2"), seen.assignment("3")), (Some("b"), Some("c")));
+        }
+    }
 }

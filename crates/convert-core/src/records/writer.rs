@@ -42,10 +42,10 @@ impl Writer {
         }
     }
 
-    /// Waits until every change made before the call is written or lost, and returns for how many
-    /// visitors there are some left.
+    /// Has what failed tried again, waits until every change made before the call is written or lost,
+    /// and returns for how many visitors there are some left.
     pub(crate) fn flush(&self, deadline: Deadline) -> u64 {
-        self.wait_for(self.backlog.number(), deadline)
+        self.wait_for(self.backlog.retry(), deadline)
     }
 
     /// Has everything tried again, without pauses, until nothing is written three times in a row.
@@ -56,8 +56,9 @@ impl Writer {
         }
     }
 
-    /// Waits until everything is written or the store fails three times in a row, gives up what is left, and returns for how
-    /// many visitors changes are lost since [`Writer::hurry`]. The thread ends by itself.
+    /// Waits until everything is written or the store fails three times in a row, gives up what is
+    /// left, and returns for how many visitors changes are lost since [`Writer::hurry`]. The thread ends
+    /// by itself. Called on that thread, by a handler, it gives up at once.
     pub(crate) fn close(&self, deadline: Deadline) -> u64 {
         let number = self.backlog.close();
         self.wait_for(number, deadline);
