@@ -205,7 +205,8 @@ impl Core {
     }
 
     /// Waits until every event queued before the call is delivered or dropped, and every change of
-    /// a visitor record is in the external store or lost, at most `patience`.
+    /// a visitor record is in the external store or lost, at most `patience`. A change that the store
+    /// did not take before is tried again at once.
     ///
     /// Blocks the calling thread. Does not wait for events while tracking is off, since nothing
     /// moves then, and not in a handler that runs on the worker in question, which cannot wait for

@@ -1,5 +1,7 @@
 //! Putting back what a record has lost.
 
+use std::borrow::Cow;
+
 use convert_decision::{Attributes, Segments, VisitorRecord};
 
 /// Adds to a record what is known of the visitor and is not in it: assignments, goals and segments,
@@ -20,12 +22,8 @@ pub(super) fn complete(record: &mut VisitorRecord, known: &VisitorRecord) {
         record.merge_segments(Segments::from(lacking));
     }
     let has = record.segments();
-    let lacking: Vec<String> = known
-        .segments()
-        .custom()
-        .filter(|id| !has.has_custom(id))
-        .map(|id| id.into_owned())
-        .collect();
+    let lacking: Vec<String> =
+        known.segments().custom().filter(|id| !has.has_custom(id)).map(Cow::into_owned).collect();
     if !lacking.is_empty() {
         record.add_custom_segments(lacking.iter().map(String::as_str));
     }
