@@ -34,9 +34,10 @@ use crate::failure::Failure;
 fn main() -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
     let mut out = BufWriter::with_capacity(OUTPUT_BUFFER, io::stdout().lock());
-    let outcome = run(&cli.command, &mut out).and_then(|code| {
-        out.flush()?;
-        Ok(code)
+    let outcome = run(&cli.command, &mut out).and_then(|code| match out.flush() {
+        // What was not done is no less so since nobody reads what was.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(code),
+        flushed => Ok(flushed.map(|()| code)?),
     });
     match outcome {
         Ok(code) => code,

@@ -134,19 +134,40 @@ impl Cluster {
         one_by_one.collect()
     }
 
-    /// Returns every server that has slots, if all slots have one.
-    pub(crate) fn masters(&self, deadline: Deadline) -> Result<Vec<Arc<Node>>, StoreError> {
+    /// Calls `visit` with every server that has slots. Fails before the first one unless all slots
+    /// have one, and in the end if they have changed hands meanwhile.
+    pub(crate) fn each(
+        &self,
+        deadline: &dyn Fn() -> Deadline,
+        visit: &mut dyn FnMut(&Node) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let before = self.all_owners(deadline())?;
+        for address in addresses(&before) {
+            let node = self.node(&address)?;
+            visit(&node)?;
+        }
+        if self.all_owners(deadline())? == before {
+            return Ok(());
+        }
+        Err(unavailable("slots have moved between servers meanwhile: keys may have been missed"))
+    }
+
+    /// Returns whose the slots are, if all have a server, and the servers can be told apart.
+    fn all_owners(&self, deadline: Deadline) -> Result<Owners, StoreError> {
         let mut trouble = unavailable("no server of the cluster answered");
         let mut tried = Vec::new();
         while let Some(address) = self.another(&tried) {
             let node = self.node(&address)?;
             let part = deadline.part(2);
-            match owners(&node, &address, part) {
-                Some(owners) if are_all_owned(&owners) => {
-                    let masters = addresses(&owners);
-                    self.map().owners = owners;
-                    let nodes = masters.iter().map(|address| self.node(address));
-                    return nodes.collect::<Result<_, Trouble>>().map_err(StoreError::from);
+            let slots = slots(&node, part);
+            let known = slots.as_ref().and_then(|slots| Some((slots, owners_of(slots, &address)?)));
+            match known {
+                Some((slots, owners)) if count(slots) > addresses(&owners).len() => {
+                    trouble = unavailable("servers of the cluster have the same address");
+                }
+                Some((_, owners)) if are_all_owned(&owners) => {
+                    self.map().owners = owners.clone();
+                    return Ok(owners);
                 }
                 // Another server may know better.
                 Some(_) => trouble = unavailable("some slots of the cluster have no server"),
@@ -218,21 +239,26 @@ pub(crate) fn expect_all_keys(node: &Node, deadline: Deadline) -> Result<(), Sto
     let mut first = cmd("SCAN");
     first.arg(0).arg("COUNT").arg(1);
     // Both on one connection: where the second is answered, the first one was, too, be it with an
-    // error, as by servers that know nothing of clusters.
+    // error.
     let ask = || -> Result<_, Trouble> {
         let answers = node.run_all(&[cmd("CLUSTER").arg("SLOTS"), &first], deadline);
         let [slots, scanned] = <[_; 2]>::try_from(answers)
             .map_err(|_| Trouble::Failed(unavailable("it cannot list keys")))?;
-        scanned.map(|_| slots.ok())
+        scanned.map(|_| slots)
     };
     let slots = match ask() {
         Err(Trouble::Dropped) => ask(),
         answer => answer,
     }?;
-    let Some(owners) = slots.and_then(|slots| owners_of(&slots, &Address::default())) else {
-        return Ok(());
+    let slots = match slots {
+        Ok(slots) => slots,
+        // It knows nothing of clusters.
+        Err(Trouble::Unsupported(_)) => return Ok(()),
+        Err(_) => return Err(unavailable("it does not tell by CLUSTER SLOTS if it has all keys")),
     };
-    if are_all_owned(&owners) && addresses(&owners).len() == 1 {
+    let owners = owners_of(&slots, &Address::default());
+    let is_whole = |owners: &Owners| are_all_owned(owners) && addresses(owners).len() == 1;
+    if owners.is_some_and(|owners| is_whole(&owners)) && count(&slots) <= 1 {
         return Ok(());
     }
     Err(unavailable("the server belongs to a cluster"))
@@ -240,7 +266,25 @@ pub(crate) fn expect_all_keys(node: &Node, deadline: Deadline) -> Result<(), Sto
 
 /// Asks a server who has which slots.
 fn owners(node: &Node, asked: &Address, deadline: Deadline) -> Option<Owners> {
-    owners_of(&node.run(&[cmd("CLUSTER").arg("SLOTS")], deadline).ok()?, asked)
+    owners_of(&slots(node, deadline)?, asked)
+}
+
+fn slots(node: &Node, deadline: Deadline) -> Option<Value> {
+    node.run(&[cmd("CLUSTER").arg("SLOTS")], deadline).ok()
+}
+
+/// Returns how many servers have slots, by their ids, which differ where addresses are not told.
+fn count(slots: &Value) -> usize {
+    let Value::Array(ranges) = slots else { return 0 };
+    let ids = ranges.iter().filter_map(|range| {
+        let Value::Array(parts) = range else { return None };
+        let Value::Array(master) = parts.get(2)? else { return None };
+        match master.get(2)? {
+            Value::BulkString(id) => Some(id),
+            _ => None,
+        }
+    });
+    ids.collect::<BTreeSet<_>>().len()
 }
 
 fn owners_of(slots: &Value, asked: &Address) -> Option<Owners> {
@@ -303,7 +347,7 @@ fn host_of(told: &str, asked: &Address) -> String {
 /// Returns whether a server does not answer, rather than answers something else.
 fn is_silent<T, E: Borrow<Trouble>>(answer: &Result<T, E>) -> bool {
     match answer.as_ref().map_err(Borrow::borrow) {
-        Err(Trouble::Unanswered(error) | Trouble::Failed(error)) => {
+        Err(Trouble::Unanswered(error) | Trouble::Unsupported(error) | Trouble::Failed(error)) => {
             matches!(error.kind(), StoreErrorKind::Unavailable | StoreErrorKind::Timeout)
         }
         _ => false,

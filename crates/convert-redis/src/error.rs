@@ -45,6 +45,8 @@ pub(crate) enum Trouble {
     NoScript,
     /// The command was sent and has no answer, so that it is not known whether it was carried out.
     Unanswered(StoreError),
+    /// The server has no such command, or has it switched off.
+    Unsupported(StoreError),
     /// Anything else.
     Failed(StoreError),
 }
@@ -61,7 +63,12 @@ impl Trouble {
         if was_kept && is_broken(&error) && !error.is_timeout() {
             return Trouble::Dropped;
         }
-        Trouble::Failed(store_error(&error))
+        let failure = store_error(&error);
+        if is_unsupported(&error) {
+            Trouble::Unsupported(failure)
+        } else {
+            Trouble::Failed(failure)
+        }
     }
 }
 
@@ -71,7 +78,7 @@ impl Trouble {
         match self {
             Trouble::Dropped => Trouble::Dropped,
             Trouble::Unanswered(error) => Trouble::Unanswered(error.clone()),
-            Trouble::Failed(error) => Trouble::Failed(error.clone()),
+            Trouble::Failed(error) | Trouble::Unsupported(error) => Trouble::Failed(error.clone()),
             Trouble::Redirected(_) | Trouble::NoScript => {
                 Trouble::Failed(unavailable("the connection was given up"))
             }
@@ -85,7 +92,9 @@ impl From<Trouble> for StoreError {
             Trouble::Dropped => unavailable("the connection was closed"),
             Trouble::Redirected(_) => unavailable("the server belongs to a cluster"),
             Trouble::NoScript => unavailable("it takes no scripts"),
-            Trouble::Unanswered(error) | Trouble::Failed(error) => error,
+            Trouble::Unanswered(error) | Trouble::Unsupported(error) | Trouble::Failed(error) => {
+                error
+            }
         }
     }
 }
@@ -93,6 +102,11 @@ impl From<Trouble> for StoreError {
 /// Returns whether a connection is of no use after an error.
 pub(crate) fn is_broken(error: &RedisError) -> bool {
     error.is_io_error() || error.is_connection_dropped() || error.kind() == ErrorKind::Parse
+}
+
+fn is_unsupported(error: &RedisError) -> bool {
+    let text = error.detail().filter(|_| error.code() == Some("ERR")).unwrap_or_default();
+    text.starts_with("unknown command") || text.contains("cluster support disabled")
 }
 
 /// Returns whether the server has become a copy of another one, which takes its writes.

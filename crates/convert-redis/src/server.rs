@@ -52,23 +52,18 @@ impl Server {
     }
 
     /// Calls `visit` with every server that has keys of its own. Fails before the first one unless
-    /// they have all keys together.
+    /// they have all keys together, and in the end if they did not have them all the time.
     pub(crate) fn each(
         &self,
-        deadline: Deadline,
+        deadline: &dyn Fn() -> Deadline,
         visit: &mut dyn FnMut(&Node) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         match self {
             Server::Single(node) => {
-                cluster::expect_all_keys(node, deadline)?;
+                cluster::expect_all_keys(node, deadline())?;
                 visit(node)
             }
-            Server::Cluster(cluster) => {
-                for node in cluster.masters(deadline)? {
-                    visit(&node)?;
-                }
-                Ok(())
-            }
+            Server::Cluster(cluster) => cluster.each(deadline, visit),
         }
     }
 }

@@ -125,10 +125,10 @@ impl RedisStore {
     /// Calls `visit` with every key that matches a pattern, until it breaks. Keys that are no UTF-8
     /// are left out.
     ///
-    /// In the pattern `*` stands for any text, `?` for any character, `[ab]` for one of these, and
+    /// In the pattern `*` stands for any text, `?` for any byte, `[ab]` for one of these, and
     /// `\` takes the meaning from what follows; the store's prefix is not part of it. Keys are found
-    /// by `SCAN`, in no order, and a key may come twice; those that come or go meanwhile may be
-    /// missed. Each exchange takes at most the store's time for a call, the whole as long as it
+    /// by `SCAN`, in no order, and a key may come twice, all of them where a server had to be asked
+    /// from the beginning again; those that come or go meanwhile may be missed. Each exchange takes at most the store's time for a call, the whole as long as it
     /// takes.
     ///
     /// ```no_run
@@ -147,8 +147,9 @@ impl RedisStore {
     ///
     /// Fails if the store cannot be reached in time; then some keys have been visited. Fails before
     /// the first key where it could not see all: with a server that belongs to a cluster, unless the
-    /// store was built for [that](crate::RedisStoreBuilder::cluster), and with a cluster of which
-    /// some slots have no server.
+    /// store was built for [that](crate::RedisStoreBuilder::cluster), with a server that does not tell
+    /// by `CLUSTER SLOTS` whether it does, and with a cluster of which some slots have no server or
+    /// several servers tell the same address. Fails in the end where slots have moved meanwhile.
     pub fn scan(
         &self,
         pattern: &str,
@@ -172,7 +173,7 @@ impl RedisStore {
     ) -> Result<(), StoreError> {
         let pattern = [&*literally(self.prefix()), pattern].concat();
         let mut is_over = false;
-        self.server().each(self.deadline(), &mut |node| {
+        self.server().each(&|| self.deadline(), &mut |node| {
             if is_over {
                 return Ok(());
             }
@@ -208,11 +209,20 @@ impl RedisStore {
         visit: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
         let mut cursor = String::from("0");
+        let mut restarts = 0;
         loop {
             let mut command = cmd("SCAN");
             command.arg(&cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(BATCH);
-            let answer = node.run(&[&command], self.deadline());
-            let answer = answer.or_else(|_| node.run(&[&command], self.deadline()))?;
+            let answer = match node.run(&[&command], self.deadline()) {
+                // The cursor means nothing to a server that has been started since, or to another
+                // that has taken over.
+                Err(_) if restarts < MOST_RESTARTS => {
+                    restarts += 1;
+                    "0".clone_into(&mut cursor);
+                    continue;
+                }
+                answer => answer?,
+            };
             let (next, keys) = page(answer).ok_or_else(|| unavailable("it cannot list keys"))?;
             for key in &keys {
                 let own = key.strip_prefix(self.prefix().as_bytes());
@@ -273,6 +283,8 @@ return 2";
 const IS_NOTHING: i64 = 1;
 /// What the script returns where it has replaced a text.
 const IS_REPLACED: i64 = 2;
+/// How often a server's keys are gone through from the beginning again.
+const MOST_RESTARTS: u32 = 3;
 /// How many keys are looked at in one exchange.
 const BATCH: u32 = 500;
 

@@ -9,8 +9,8 @@ use convert_sdk::StoreError;
 use serde_json::json;
 
 use super::export::each;
-use super::is_outage;
 use super::left::{Left, shown};
+use super::{is_outage, of_change};
 use crate::failure::Failure;
 use crate::output::complain;
 
@@ -48,7 +48,6 @@ pub(super) fn matching(
     let codes = [left.told(), failed.told()];
     if !is_meant {
         complain("nothing was deleted: add --yes to remove what matches");
-        return Ok(ExitCode::SUCCESS);
     }
     Ok(if codes.contains(&ExitCode::FAILURE) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
@@ -68,7 +67,7 @@ fn remove(store: &RedisStore, keys: &[String], failed: &mut Left) -> u64 {
             match removed {
                 Ok(removed) => deleted += u64::from(removed),
                 Err(error) => {
-                    failed.note(shown(key.as_bytes()), Failure::told(&error));
+                    failed.note(shown(key.as_bytes()), of_change(&error));
                     outage = outage.or_else(|| Some(error).filter(is_outage));
                 }
             }

@@ -1,6 +1,7 @@
 //! A visitor record as the JSON it is stored as.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::io::Write;
 
 use convert_sdk::{VisitorRecord, repair_json};
@@ -37,7 +38,20 @@ impl<'t> Document<'t> {
     /// Reads what a store holds; fails with words for people if it is no record.
     pub(super) fn stored(text: &'t [u8]) -> Result<Self, String> {
         let text = std::str::from_utf8(text).map_err(|_| "it is no UTF-8")?;
-        Document::read(text).map_err(|_| "it is no record in JSON".to_owned())
+        let document = Document::read(text).map_err(|_| "it is no record in JSON")?;
+        document.expect_record()?;
+        Ok(document)
+    }
+
+    /// Fails with words for people if it has members, and none of those that a visitor record has: the
+    /// SDK reads any object as a record, and would keep what is foreign to it.
+    pub(super) fn expect_record(&self) -> Result<(), String> {
+        let members: BTreeMap<String, &RawValue> =
+            serde_json::from_str(&self.repaired).unwrap_or_default();
+        if members.is_empty() || MEMBERS.iter().any(|name| members.contains_key(*name)) {
+            return Ok(());
+        }
+        Err(format!("it has none of {}", MEMBERS.join(", ")))
     }
 
     /// Returns the JSON, unchanged.
@@ -84,6 +98,9 @@ pub(super) fn write_line(
     Ok(out.write_all(shown.as_bytes())?)
 }
 
+/// The members of a visitor record, of which each may be absent.
+const MEMBERS: [&str; 4] = ["bucketing", "locations", "segments", "goals"];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,7 +119,8 @@ mod tests {
         let document = Document::stored(text.as_bytes()).unwrap();
         assert_eq!(document.text(), text);
         assert_eq!(document.kept(), json!({"segments": {"campaign": "x\u{fffd}"}}));
-        for wrong in [&b"x"[..], b"[]", b"\xff", b"{} {}"] {
+        assert!(Document::stored(br#"{"theirs":1,"goals":{}}"#).is_ok());
+        for wrong in [&b"x"[..], b"[]", b"\xff", b"{} {}", br#"{"cart":{"goals":1}}"#] {
             assert!(Document::stored(wrong).is_err(), "{wrong:?}");
         }
     }

@@ -8,6 +8,7 @@ use convert_redis::RedisStore;
 use convert_sdk::StoreErrorKind;
 
 use super::document::{Document, write_line};
+use super::key::{NO_KEY, is_of_visitor};
 use super::left::{Left, shown};
 use crate::failure::Failure;
 
@@ -35,7 +36,8 @@ pub(super) fn each(
     let mut failure = None;
     let visit = |key: &[u8]| {
         match std::str::from_utf8(key) {
-            Ok(key) => keys.push(key.to_owned()),
+            Ok(key) if is_of_visitor(key) => keys.push(key.to_owned()),
+            Ok(_) => left.note(shown(key), format_args!("the key {NO_KEY}")),
             Err(_) => left.note(shown(key), "the key is no UTF-8"),
         }
         if keys.len() < AT_ONCE {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
+use convert_sdk::repair_json;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -13,14 +14,17 @@ use crate::output::one_line;
 /// A record, and whose it is said to be.
 #[derive(Debug)]
 pub(super) struct Given<'t> {
+    /// All of it.
+    whole: &'t str,
     pub(super) key: Option<String>,
     pub(super) document: Document<'t>,
 }
 
 impl<'t> Given<'t> {
     /// Reads the JSON of a record, or of a key and a record.
-    pub(super) fn read(text: &'t str) -> Result<Self, String> {
-        let members = serde_json::from_str::<BTreeMap<String, &RawValue>>(text).unwrap_or_default();
+    pub(super) fn read(whole: &'t str) -> Result<Self, String> {
+        let members =
+            serde_json::from_str::<BTreeMap<String, &RawValue>>(whole).unwrap_or_default();
         let (key, text) = match (members.get("key"), members.get("record")) {
             (Some(key), Some(record)) => {
                 if members.keys().any(|name| !LINE.contains(&name.as_str())) {
@@ -29,18 +33,20 @@ impl<'t> Given<'t> {
                 let key = serde_json::from_str(key.get()).map_err(|_| "the key is no text")?;
                 (Some(key), record.get())
             }
-            _ => (None, text),
+            _ => (None, whole),
         };
         let document = Document::read(text).map_err(|error| error.to_string())?;
-        Ok(Given { key, document })
+        Ok(Given { whole, key, document })
     }
 
     /// Returns the text that is to be stored: what was given if the SDK keeps all of it, else what it
     /// would write in its place, if that means the same. Fails with words for people if something
     /// would be lost.
     pub(super) fn to_store(&self) -> Result<String, String> {
+        serde_json::from_str::<Once>(&repair_json(self.whole))
+            .map_err(|error| error.to_string())?;
+        self.document.expect_record()?;
         let given = self.document.repaired();
-        serde_json::from_str::<Once>(given).map_err(|error| error.to_string())?;
         let given = serde_json::from_str(given).map_err(|error| error.to_string())?;
         let kept = self.document.kept();
         if given == kept {

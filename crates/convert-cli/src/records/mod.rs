@@ -5,6 +5,7 @@ mod delete;
 mod document;
 mod export;
 mod given;
+mod key;
 mod left;
 mod set;
 
@@ -23,13 +24,15 @@ use crate::output::one_line;
 /// Look at visitor records in a Redis, correct and remove them.
 ///
 /// A KEY is `ACCOUNT-PROJECT-VISITOR`, as in `10012345-10067890-visitor-1`. A PATTERN is a key with
-/// `*` for any text, `?` for any character and `[ab]` for one of these; `\` before such a character
-/// takes its meaning away, as in `10012345-10067890-who\?`. Answers are JSON, a line each. Records
-/// are shown as they are stored. This connects to the address given, and to nothing else.
+/// `*` for any text, `?` for any byte and `[ab]` for one of these, so that a letter beyond ASCII takes
+/// several `?`; `\` before such a character takes its meaning away, as in `10012345-10067890-who\?`.
+/// Answers are JSON, a line each. Records are shown as they are stored. This connects to the address
+/// given, and with --cluster to the servers that it names, and to nothing else.
 #[derive(Debug, Args)]
 #[command(
-    after_long_help = "Exit codes: 0 done, 1 failed, or not done for all; 2 wrong usage. A record that is not there is
-1, too: the message on standard error tells it from a store that does not answer.
+    after_long_help = "Exit codes: 0 done, 1 failed, or not done for all; 2 wrong usage. For `get` a record that is not
+there is 1, too: the message on standard error tells it from a store that does not answer.
+Of what was not done the first ten are named, all are counted.
 
 Examples:
   export CONVERT_REDIS_URL=redis://localhost:6379
@@ -57,9 +60,11 @@ enum Action {
     /// Store the record of a visitor, read from standard input: its JSON, or the line that `get`
     /// prints. Without a KEY, many records: lines as `export` prints them.
     ///
-    /// What the SDK would not keep is refused. So is a KEY that holds no visitor record, and a
-    /// record that has changed since this command began. Nothing is written then. The answer says
-    /// whether a record was replaced. A record that is replaced expires when it would have.
+    /// What the SDK would not keep is refused, and what has none of a record's members. So is a KEY
+    /// that holds no visitor record. With a KEY, so is a record that has changed since this command
+    /// began; without, one that changes in the moment in which it is replaced: what a service has
+    /// added since the lines were exported is lost. Nothing is written of what is refused. The answer
+    /// says whether a record was replaced. A record that is replaced expires when it would have.
     Set {
         #[command(flatten)]
         store: Store,
@@ -82,7 +87,8 @@ enum Action {
         #[arg(value_name = "KEY", required_unless_present = "matching")]
         keys: Vec<String>,
         /// Remove every record whose key matches; without --yes they are counted only. What is no
-        /// visitor record is left alone and named, and the exit code is 1.
+        /// visitor record is left alone and named, and the exit code is 1. The keys are gathered in
+        /// memory first.
         #[arg(long, value_name = "PATTERN", conflicts_with = "keys")]
         matching: Option<String>,
         /// Do remove what matches.
@@ -138,6 +144,15 @@ fn get(store: &RedisStore, key: &str, out: &mut dyn Write) -> Result<ExitCode, F
     })?;
     write_line(key, document.text(), None, out)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Returns what an error says of a change.
+fn of_change(error: &StoreError) -> String {
+    let message = Failure::told(error);
+    match error.kind() {
+        StoreErrorKind::Timeout => message + "; it may have been carried out all the same",
+        _ => message,
+    }
 }
 
 /// Returns whether the next record would fare the same.

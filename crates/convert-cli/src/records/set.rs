@@ -10,8 +10,9 @@ use serde_json::json;
 
 use super::document::{Document, write_line};
 use super::given::Given;
-use super::is_outage;
+use super::key::{NO_KEY, is_of_visitor};
 use super::left::{Left, shown};
+use super::{is_outage, of_change};
 use crate::failure::Failure;
 use crate::lines::{Line, Lines};
 use crate::output::{complain, grouped};
@@ -77,7 +78,7 @@ pub(super) fn all(
     let code = refused.told();
     match outage {
         Some((number, error)) => {
-            let why = Failure::told(&error);
+            let why = of_change(&error);
             Err(Failure::new(format_args!("line {number} and what follows was not stored: {why}")))
         }
         None => Ok(code),
@@ -113,10 +114,7 @@ impl<'s> Target<'s> {
     /// Looks at what is there, unless whatever it is may be replaced.
     fn find(store: &'s RedisStore, key: &'s str, is_forced: bool) -> Result<Self, Refusal> {
         if !is_of_visitor(key) {
-            let key = shown(key.as_bytes());
-            return Err(Refusal::Words(format!(
-                "{key} is not of the form ACCOUNT-PROJECT-VISITOR"
-            )));
+            return Err(Refusal::Words(format!("{} {NO_KEY}", shown(key.as_bytes()))));
         }
         if is_forced {
             return Ok(Target { store, key, held: None });
@@ -163,7 +161,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Refusal::Words(words) => f.write_str(words),
-            Refusal::Store(error) => f.write_str(&Failure::told(error)),
+            Refusal::Store(error) => f.write_str(&of_change(error)),
         }
     }
 }
@@ -181,12 +179,6 @@ fn tell_rewritten(count: u64) {
         count => &format!("{} records were", grouped(count)),
     };
     complain(&format!("{which} stored as the SDK writes it, which is not quite what was given"));
-}
-
-/// Returns whether a key has an account, a project and a visitor.
-fn is_of_visitor(key: &str) -> bool {
-    let mut parts = key.splitn(3, '-');
-    (0..3).all(|_| parts.next().is_some_and(|part| !part.is_empty()))
 }
 
 /// Reads standard input, without the byte order mark that may open it.
