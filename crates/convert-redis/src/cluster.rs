@@ -418,4 +418,18 @@ mod tests {
         assert_eq!(parse("::1:7001", &asked), Some(("::1".to_owned(), 7_001)));
         assert_eq!(parse("nowhere", &asked), None);
     }
+
+    #[test]
+    fn servers_that_tell_the_same_address_are_still_several() {
+        let text = |text: &str| Value::BulkString(text.into());
+        let range = |start, end, id| {
+            let master = Value::Array(vec![text("?"), Value::Int(6_379), text(id)]);
+            Value::Array(vec![Value::Int(start), Value::Int(end), master])
+        };
+        let asked = ("10.0.0.1".to_owned(), 6_379);
+        let both = Value::Array(vec![range(0, 5, "a"), range(6, 16_383, "b")]);
+        assert_eq!((addresses(&owners_of(&both, &asked).unwrap()).len(), count(&both)), (1, 2));
+        let one = Value::Array(vec![range(0, 5, "a"), range(6, 16_383, "a")]);
+        assert_eq!(count(&one), 1);
+    }
 }

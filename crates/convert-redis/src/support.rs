@@ -290,9 +290,10 @@ const BATCH: u32 = 500;
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::time::Duration;
 
-    use test_support::RedisServer;
+    use test_support::{RedisServer, wait_until};
 
     use super::*;
 
@@ -360,5 +361,43 @@ mod tests {
         store.scan_bytes("*", gather).unwrap();
         all.sort();
         assert_eq!((texts, all), (1, vec![b"c".to_vec(), b"\xff".to_vec()]));
+    }
+
+    #[test]
+    fn a_server_that_is_started_again_is_gone_through_from_the_beginning() {
+        let Some((mut server, store)) = start() else { return };
+        let fill = "for i = 1, 5000 do redis.call('SET', 'p:' .. i, '{}') end";
+        server.command(&["EVAL", fill, "0"]);
+        let (mut seen, mut visits) = (BTreeSet::new(), 0);
+        let visit = |key: &str| {
+            seen.insert(key.to_owned());
+            visits += 1;
+            if visits == 1_500 {
+                server.restart();
+                server.command(&["EVAL", fill, "0"]);
+            }
+            ControlFlow::Continue(())
+        };
+        store.scan("*", visit).unwrap();
+        assert_eq!(seen.len(), 5_000);
+    }
+
+    #[test]
+    fn a_scan_fails_where_slots_are_given_away_meanwhile() {
+        let options = ["--cluster-enabled", "yes", "--cluster-require-full-coverage", "no"];
+        let Some(server) = RedisServer::start(&options) else { return };
+        assert_eq!(server.command(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]), "OK");
+        // The server takes a moment to notice that all slots are there.
+        let is_set = || server.command(&["SET", "k", "{}"]) == "OK";
+        assert!(wait_until(Duration::from_secs(30), is_set));
+        let builder = RedisStore::builder(server.url()).cluster::<String>([]);
+        let store = builder.timeout(Duration::from_secs(30)).build().unwrap();
+        let go_on = |_: &str| ControlFlow::Continue(());
+        store.scan("*", go_on).unwrap();
+        let give_away = |_: &str| {
+            assert_eq!(server.command(&["CLUSTER", "DELSLOTS", "5"]), "OK");
+            ControlFlow::Continue(())
+        };
+        assert_eq!(store.scan("*", give_away).unwrap_err().kind(), StoreErrorKind::Unavailable);
     }
 }
