@@ -2,6 +2,7 @@
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use convert_sdk::{StoreError, StoreErrorKind};
@@ -134,17 +135,19 @@ impl Cluster {
         one_by_one.collect()
     }
 
-    /// Calls `visit` with every server that has slots. Fails before the first one unless all slots
-    /// have one, and in the end if they have changed hands meanwhile.
+    /// Calls `visit` with every server that has slots, until it breaks. Fails before the first one
+    /// unless all slots have one, and in the end if they have changed hands meanwhile.
     pub(crate) fn each(
         &self,
         deadline: &dyn Fn() -> Deadline,
-        visit: &mut dyn FnMut(&Node) -> Result<(), StoreError>,
+        visit: &mut dyn FnMut(&Node) -> Result<ControlFlow<()>, StoreError>,
     ) -> Result<(), StoreError> {
         let before = self.all_owners(deadline())?;
         for address in addresses(&before) {
             let node = self.node(&address)?;
-            visit(&node)?;
+            if visit(&node)?.is_break() {
+                return Ok(());
+            }
         }
         if self.all_owners(deadline())? == before {
             return Ok(());

@@ -1,5 +1,7 @@
 //! Where commands go: to one server, or to the one of a cluster that has the key.
 
+use std::ops::ControlFlow;
+
 use convert_sdk::StoreError;
 use redis::{Client, Cmd, Value};
 
@@ -51,17 +53,17 @@ impl Server {
         }
     }
 
-    /// Calls `visit` with every server that has keys of its own. Fails before the first one unless
+    /// Calls `visit` with every server that has keys of its own, until it breaks. Fails before the first one unless
     /// they have all keys together, and in the end if they did not have them all the time.
     pub(crate) fn each(
         &self,
         deadline: &dyn Fn() -> Deadline,
-        visit: &mut dyn FnMut(&Node) -> Result<(), StoreError>,
+        visit: &mut dyn FnMut(&Node) -> Result<ControlFlow<()>, StoreError>,
     ) -> Result<(), StoreError> {
         match self {
             Server::Single(node) => {
                 cluster::expect_all_keys(node, deadline())?;
-                visit(node)
+                visit(node).map(|_| ())
             }
             Server::Cluster(cluster) => cluster.each(deadline, visit),
         }

@@ -172,17 +172,8 @@ impl RedisStore {
         mut visit: impl FnMut(&[u8]) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
         let pattern = [&*literally(self.prefix()), pattern].concat();
-        let mut is_over = false;
-        self.server().each(&|| self.deadline(), &mut |node| {
-            if is_over {
-                return Ok(());
-            }
-            self.scan_node(node, &pattern, &mut |key| {
-                let flow = visit(key);
-                is_over = flow.is_break();
-                flow
-            })
-        })
+        self.server()
+            .each(&|| self.deadline(), &mut |node| self.scan_node(node, &pattern, &mut visit))
     }
 
     /// Carries out commands that may be carried out twice, one for each key, in one exchange.
@@ -207,7 +198,7 @@ impl RedisStore {
         node: &Node,
         pattern: &str,
         visit: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<ControlFlow<()>, StoreError> {
         let mut cursor = String::from("0");
         let mut restarts = 0;
         loop {
@@ -227,11 +218,11 @@ impl RedisStore {
             for key in &keys {
                 let own = key.strip_prefix(self.prefix().as_bytes());
                 if own.is_some_and(|own| visit(own).is_break()) {
-                    return Ok(());
+                    return Ok(ControlFlow::Break(()));
                 }
             }
             if next == "0" {
-                return Ok(());
+                return Ok(ControlFlow::Continue(()));
             }
             cursor = next;
         }
@@ -399,5 +390,12 @@ mod tests {
             ControlFlow::Continue(())
         };
         assert_eq!(store.scan("*", give_away).unwrap_err().kind(), StoreErrorKind::Unavailable);
+        // Whoever has seen enough misses nothing.
+        assert_eq!(server.command(&["CLUSTER", "ADDSLOTS", "5"]), "OK");
+        let once = |_: &str| {
+            assert_eq!(server.command(&["CLUSTER", "DELSLOTS", "5"]), "OK");
+            ControlFlow::Break(())
+        };
+        store.scan("*", once).unwrap();
     }
 }
