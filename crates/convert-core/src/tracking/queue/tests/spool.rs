@@ -1,0 +1,119 @@
+//! With a spool.
+
+use super::*;
+
+#[test]
+fn with_a_spool_nothing_goes_while_a_request_hangs() {
+    let mut queue = queue(Limits { events: 20, spools: true, ..limits() });
+    let mut spooled: Vec<u64> = Vec::new();
+    for number in 0..200 {
+        let pushed = queue.push(numbered(number, "2", Duration::ZERO));
+        assert!(pushed.is_queued);
+        if number == 9 {
+            // Taken, and on its way from here on.
+            queue.step(Duration::ZERO);
+            queue.take_first();
+            assert_eq!(queue.step(Duration::ZERO), Step::Send);
+        }
+        while let Some(step) = queue.relief(Duration::ZERO).filter(|_| pushed.is_over) {
+            match (step, spooled.is_empty()) {
+                // The one on its way must not come after what comes after it.
+                (Step::Store, true) => spooled.extend(0..10),
+                (Step::Spill, false) => spooled.extend(queue.take().iter().map(number_of)),
+                _ => panic!("{step:?} after {spooled:?}"),
+            }
+            queue.stored(false);
+        }
+    }
+    let waiting = queue.depth().waiting;
+    assert!(waiting <= 20 && queue.tally().dropped() == 0);
+    assert_eq!(spooled, (0..200 - waiting).collect::<Vec<_>>());
+    assert_eq!(queue.step(Duration::ZERO), Step::Sync, "the worker makes it last");
+}
+
+#[test]
+fn where_the_spool_fails_the_oldest_go_after_all() {
+    let mut queue = queue(Limits { events: 20, spools: true, ..limits() });
+    push(&mut queue, 21, Duration::ZERO);
+    assert_eq!(queue.relief(Duration::ZERO), Some(Step::Spill));
+    let events = queue.take();
+    queue.not_stored(events, Duration::ZERO);
+    assert_eq!((queue.depth().waiting, queue.tally().queue_full), (20, 1));
+    let pushed = queue.push(event(Duration::ZERO));
+    assert!(!pushed.is_over && queue.relief(Duration::ZERO).is_none());
+    assert_eq!((queue.depth().waiting, queue.tally().queue_full), (20, 2));
+}
+
+#[test]
+fn with_a_spool_an_outage_of_an_hour_loses_nothing() {
+    let mut queue = queue(Limits { spools: true, ..limits() });
+    let mut now = Duration::ZERO;
+    while now < 3_600 * SECOND {
+        push(&mut queue, 1, now);
+        loop {
+            match queue.step(now) {
+                Step::Release(_) => drop(queue.take()),
+                Step::Spill => {
+                    queue.take();
+                    queue.stored(true);
+                }
+                Step::Store => queue.stored(true),
+                Step::Send => {
+                    queue.settle(Outcome::Failed(None), now, 0.5);
+                }
+                Step::Report(_) | Step::Sync => unreachable!("nothing is lost or unsynced"),
+                Step::Rest(_) | Step::Stop => break,
+            }
+        }
+        let waiting = queue.depth().waiting;
+        assert!(waiting <= 21, "no more than a second's worth is at stake: {waiting}");
+        now += Duration::from_millis(50);
+    }
+    assert_eq!(queue.tally().dropped(), 0);
+    assert_eq!(queue.spooled() + queue.depth().waiting, 72_000);
+}
+
+#[test]
+fn a_spool_that_fails_is_left_alone_for_a_while_and_the_events_stay() {
+    let mut queue = queue(Limits { spools: true, ..limits() });
+    push(&mut queue, 10, Duration::ZERO);
+    deliver(&mut queue, Duration::ZERO, Outcome::Failed(Some(100 * SECOND)));
+    assert_eq!(queue.step(Duration::ZERO), Step::Store);
+    queue.stored(true);
+    push(&mut queue, 5, Duration::ZERO);
+    assert_eq!(queue.step(SECOND), Step::Spill);
+    let events = queue.take();
+    queue.not_stored(events, SECOND);
+    assert_eq!(queue.depth().waiting, 5);
+    assert_eq!(queue.step(SECOND), Step::Rest(Some(2 * SECOND)));
+    assert_eq!(queue.step(2 * SECOND), Step::Spill);
+    assert_eq!(queue.left_before(queue.next_number()), 15);
+}
+
+#[test]
+fn what_is_left_in_the_end_goes_to_the_spool() {
+    let mut queue = queue(Limits { spools: true, ..limits() });
+    push(&mut queue, 12, Duration::ZERO);
+    queue.step(Duration::ZERO);
+    queue.take();
+    queue.step(Duration::ZERO);
+    push(&mut queue, 3, Duration::ZERO);
+    queue.stop();
+    assert_eq!(queue.step(Duration::ZERO), Step::Store);
+    queue.stored(true);
+    assert_eq!(queue.step(Duration::ZERO), Step::Spill);
+    assert_eq!(queue.take().len(), 3);
+    queue.stored(true);
+    assert_eq!((queue.step(Duration::ZERO), queue.spooled()), (Step::Stop, 15));
+}
+
+#[test]
+fn what_an_earlier_run_left_goes_first() {
+    let mut queue = queue(Limits { spools: true, ..limits() });
+    queue.restore(7);
+    push(&mut queue, 10, Duration::ZERO);
+    assert_eq!(queue.step(Duration::ZERO), Step::Send);
+    let parcel = queue.settle(Outcome::Delivered, Duration::ZERO, 0.0).unwrap();
+    assert_eq!((parcel.events, parcel.is_spooled), (7, true));
+    assert_eq!(deliver(&mut queue, Duration::ZERO, Outcome::Delivered), 10);
+}
