@@ -30,6 +30,7 @@ mod records;
 mod refresh;
 mod remote;
 mod stats;
+mod striped;
 mod tracking;
 mod worker;
 

@@ -1,7 +1,8 @@
 //! Counting what a core does.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::striped::Striped;
 use crate::tracking::{Depth, Tally};
 
 /// What a core has done since it was initialised. Counters only grow; take differences.
@@ -162,55 +163,5 @@ impl Counter {
 
     fn read(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
-    }
-}
-
-/// A counter in several places, so that threads on different cores seldom write to the same one.
-#[derive(Debug, Default)]
-struct Striped {
-    stripes: [Stripe; STRIPES],
-}
-
-/// Two cache lines, since processors fetch them in pairs.
-#[derive(Debug, Default)]
-#[repr(align(128))]
-struct Stripe(AtomicU64);
-
-impl Striped {
-    #[inline]
-    fn add(&self, count: u64) {
-        let mine = MINE.try_with(|mine| *mine).unwrap_or(0);
-        if let Some(stripe) = self.stripes.get(mine % STRIPES) {
-            stripe.0.fetch_add(count, Ordering::Relaxed);
-        }
-    }
-
-    fn sum(&self) -> u64 {
-        self.stripes.iter().map(|stripe| stripe.0.load(Ordering::Relaxed)).sum()
-    }
-}
-
-thread_local! {
-    /// Which stripe this thread counts in.
-    static MINE: usize = NEXT.fetch_add(1, Ordering::Relaxed);
-}
-
-static NEXT: AtomicUsize = AtomicUsize::new(0);
-const STRIPES: usize = 16;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn threads_count_together() {
-        let counters = Counters::default();
-        std::thread::scope(|scope| {
-            for _ in 0..40 {
-                scope.spawn(|| (0..1_000).for_each(|_| counters.count_decisions(2)));
-            }
-        });
-        let stats = counters.read(0, &Tally::default(), &Depth::default());
-        assert_eq!(stats.decisions, 80_000);
     }
 }
