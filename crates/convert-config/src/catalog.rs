@@ -93,13 +93,15 @@ impl<T: Identified> Catalog<T> {
     }
 
     /// Finds an entity by key.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "every decision passes here, from few places")]
     pub fn by_key(&self, key: &str) -> Option<&T> {
         self.position_of_key(key).and_then(|index| self.at(index))
     }
 
     /// Finds an entity by key, or by id where no entity has that key.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "every decision passes here, from few places")]
     pub fn by_key_or_id(&self, name: &str) -> Option<&T> {
         match self.by_key(name) {
             Some(entity) => Some(entity),
@@ -117,7 +119,8 @@ impl<T: Identified> Catalog<T> {
         self.by_id.find(id, |at| self.at(at).map(T::id))
     }
 
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "every decision passes here, from few places")]
     pub(crate) fn position_of_key(&self, key: &str) -> Option<u32> {
         self.by_key.find(key, |at| self.at(at)?.key())
     }

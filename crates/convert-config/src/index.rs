@@ -29,7 +29,8 @@ struct Slot {
 impl Index {
     /// Returns the position of `name`. `name_at` reads the name at a position, which is asked for
     /// only where the name is longer than its mark.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "every decision passes here, from few places")]
     pub(crate) fn find<'n>(
         &self,
         name: &str,

@@ -46,11 +46,14 @@ impl Assignments {
     }
 
     /// Returns the variation that the visitor is assigned to, if the experience still has it.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "every decision passes here, from one place")]
     pub(crate) fn find_in<'c>(&self, experience: &'c Experience) -> Option<&'c Variation> {
-        if self.marks.is_empty() {
-            return None;
-        }
+        if self.marks.is_empty() { None } else { self.look_for(experience) }
+    }
+
+    #[inline]
+    fn look_for<'c>(&self, experience: &'c Experience) -> Option<&'c Variation> {
         // Where every experience is assigned, its rank is its place; elsewhere it is searched for.
         let (own, rank) = (experience.id_mark(), experience.rank() as usize);
         let at = match self.marks.get(rank) {

@@ -3,13 +3,15 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::sync::atomic::AtomicU64;
 
 use convert_config::rule::{Element, Verdict};
-use convert_config::{Mark, ShortText, Text, Value, ValueRef};
+use convert_config::{Mark, ProjectConfig, ShortText, Text, Value, ValueRef};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 use smol_str::SmolStr;
 
+use crate::profile::Profile;
 use crate::record::Segments;
 
 /// Named values of a visitor, copied in and kept sorted in one small allocation.
@@ -347,6 +349,7 @@ impl From<Value<'_>> for Stored {
 pub struct Facts<'v> {
     call: &'v [(&'v str, Value<'v>)],
     own: &'v Attributes,
+    profile: Option<&'v Profile>,
     segments: Option<&'v Segments>,
 }
 
@@ -361,7 +364,13 @@ impl<'v> Facts<'v> {
     /// Starts from the context's attributes.
     #[inline]
     pub fn new(own: &'v Attributes) -> Self {
-        Facts { call: &[], own, segments: None }
+        Facts { call: &[], own, profile: None, segments: None }
+    }
+
+    /// Starts from the context's attributes, and remembers with them what decisions find.
+    #[inline]
+    pub fn of(profile: &'v Profile) -> Self {
+        Facts { profile: Some(profile), ..Facts::new(profile.attributes()) }
     }
 
     /// Lays a call's attributes on top.
@@ -375,7 +384,7 @@ impl<'v> Facts<'v> {
     #[must_use]
     #[inline]
     pub fn with_segments(self, segments: &'v Segments) -> Self {
-        Facts { segments: Some(segments).filter(|segments| !segments.is_empty()), ..self }
+        Facts { segments: Some(segments), ..self }
     }
 
     /// Returns the value that rules see under exactly this name.
@@ -392,10 +401,23 @@ impl<'v> Facts<'v> {
         self.find_marked(element.mark(), || element.key().unwrap_or_default())
     }
 
+    /// Returns the context's attributes, and what has been found of them by the conditions of a set, if
+    /// they are all that these conditions ask for.
+    #[inline]
+    pub(crate) fn findings(
+        &self,
+        config: &ProjectConfig,
+        set: usize,
+    ) -> Option<(&'v Attributes, &'v AtomicU64)> {
+        let findings = self.profile.filter(|_| self.call.is_empty())?.findings(config, set)?;
+        Some((self.own, findings))
+    }
+
     /// Returns the context's attributes, if there is nothing else.
     #[inline]
     pub(crate) fn own_alone(&self) -> Option<&'v Attributes> {
-        (self.call.is_empty() && self.segments.is_none()).then_some(self.own)
+        let has_no_segments = self.segments.is_none_or(Segments::is_empty);
+        (self.call.is_empty() && has_no_segments).then_some(self.own)
     }
 
     fn find_marked<'n>(&self, mark: Mark, name: impl Fn() -> &'n str) -> Option<Fact<'v>> {

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
-use convert_config::{Experience, Mark, Text, Value, ValueRef, Variation};
+use convert_config::{
+    CUSTOM_SEGMENTS, Experience, Mark, Text, Value, ValueRef, Variation, is_segment_name,
+};
 use serde::de::{Deserialize, Deserializer};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use smol_str::SmolStr;
@@ -52,6 +54,15 @@ pub struct Segments {
     members: Attributes,
 }
 
+impl Default for &VisitorRecord {
+    /// Returns an empty record.
+    #[inline]
+    fn default() -> Self {
+        static EMPTY: VisitorRecord = VisitorRecord::new();
+        &EMPTY
+    }
+}
+
 impl VisitorRecord {
     /// Makes an empty record.
     pub const fn new() -> Self {
@@ -70,7 +81,8 @@ impl VisitorRecord {
     }
 
     /// Returns the variation the visitor is assigned to, if the experience still has it.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "every decision passes here, from one place")]
     pub(crate) fn variation_of<'c>(&self, experience: &'c Experience) -> Option<&'c Variation> {
         self.bucketing.find_in(experience)
     }
@@ -200,7 +212,7 @@ impl Segments {
 
     /// Returns the ids of the custom segments the visitor is in.
     pub fn custom(&self) -> impl Iterator<Item = Cow<'_, str>> {
-        let items = match self.members.get(CUSTOM) {
+        let items = match self.members.get(CUSTOM_SEGMENTS) {
             Some(ValueRef::List(items)) => items,
             _ => &[],
         };
@@ -217,14 +229,14 @@ impl Segments {
         let held = self.custom().map(|id| SmolStr::new(&*id));
         let ids = without_repeats(held.chain(segment_ids.into_iter().map(SmolStr::new)));
         let ids: Vec<String> = ids.into_iter().map(String::from).collect();
-        self.members.insert(CUSTOM, ids);
+        self.members.insert(CUSTOM_SEGMENTS, ids);
     }
 
     /// Takes the custom segments out, where they are a list, and returns their ids.
     pub fn take_custom(&mut self) -> Vec<String> {
         let ids: Vec<String> = self.custom().map(Cow::into_owned).collect();
-        if matches!(self.members.get(CUSTOM), Some(ValueRef::List(_))) {
-            self.members.remove(CUSTOM);
+        if matches!(self.members.get(CUSTOM_SEGMENTS), Some(ValueRef::List(_))) {
+            self.members.remove(CUSTOM_SEGMENTS);
         }
         ids
     }
@@ -241,7 +253,7 @@ impl Segments {
 
     /// Returns whether attributes of this name are report segments.
     pub fn is_name(name: &str) -> bool {
-        NAMES.contains(&name)
+        is_segment_name(name)
     }
 }
 
@@ -365,12 +377,6 @@ fn without_repeats(texts: impl Iterator<Item = SmolStr>) -> Vec<SmolStr> {
     let mut seen = HashSet::new();
     texts.filter(|text| seen.insert(text.clone())).collect()
 }
-
-/// The report segment that lists custom segments.
-const CUSTOM: &str = "customSegments";
-/// The names of report segments.
-const NAMES: [&str; 8] =
-    ["country", "browser", "devices", "source", "campaign", "visitorType", CUSTOM, "content"];
 
 #[cfg(test)]
 mod tests {

@@ -68,7 +68,10 @@ pub(super) fn link_experiences(
             (experience.variations, experience.buckets) = (variations, buckets);
         }
     }
-    experiences
+    experiences.map(|mut experience| {
+        experience.close_off();
+        experience
+    })
 }
 
 /// Lists, for every feature, the experiences that can turn it on where all are decided.

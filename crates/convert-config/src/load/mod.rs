@@ -8,6 +8,7 @@ mod features;
 pub(crate) mod json;
 mod link;
 mod locate;
+mod places;
 mod project;
 mod reader;
 mod root;

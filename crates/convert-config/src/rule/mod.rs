@@ -5,10 +5,13 @@ use std::sync::{Arc, OnceLock};
 
 use smol_str::SmolStr;
 
+mod findings;
 mod operator;
 mod options;
 mod route;
 
+pub use self::findings::Findings;
+pub(crate) use self::findings::{Pair, Places};
 pub use self::operator::{Flaw, Operand, Test, Verdict};
 pub use self::options::Options;
 
@@ -40,6 +43,8 @@ pub struct RuleTree {
     branches: Box<[u32]>,
     /// The element to begin with, as [`Element::next`] gives them.
     first: u32,
+    /// Where its conditions stand among a visitor's findings, if they do.
+    places: Option<Box<Places>>,
     pub(crate) exclusion: Option<Box<Exclusion>>,
 }
 
@@ -152,7 +157,14 @@ impl RuleTree {
         let (first, next) = route::plan(elements.len(), &blocks, &branches);
         let on_route = |(element, next)| Element { next, ..element };
         let elements = elements.into_iter().zip(next).map(on_route).collect();
-        RuleTree { elements, blocks: blocks.into(), branches: branches.into(), first, exclusion }
+        RuleTree {
+            elements,
+            blocks: blocks.into(),
+            branches: branches.into(),
+            first,
+            places: None,
+            exclusion,
+        }
     }
 
     /// Walks the tree from one element to the next that matters, and returns whether it holds.
@@ -180,6 +192,55 @@ impl RuleTree {
             at = if is_match(element) { hit } else { miss };
         }
         at == MATCHED
+    }
+
+    /// Returns which of the [sets of findings](Findings) is about the tree's conditions, if one is.
+    ///
+    /// That is so for trees of one branch, in the audiences of experiences, that ask for attributes
+    /// which are no report segments, and not for the time; where a config has more conditions than
+    /// there are places, the experiences that come first have them.
+    #[inline]
+    pub fn finding_set(&self) -> Option<usize> {
+        self.places.as_ref().map(|places| places.set())
+    }
+
+    /// Returns whether the tree holds, if the findings of its set tell.
+    #[inline]
+    pub fn recall(&self, known: Findings) -> Option<bool> {
+        self.places.as_ref().and_then(|places| places.recall(known))
+    }
+
+    /// Walks the tree as [`RuleTree::holds`] does, without asking for what is known already, and notes
+    /// what is found out. The findings are those of the tree's set.
+    #[inline]
+    pub fn learn<'r>(
+        &'r self,
+        known: &mut Findings,
+        mut is_match: impl FnMut(&'r Element) -> bool,
+    ) -> bool {
+        let Some(places) = &self.places else { return self.holds(is_match) };
+        let mut at = self.first;
+        while let Some(element) = self.elements.get(at as usize) {
+            let [miss, hit] = element.next;
+            let matches = places.find(at as usize, known, || is_match(element));
+            at = if matches { hit } else { miss };
+        }
+        at == MATCHED
+    }
+
+    /// Gives the conditions places in a set of findings, in the order of the elements.
+    pub(crate) fn place(&mut self, set: usize, elements: Box<[u8]>) {
+        self.places = Some(Box::new(Places::new(set, elements, &self.blocks)));
+    }
+
+    /// Returns the places of the conditions in short, if they have some and are few.
+    pub(crate) fn pair(&self) -> Option<Pair> {
+        self.places.as_ref().and_then(|places| places.pair())
+    }
+
+    /// Returns whether there is one alternative, with requirements: without any, it holds for nobody.
+    pub(crate) fn has_one_branch(&self) -> bool {
+        self.branches.len() == 1 && !self.blocks.is_empty()
     }
 
     /// Returns the alternatives in config order.
@@ -236,6 +297,11 @@ impl<'r> Block<'r> {
 impl Element {
     pub(crate) fn new(condition: Arc<Condition>) -> Self {
         Element { next: [UNMATCHED; 2], condition }
+    }
+
+    /// Tells conditions apart: elements that say the same have the same one.
+    pub(crate) fn condition(&self) -> *const Condition {
+        Arc::as_ptr(&self.condition)
     }
 
     /// Returns the kind of rule (`generic_text_key_value`, `country`, …).

@@ -6,16 +6,15 @@ use convert_config::rule::Element;
 use convert_config::{Identified as _, Location};
 use convert_decision::{Decision, Observer, Source, Transition, VisitorRecord};
 
-use crate::handle::Shared;
+use crate::context::Context;
 use crate::records::{RecordDelta, Replaces};
 
 /// Gathers the record changes of decisions, if they are to be remembered, and what subscribers are
 /// to be told of.
 pub(super) struct Effects<'d> {
-    shared: &'d Shared,
-    record: Option<&'d VisitorRecord>,
-    keeps: bool,
-    tells: bool,
+    context: &'d Context,
+    record: &'d VisitorRecord,
+    storage: bool,
     // Most decisions leave nothing behind, so that nothing is made, or dropped, before it is needed.
     delta: Option<RecordDelta<'d>>,
     moves: Option<Box<Moves<'d>>>,
@@ -32,13 +31,8 @@ struct Moves<'d> {
 
 impl<'d> Effects<'d> {
     #[inline]
-    pub(super) fn new(
-        shared: &'d Shared,
-        record: Option<&'d VisitorRecord>,
-        keeps: bool,
-        tells: bool,
-    ) -> Self {
-        Effects { shared, record, keeps, tells, delta: None, moves: None }
+    pub(super) fn new(context: &'d Context, record: &'d VisitorRecord, storage: bool) -> Self {
+        Effects { context, record, storage, delta: None, moves: None }
     }
 
     /// Notes a decision's assignment, if it is new, and returns whether it was noted. The caller
@@ -49,14 +43,14 @@ impl<'d> Effects<'d> {
         reason = "every decision of a pass comes here, from few places"
     )]
     pub(super) fn note(&mut self, decision: Decision<'d>, repeats: bool) -> bool {
-        self.keeps && decision.is_new() && self.keep(decision, repeats)
+        decision.is_new() && self.keeps() && self.keep(decision, repeats)
     }
 
     fn keep(&mut self, decision: Decision<'d>, repeats: bool) -> bool {
         let Some((experience_id, variation_id)) = decision.assignment() else {
             return false;
         };
-        let earlier = self.record.and_then(|record| record.assignment(experience_id));
+        let earlier = self.record.assignment(experience_id);
         let replaces = match (decision.source(), earlier) {
             (Source::Forced, _) => Replaces::Anything,
             (_, Some(stale)) => Replaces::Stale(stale.into()),
@@ -74,7 +68,7 @@ impl<'d> Effects<'d> {
     /// Returns whether a new assignment is to be remembered.
     #[inline]
     pub(super) fn keeps(&self) -> bool {
-        self.keeps
+        self.context.keeps_traces(self.storage)
     }
 
     /// Returns whether nothing is left behind so far.
@@ -100,7 +94,8 @@ impl<'c: 'd, 'd> Observer<'c> for Effects<'d> {
     const WATCHES: bool = false;
 
     fn moved(&mut self, location: &'c Location, transition: Transition) {
-        if !(self.tells || self.keeps) {
+        let (tells, keeps) = (self.context.is_watched(), self.keeps());
+        if !(tells || keeps) {
             return;
         }
         let moves = self.moves.get_or_insert_default();
@@ -108,10 +103,10 @@ impl<'c: 'd, 'd> Observer<'c> for Effects<'d> {
             // Neither the record nor the location changes within a call, nor does the outcome.
             return;
         }
-        if self.tells {
+        if tells {
             moves.told.push((location, transition));
         }
-        if !self.keeps {
+        if !keeps {
             return;
         }
         let delta = self.delta.get_or_insert_default();
@@ -126,7 +121,7 @@ impl<'c: 'd, 'd> Observer<'c> for Effects<'d> {
 
     #[cold]
     fn gave_up(&mut self, element: &'c Element) {
-        let count = self.shared.counters.patterns_given_up.count();
+        let count = self.context.shared.counters.patterns_given_up.count();
         if count.is_power_of_two() {
             log::warn!(
                 target: "convert_sdk::rules",

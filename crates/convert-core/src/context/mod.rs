@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use convert_config::ProjectConfig;
 use convert_decision::{
-    Attributes, Evaluation, Explanation, Facts, Reason, Segments, Silent, VisitorRecord,
+    Attributes, Evaluation, Explanation, Facts, Profile, Reason, Segments, Silent, VisitorRecord,
 };
 
 mod announce;
@@ -54,7 +54,7 @@ pub struct Context {
     shared: Arc<Shared>,
     config: Arc<ProjectConfig>,
     visitor_id: String,
-    attributes: Attributes,
+    profile: Profile,
     location: Attributes,
     preview: Option<Previewed>,
     record: View,
@@ -65,11 +65,12 @@ pub struct Context {
 impl Context {
     pub(crate) fn new(shared: Arc<Shared>, visitor_id: String) -> Self {
         let config = shared.live.config();
+        let profile = Profile::new(&config);
         let mut context = Context {
             shared,
             config,
             visitor_id,
-            attributes: Attributes::new(),
+            profile,
             location: Attributes::new(),
             preview: None,
             record: View::default(),
@@ -104,7 +105,7 @@ impl Context {
     pub fn with_record(mut self, record: VisitorRecord) -> Self {
         self.in_hand = true;
         self.record = View::new(Some(Arc::new(record)));
-        self.record_segments(Segments::from(self.attributes.clone()));
+        self.record_segments(Segments::from(self.attributes().clone()));
         self
     }
 
@@ -116,7 +117,7 @@ impl Context {
             self.record_segments(Segments::from(attributes.clone()));
             self.record.settle();
         }
-        self.attributes.merge(attributes);
+        self.profile.merge(attributes);
     }
 
     /// Sets report segments of the visitor, replacing those of the same names; a list of custom
@@ -176,7 +177,7 @@ impl Context {
 
     /// Returns the attributes the context was given.
     pub fn attributes(&self) -> &Attributes {
-        &self.attributes
+        self.profile.attributes()
     }
 
     /// Returns what is remembered of the visitor, to be kept by the application.
@@ -234,21 +235,26 @@ impl Context {
         record: Option<&'v VisitorRecord>,
         options: &'v RunOptions<'v>,
     ) -> Evaluation<'c, 'v> {
-        let mut facts = Facts::new(&self.attributes).with_call(options.attributes);
-        if let Some(record) = record {
-            facts = facts.with_segments(record.segments());
-        }
-        let evaluation = Evaluation::new(&self.config, &self.visitor_id)
-            .facts(facts)
+        let preview = self.preview.as_ref().and_then(Previewed::resolve);
+        self.evaluation_from(record.unwrap_or_default(), options).preview(preview)
+    }
+
+    /// Puts together what a decision follows from where nothing is previewed.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "every decision passes here, from few places")]
+    fn evaluation_from<'c: 'v, 'v>(
+        &'c self,
+        record: &'v VisitorRecord,
+        options: &'v RunOptions<'v>,
+    ) -> Evaluation<'c, 'v> {
+        let facts = Facts::of(&self.profile).with_call(options.attributes);
+        Evaluation::new(&self.config, &self.visitor_id)
+            .facts(facts.with_segments(record.segments()))
             .location(options.location.unwrap_or(&self.location))
+            .record(record)
             .remembers(self.keeps_traces(options.storage))
             .options(&options.call)
             .surroundings(&self.shared.surroundings)
-            .preview(self.preview.as_ref().and_then(Previewed::resolve));
-        match record {
-            Some(record) => evaluation.record(record),
-            None => evaluation,
-        }
     }
 
     /// Whether what is decided may be remembered.
@@ -286,7 +292,7 @@ impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Context")
             .field("project_id", &self.config.project_id())
-            .field("attributes", &self.attributes)
+            .field("attributes", self.attributes())
             .field("location", &self.location)
             .field("previews", &self.preview.is_some())
             .finish_non_exhaustive()

@@ -7,7 +7,7 @@ use convert_decision::{Decision, Evaluation, FeatureDecision, Pending, Source, V
 
 use crate::context::effects::Effects;
 use crate::context::{Context, ExperienceResult, FeatureResult, RunOptions};
-use crate::records::{RecordDelta, Written};
+use crate::records::{RecordDelta, Seen, Written};
 
 impl Context {
     /// Decides which variation of an experience the visitor gets, and remembers it.
@@ -25,15 +25,49 @@ impl Context {
         key: &str,
         options: &RunOptions<'_>,
     ) -> Option<ExperienceResult<'_>> {
-        let record = self.seen();
-        let evaluation = self.evaluation(record.as_deref(), options);
-        let mut effects = self.effects(record.as_deref(), options);
+        if self.preview.is_none() {
+            if let Seen::Held(record) = self.record.see() {
+                let record = record.unwrap_or_default();
+                return self.run_one(self.evaluation_from(record, options), record, key, options);
+            }
+        }
+        self.run_experience_seen(key, options)
+    }
+
+    /// Decides while the visitor previews, or has done much since the context was made.
+    #[inline(never)]
+    fn run_experience_seen(
+        &self,
+        key: &str,
+        options: &RunOptions<'_>,
+    ) -> Option<ExperienceResult<'_>> {
+        let seen = self.seen();
+        let record = seen.as_deref();
+        let evaluation = self.evaluation(record, options);
+        self.run_one(evaluation, record.unwrap_or_default(), key, options)
+    }
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "every single decision passes here, from two places")]
+    fn run_one<'c: 'd, 'd>(
+        &'c self,
+        evaluation: Evaluation<'c, 'd>,
+        record: &'d VisitorRecord,
+        key: &str,
+        options: &RunOptions<'_>,
+    ) -> Option<ExperienceResult<'c>> {
+        let mut effects = Effects::new(self, record, options.storage);
         self.shared.counters.count_decisions(1);
         let decision = evaluation.decide_by_key(key, &mut effects).ok();
-        let leaves_mark = effects.keeps() || (options.tracking && self.shared.delivery.is_on());
-        if (leaves_mark && decision.is_some_and(|one| one.is_new())) || !effects.is_empty() {
+        let leaves_mark = |one: Decision<'_>| {
+            let is_reported = options.tracking && self.shared.delivery.is_on();
+            one.is_new() && (is_reported || effects.keeps())
+        };
+        if decision.is_some_and(leaves_mark) || !effects.is_empty() {
             return self.conclude(decision, effects, options.tracking);
         }
+        // There is nothing in it, so that there is nothing to drop.
+        std::mem::forget(effects);
         let result = decision.map(ExperienceResult::new);
         result.inspect(|result| self.tell_experience(*result))
     }
@@ -183,16 +217,6 @@ impl Context {
         evaluation.features_in(result.decision()).map(FeatureResult::new).collect()
     }
 
-    /// Begins to gather what decisions leave behind.
-    fn effects<'d>(
-        &'d self,
-        record: Option<&'d VisitorRecord>,
-        options: &RunOptions<'_>,
-    ) -> Effects<'d> {
-        let keeps = self.keeps_traces(options.storage);
-        Effects::new(&self.shared, record, keeps, self.is_watched())
-    }
-
     /// Makes the changes that decisions came with, and returns what is remembered then.
     #[inline]
     fn settle(&self, delta: Option<&RecordDelta<'_>>) -> Settled {
@@ -239,7 +263,7 @@ impl<'c: 'd, 'd> Pass<'c, 'd> {
         Pass {
             context,
             evaluation: context.evaluation(record, options),
-            effects: context.effects(record, options),
+            effects: Effects::new(context, record.unwrap_or_default(), options.storage),
             count: 0,
             tracks: options.tracking,
             pending: Pending::new(),

@@ -1,6 +1,8 @@
 //! The gates a visitor must pass before an experience is decided.
 
-use convert_config::rule::Exclusion;
+use std::sync::atomic::Ordering;
+
+use convert_config::rule::{Exclusion, Findings};
 use convert_config::{Audience, Experience, Identified as _, Location, LocationGate};
 
 use crate::attributes::Facts;
@@ -20,6 +22,11 @@ impl<'c> Evaluation<'c, '_> {
         is_bucketed: bool,
         observer: &mut O,
     ) -> Result<(), Reason> {
+        if experience.is_open() && !self.shows_all(observer) {
+            self.check_visitor_id(observer)?;
+            self.check_environment(experience, observer)?;
+            return self.check_audiences(experience, is_bucketed, observer);
+        }
         check(observer, "not archived", Reason::Archived, !experience.is_archived())?;
         self.check_visitor_id(observer)?;
         self.check_environment(experience, observer)?;
@@ -36,14 +43,16 @@ impl<'c> Evaluation<'c, '_> {
         check(observer, "visitor id", Reason::EmptyVisitorId, has_id)
     }
 
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "every decision passes here, from two places")]
     fn check_environment<O: Observer<'c>>(
         &self,
         experience: &'c Experience,
         observer: &mut O,
     ) -> Result<(), Reason> {
         let given = self.environment();
-        observer.open(|| Step::environment(experience, given));
-        let passes = given.is_none_or(|given| experience.runs_in(given));
+        observer.open(|| Step::environment(experience, given.map(|(_, name)| name)));
+        let passes = given.is_none_or(|(mark, name)| experience.runs_in_marked(mark, name));
         observer.close(|| match given {
             _ if runs_anywhere(experience) => "not restricted",
             None => "not checked",
@@ -124,6 +133,29 @@ impl<'c> Evaluation<'c, '_> {
         if self.shows_all(observer) {
             return self.show_audiences(experience, is_bucketed, observer);
         }
+        match self.recall_audiences(experience, is_bucketed) {
+            Some(true) => Ok(()),
+            Some(false) => Err(Reason::AudienceMismatch),
+            None => self.ask_audiences(experience, is_bucketed, observer),
+        }
+    }
+
+    /// Returns whether the audiences let the visitor in, if earlier decisions have found it out.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "every decision passes here, from few places")]
+    fn recall_audiences(&self, experience: &Experience, is_bucketed: bool) -> Option<bool> {
+        let set = experience.finding_set(is_bucketed)?;
+        let (_, findings) = self.facts.findings(self.config, set)?;
+        experience.lets_in(Findings::from_bits(findings.load(Ordering::Relaxed)))
+    }
+
+    #[inline(never)]
+    fn ask_audiences<O: Observer<'c>>(
+        &self,
+        experience: &'c Experience,
+        is_bucketed: bool,
+        observer: &mut O,
+    ) -> Result<(), Reason> {
         let all = experience.needs_all_audiences();
         let mut is_asked = false;
         for audience in self.config.audiences_of(experience) {
@@ -179,7 +211,7 @@ impl<'c> Evaluation<'c, '_> {
             None => Match::No,
             Some(rules) => match rules.exclusion() {
                 Some(exclusion) => self.match_exclusion(exclusion, observer),
-                None => self.match_rules(rules, &self.facts, observer),
+                None => self.match_kept(rules, observer),
             },
         };
         observer.close(|| found.text());

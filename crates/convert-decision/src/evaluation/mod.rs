@@ -1,6 +1,6 @@
 //! The pure function from a config, a visitor and options to a decision.
 
-use convert_config::{Catalog, Experience, Identified, ProjectConfig, Variation};
+use convert_config::{Catalog, Experience, Identified, Mark, ProjectConfig, Variation};
 
 mod features;
 pub(crate) mod gates;
@@ -61,7 +61,7 @@ impl<'c, 'v> Evaluation<'c, 'v> {
             visitor_id,
             facts: Facts::new(&NOTHING),
             location: &NOTHING,
-            record: &NO_RECORD,
+            record: Default::default(),
             pending: None,
             remembers: true,
             options: &const { CallOptions::new() },
@@ -146,6 +146,7 @@ impl<'c, 'v> Evaluation<'c, 'v> {
     /// # Errors
     ///
     /// Returns the reason why there is no variation for the visitor; that is a normal outcome.
+    #[inline(never)]
     pub fn decide_by_key<O: Observer<'c>>(
         &self,
         key: &str,
@@ -155,7 +156,7 @@ impl<'c, 'v> Evaluation<'c, 'v> {
             return self.decide_previewing(key, observer);
         }
         match self.config.experiences().by_key_or_id(key) {
-            Some(experience) => self.decide_own(experience, observer),
+            Some(experience) => self.decide_here(experience, observer),
             None => Err(Reason::ExperienceNotFound),
         }
     }
@@ -191,8 +192,18 @@ impl<'c, 'v> Evaluation<'c, 'v> {
     }
 
     /// Decides an experience that is the config's own and not previewed.
-    #[inline]
+    #[inline(never)]
     fn decide_own<O: Observer<'c>>(
+        &self,
+        experience: &'c Experience,
+        observer: &mut O,
+    ) -> Result<Decision<'c>, Reason> {
+        self.decide_here(experience, observer)
+    }
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "every decision passes here, from two places")]
+    fn decide_here<O: Observer<'c>>(
         &self,
         experience: &'c Experience,
         observer: &mut O,
@@ -203,7 +214,8 @@ impl<'c, 'v> Evaluation<'c, 'v> {
     }
 
     /// Chooses the variation: the forced one, else the stored one, else by hash.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "every decision passes here, from one place")]
     fn choose<O: Observer<'c>>(
         &self,
         experience: &'c Experience,
@@ -288,8 +300,11 @@ impl<'c, 'v> Evaluation<'c, 'v> {
 
     /// Returns the environment that experiences must belong to.
     #[inline]
-    fn environment(&self) -> Option<&'v str> {
-        self.options.environment.or_else(|| self.surroundings.environment_name())
+    fn environment(&self) -> Option<(Mark, &'v str)> {
+        match self.options.environment {
+            None => self.surroundings.marked_environment(),
+            Some(name) => Some((Mark::of(name), name)),
+        }
     }
 
     #[inline]
@@ -315,5 +330,4 @@ fn own<'c, T: Identified>(list: &'c Catalog<T>, entity: &'c T) -> Option<&'c T> 
 }
 
 static NOTHING: Attributes = Attributes::new();
-static NO_RECORD: VisitorRecord = VisitorRecord::new();
 static NO_SURROUNDINGS: Surroundings = Surroundings::new();

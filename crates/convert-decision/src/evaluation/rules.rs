@@ -1,9 +1,11 @@
 //! Matching rule trees.
 
-use convert_config::ValueRef;
-use convert_config::rule::{Block, Branch, Element, Flaw, RuleTree, Test, Verdict};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::attributes::Facts;
+use convert_config::ValueRef;
+use convert_config::rule::{Block, Branch, Element, Findings, Flaw, RuleTree, Test, Verdict};
+
+use crate::attributes::{Attributes, Facts};
 use crate::evaluation::Evaluation;
 use crate::explain::Step;
 use crate::observer::Observer;
@@ -46,6 +48,44 @@ impl From<bool> for Match {
 }
 
 impl<'c> Evaluation<'c, '_> {
+    /// Matches the rule tree of an audience by what earlier decisions have found of its conditions, and
+    /// keeps what is found now.
+    #[inline]
+    pub(super) fn match_kept<O: Observer<'c>>(
+        &self,
+        rules: &'c RuleTree,
+        observer: &mut O,
+    ) -> Match {
+        let kept = if self.shows_all(observer) { None } else { rules.finding_set() };
+        let kept = kept.and_then(|set| self.facts.findings(self.config, set));
+        let Some((profile, findings)) = kept else {
+            return self.match_rules(rules, &self.facts, observer);
+        };
+        let known = Findings::from_bits(findings.load(Ordering::Relaxed));
+        match rules.recall(known) {
+            Some(holds) => holds.into(),
+            None => self.match_learning(rules, known, (profile, findings), observer),
+        }
+    }
+
+    /// Matches a rule tree of whose conditions not enough is known.
+    #[inline(never)]
+    fn match_learning<O: Observer<'c>>(
+        &self,
+        rules: &'c RuleTree,
+        mut known: Findings,
+        (own, findings): (&Attributes, &AtomicU64),
+        observer: &mut O,
+    ) -> Match {
+        let holds = rules.learn(&mut known, |element| {
+            let verdict = own.find_for(element).map(|entry| entry.verdict(element));
+            self.is_match(element, verdict, observer)
+        });
+        // What another thread has found meanwhile is found again when it is needed.
+        findings.store(known.to_bits(), Ordering::Relaxed);
+        holds.into()
+    }
+
     /// Matches a rule tree: any branch will do. Open answers do not stop the search for a match;
     /// without one, the last answer stands, as in the JavaScript SDK.
     pub(super) fn match_rules<O: Observer<'c>>(

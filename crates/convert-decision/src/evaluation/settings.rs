@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use convert_config::Mark;
+
 use crate::provider::{AttributeProvider, WallClock};
 
 /// What an application sets once for all its decisions.
@@ -24,7 +26,7 @@ use crate::provider::{AttributeProvider, WallClock};
 #[derive(Clone, Default)]
 #[must_use]
 pub struct Surroundings {
-    environment: Option<Box<str>>,
+    environment: Option<(Mark, Box<str>)>,
     provider: Option<Arc<dyn AttributeProvider>>,
     clock: Option<Arc<dyn WallClock>>,
 }
@@ -62,7 +64,8 @@ impl Surroundings {
 
     /// Sets the environment that experiences must belong to. Defaults to `None`: not checked.
     pub fn environment(self, environment: Option<impl Into<Box<str>>>) -> Self {
-        Surroundings { environment: environment.map(Into::into), ..self }
+        let marked = |name: Box<str>| (Mark::of(&name), name);
+        Surroundings { environment: environment.map(|name| marked(name.into())), ..self }
     }
 
     /// Sets who answers rules by their type. Defaults to `None`: nobody.
@@ -78,7 +81,12 @@ impl Surroundings {
     /// Returns the environment that experiences must belong to.
     #[inline]
     pub fn environment_name(&self) -> Option<&str> {
-        self.environment.as_deref()
+        self.marked_environment().map(|(_, name)| name)
+    }
+
+    #[inline]
+    pub(super) fn marked_environment(&self) -> Option<(Mark, &str)> {
+        self.environment.as_ref().map(|(mark, name)| (*mark, &**name))
     }
 
     #[inline]
@@ -94,7 +102,7 @@ impl Surroundings {
 impl fmt::Debug for Surroundings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Surroundings")
-            .field("environment", &self.environment)
+            .field("environment", &self.environment_name())
             .field("provider", &self.provider.is_some())
             .field("clock", &self.clock.is_some())
             .finish()
