@@ -201,30 +201,35 @@ impl RedisStore {
     ) -> Result<ControlFlow<()>, StoreError> {
         let mut cursor = String::from("0");
         let mut restarts = 0;
+        // A cursor means nothing to a server that has been started since, or to another that has taken
+        // over, which is whom any other connection may lead to.
+        let mut held = None;
         loop {
             let mut command = cmd("SCAN");
             command.arg(&cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(BATCH);
-            let answer = match node.run(&[&command], self.deadline()) {
-                // The cursor means nothing to a server that has been started since, or to another
-                // that has taken over.
+            let deadline = self.deadline();
+            let line = held.take().map_or_else(|| node.hold(deadline), Ok);
+            let (line, answer) = match line.and_then(|line| line.ask(&command, deadline)) {
                 Err(_) if restarts < MOST_RESTARTS => {
                     restarts += 1;
                     "0".clone_into(&mut cursor);
                     continue;
                 }
-                answer => answer?,
+                answered => answered?,
             };
             let (next, keys) = page(answer).ok_or_else(|| unavailable("it cannot list keys"))?;
             for key in &keys {
                 let own = key.strip_prefix(self.prefix().as_bytes());
                 if own.is_some_and(|own| visit(own).is_break()) {
+                    line.release();
                     return Ok(ControlFlow::Break(()));
                 }
             }
             if next == "0" {
+                line.release();
                 return Ok(ControlFlow::Continue(()));
             }
-            cursor = next;
+            (held, cursor) = (Some(line), next);
         }
     }
 }
@@ -367,6 +372,27 @@ mod tests {
                 server.restart();
                 server.command(&["EVAL", fill, "0"]);
             }
+            ControlFlow::Continue(())
+        };
+        store.scan("*", visit).unwrap();
+        assert_eq!(seen.len(), 5_000);
+    }
+
+    #[test]
+    fn a_scan_does_not_go_on_where_a_read_has_found_the_server_started_again() {
+        let Some((mut server, store)) = start() else { return };
+        let fill = "for i = 1, 5000 do redis.call('SET', 'p:' .. i, '{}') end";
+        server.command(&["EVAL", fill, "0"]);
+        let (mut seen, mut visits) = (BTreeSet::new(), 0);
+        let visit = |key: &str| {
+            seen.insert(key.to_owned());
+            visits += 1;
+            if visits == 1_500 {
+                server.restart();
+                server.command(&["EVAL", fill, "0"]);
+            }
+            // It connects again, so that a connection to the new server is at hand.
+            assert_eq!(store.text(key).unwrap(), b"{}");
             ControlFlow::Continue(())
         };
         store.scan("*", visit).unwrap();
