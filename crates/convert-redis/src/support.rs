@@ -81,10 +81,13 @@ impl RedisStore {
         replace.arg(REPLACE).arg(1).arg(&full).arg(text).arg(held);
         let mut create = self.set(&full, text);
         create.arg("NX");
+        let mut was_nothing = false;
         for _ in 0..MOST_TRIES {
             match self.ask(&full, &replace, deadline)? {
-                Value::Int(IS_REPLACED) => return Ok(Stored::Replaced),
-                Value::Int(IS_NOTHING) => {}
+                // An exchange of this call may have created it, and lost its answer.
+                Value::Int(IS_THERE) if was_nothing => return Ok(Stored::New),
+                Value::Int(IS_REPLACED | IS_THERE) => return Ok(Stored::Replaced),
+                Value::Int(IS_NOTHING) => was_nothing = true,
                 _ => return Ok(Stored::Changed),
             }
             // Something has come in between where the answer is nil.
@@ -274,11 +277,13 @@ local held = redis.call('GET', KEYS[1])
 if ARGV[2] and (held or '') ~= ARGV[2] and held ~= ARGV[1] then return 0 end
 if not held then return 1 end
 redis.call('SET', KEYS[1], ARGV[1], 'KEEPTTL')
-return 2";
+return held == ARGV[1] and 3 or 2";
 /// What the script returns where there is nothing to replace.
 const IS_NOTHING: i64 = 1;
 /// What the script returns where it has replaced a text.
 const IS_REPLACED: i64 = 2;
+/// What the script returns where the text was there already.
+const IS_THERE: i64 = 3;
 /// How often a server's keys are gone through from the beginning again.
 const MOST_RESTARTS: u32 = 3;
 /// How many keys are looked at in one exchange.
@@ -289,7 +294,7 @@ mod tests {
     use std::collections::BTreeSet;
     use std::time::Duration;
 
-    use test_support::{RedisServer, wait_until};
+    use test_support::{LossyProxy, RedisServer, wait_until};
 
     use super::*;
 
@@ -328,6 +333,20 @@ mod tests {
         server.command(&["HSET", "p:h", "a", "1"]);
         let wrong = store.store_text("h", None, b"{}").unwrap_err();
         assert_eq!(wrong.kind(), StoreErrorKind::Unreadable);
+    }
+
+    #[test]
+    fn what_is_new_is_not_told_as_replaced_where_the_answer_is_lost() {
+        let Some((server, _)) = start() else { return };
+        for (number, held) in [None, Some(&b""[..])].into_iter().enumerate() {
+            let key = format!("k{number}");
+            let proxy = LossyProxy::start(server.port(), "NX", 1);
+            let builder = RedisStore::builder(format!("redis://127.0.0.1:{}", proxy.port()));
+            let store = builder.timeout(Duration::from_secs(30)).build().unwrap();
+            assert_eq!(store.store_text(&key, held, b"{}"), Ok(Stored::New));
+            assert_eq!(store.store_text(&key, None, b"{}"), Ok(Stored::Replaced));
+            assert_eq!(server.command(&["GET", &key]), "{}");
+        }
     }
 
     #[test]
