@@ -90,3 +90,19 @@ fn what_was_not_done_counts_although_nobody_reads_the_answer() {
     child.stdin.take().unwrap().write_all(b"no record\n").unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(1));
 }
+
+#[test]
+fn what_was_left_out_counts_although_nobody_reads_the_rest() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let script =
+        "for i = 1, 5000 do redis.call('MSET', '1-2-v' .. i, '{}', 'theirs' .. i, '{}') end";
+    server.command(&["EVAL", script, "0"]);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_convertctl"))
+        .args(["records", "export", "--redis", &server.url()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+}
