@@ -3,10 +3,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use convert_sdk::StoreErrorKind;
 use redis::{Client, Cmd, Connection, ConnectionLike as _, RedisError, RedisResult, Value};
 
 use crate::clock::Deadline;
-use crate::error::{Trouble, is_broken, is_demotion, timed_out};
+use crate::error::{Trouble, is_broken, is_demotion, timed_out, unanswered};
 use crate::worker;
 
 /// One server. Any number of threads may use it at once; each has a connection to itself.
@@ -113,7 +114,10 @@ impl Node {
         // The others were closed by whatever has closed this one, or lead to where nobody answers.
         self.idle.lines().clear();
         match Trouble::of(error, was_kept) {
-            Trouble::Failed(error) => Trouble::Unanswered(error),
+            Trouble::Failed(error) if error.kind() == StoreErrorKind::Timeout => {
+                Trouble::Unanswered(error)
+            }
+            Trouble::Failed(_) => Trouble::Unanswered(unanswered()),
             trouble => trouble,
         }
     }

@@ -5,9 +5,9 @@ use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 use convert_redis::RedisStore;
-use convert_sdk::StoreErrorKind;
 
 use super::document::{Document, write_line};
+use super::is_outage;
 use super::key::{NO_KEY, is_of_visitor};
 use super::left::{Left, shown};
 use crate::failure::Failure;
@@ -78,10 +78,8 @@ fn hand_over(
                 Ok(document) => take(key, &document)?,
                 Err(reason) => left.note(shown(key.as_bytes()), reason),
             },
-            Err(error) if error.kind() == StoreErrorKind::Unreadable => {
-                left.note(shown(key.as_bytes()), error);
-            }
-            Err(error) => return Err(Failure::of_store(&error)),
+            Err(error) if is_outage(&error) => return Err(Failure::of_store(&error)),
+            Err(error) => left.note(shown(key.as_bytes()), error),
         }
     }
     Ok(())
