@@ -152,7 +152,9 @@ impl RedisStore {
     /// the first key where it could not see all: with a server that belongs to a cluster, unless the
     /// store was built for [that](crate::RedisStoreBuilder::cluster), with a server that does not tell
     /// by `CLUSTER SLOTS` whether it does, and with a cluster of which some slots have no server or
-    /// several servers tell the same address. Fails in the end where slots have moved meanwhile.
+    /// several servers tell the same address. Fails in the end where slots
+    /// have moved meanwhile or one is still on its way, as `CLUSTER NODES` tells: its keys move one
+    /// after another.
     pub fn scan(
         &self,
         pattern: &str,
@@ -416,6 +418,52 @@ mod tests {
         };
         store.scan("*", visit).unwrap();
         assert_eq!(seen.len(), 5_000);
+    }
+
+    #[test]
+    fn a_scan_fails_where_a_slot_is_on_its_way() {
+        let options = ["--cluster-enabled", "yes", "--cluster-require-full-coverage", "no"];
+        let Some(server) = RedisServer::start(&options) else { return };
+        let Some(other) = RedisServer::start(&options) else { return };
+        assert_eq!(server.command(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]), "OK");
+        server.command(&["CLUSTER", "MEET", "127.0.0.1", &other.port().to_string()]);
+        let (id, to) = (server.command(&["CLUSTER", "MYID"]), other.command(&["CLUSTER", "MYID"]));
+        let knows = || server.command(&["CLUSTER", "NODES"]).contains(&to);
+        let is_ok = || other.command(&["CLUSTER", "INFO"]).contains("cluster_slots_assigned:16384");
+        let is_set = || server.command(&["SET", "k", "{}"]) == "OK";
+        assert!(wait_until(Duration::from_secs(30), || knows() && is_ok() && is_set()));
+        let builder = || RedisStore::builder(server.url()).timeout(Duration::from_secs(30));
+        let stores =
+            [builder(), builder().cluster::<String>([])].map(|builder| builder.build().unwrap());
+        let scan = || stores.each_ref().map(|store| store.scan("*", |_| ControlFlow::Continue(())));
+        assert_eq!(scan(), [Ok(()), Ok(())]);
+        let slot = server.command(&["CLUSTER", "KEYSLOT", "k"]);
+        assert_eq!(other.command(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &id]), "OK");
+        assert_eq!(server.command(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &to]), "OK");
+        let port = other.port().to_string();
+        let is_moved =
+            || server.command(&["MIGRATE", "127.0.0.1", &port, "k", "0", "5000"]) == "OK";
+        assert!(wait_until(Duration::from_secs(30), is_moved));
+        for scanned in scan() {
+            assert!(scanned.unwrap_err().to_string().contains("a slot is moving"));
+        }
+        assert_eq!(
+            server.command(&[
+                "ACL",
+                "SETUSER",
+                "some",
+                "on",
+                ">pw",
+                "~*",
+                "+@all",
+                "-cluster|nodes"
+            ]),
+            "OK"
+        );
+        let url = server.url().replace("redis://", "redis://some:pw@");
+        let store = RedisStore::builder(url).timeout(Duration::from_secs(30)).build().unwrap();
+        let untold = store.scan("*", |_| ControlFlow::Continue(())).unwrap_err();
+        assert!(untold.to_string().contains("CLUSTER NODES"), "{untold}");
     }
 
     #[test]
