@@ -6,8 +6,10 @@
     reason = "a test that meets the unexpected should stop at once"
 )]
 
+use std::time::Duration;
+
 use serde_json::json;
-use test_support::{LossyProxy, RedisServer};
+use test_support::{LossyProxy, RedisServer, wait_until};
 
 mod support;
 
@@ -80,5 +82,22 @@ fn a_change_whose_answer_is_lost_may_have_been_made() {
         let run = records(&url, arguments, input);
         assert_eq!(run.code, Some(1), "{arguments:?}");
         assert!(run.stderr.ends_with("broke before it answered\n"), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn what_was_found_is_exported_although_keys_may_have_been_missed() {
+    let Some(server) = RedisServer::start(&["--cluster-enabled", "yes"]) else { return };
+    assert_eq!(server.command(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]), "OK");
+    let is_set = || server.command(&["SET", "1-2-v", "{}"]) == "OK";
+    assert!(wait_until(Duration::from_secs(30), is_set));
+    let rights = ["ACL", "SETUSER", "some", "on", ">pw", "~*", "+@all", "-cluster|nodes"];
+    assert_eq!(server.command(&rights), "OK");
+    let url = server.url().replace("redis://", "redis://some:pw@");
+    for arguments in [&["export"][..], &["export", "--cluster"]] {
+        let exported = records(&url, arguments, "");
+        assert_eq!(exported.code, Some(1), "{}", exported.stderr);
+        assert_eq!(exported.json_lines(), [json!({"key": "1-2-v", "record": {}})]);
+        assert!(exported.stderr.contains("CLUSTER NODES"), "{}", exported.stderr);
     }
 }

@@ -56,11 +56,13 @@ pub(super) fn each(
         }
     };
     let scanned = store.scan_bytes(pattern, visit);
-    match failure {
-        Some(failure) => return Err(failure),
-        None => scanned.map_err(|error| Failure::of_store(&error))?,
+    if let Some(failure) = failure {
+        return Err(failure);
     }
-    hand_over(store, &keys, left, &mut take)
+    // What was found is there, although something else may have been missed.
+    let handed_over = hand_over(store, &keys, left, &mut take);
+    scanned.map_err(|error| Failure::of_store(&error))?;
+    handed_over
 }
 
 fn hand_over(
