@@ -201,6 +201,10 @@ impl<'d> RecordDelta<'d> {
             let earlier = made.get(experience_id).copied().or_else(in_record);
             if assignment.replaces.allows(earlier) && earlier != Some(variation_id) {
                 made.insert(experience_id, variation_id);
+                // Of several in an experience, the last is the one that somebody may have to report.
+                if matches!(assignment.replaces, Replaces::Stale(_)) {
+                    applied.kept.retain(|id| *id != experience_id);
+                }
             } else {
                 applied.kept.push(experience_id.to_owned());
             }
@@ -441,6 +445,17 @@ mod tests {
             let sum = changes.into_iter().fold(RecordDelta::new(), RecordDelta::then);
             assert_eq!(sum.merge_into(start().into_record()).into_record(), each);
             assert_eq!(each.assignment("x"), Some("b"));
+        }
+    }
+
+    #[test]
+    fn of_assignments_that_replace_each_other_the_last_says_whether_one_was_made() {
+        let mut delta = RecordDelta::new().assign("x", "a");
+        delta.push_assignment("x", "b", Replaces::Stale("a".into()));
+        for (held, is_kept) in [("a", false), ("b", true), ("c", true)] {
+            let mut record = VisitorRecord::new();
+            record.assign("x", held);
+            assert_eq!(!delta.apply(&mut record).kept.is_empty(), is_kept, "{held}");
         }
     }
 }
