@@ -303,11 +303,20 @@ impl<'d> RecordDelta<'d> {
         (RecordDelta { assignments, goals, ..RecordDelta::default() }, self)
     }
 
-    /// Gives a record the assignments that another one has in the experiences of this delta.
-    pub(crate) fn take_assignments(&self, from: &VisitorRecord, into: &mut VisitorRecord) {
-        for assignment in &self.assignments {
-            if let Some(variation_id) = from.assignment(&assignment.experience_id) {
-                into.assign(&assignment.experience_id, variation_id);
+    /// Gives a record the assignments that another one has in the experiences of this delta, but for those
+    /// that have changed since it was as `before`.
+    pub(crate) fn take_assignments(
+        &self,
+        from: &VisitorRecord,
+        into: &mut VisitorRecord,
+        before: Option<&VisitorRecord>,
+    ) {
+        for Assignment { experience_id, .. } in &self.assignments {
+            let earlier = before.and_then(|before| before.assignment(experience_id));
+            let found = from.assignment(experience_id);
+            let is_unchanged = into.assignment(experience_id) == earlier;
+            if let Some(variation_id) = found.filter(|_| is_unchanged) {
+                into.assign(experience_id, variation_id);
             }
         }
     }
