@@ -47,6 +47,8 @@ impl Backlog {
     ) -> (Written, bool) {
         let mut pending = self.pending();
         let written = change(&pending.known(key, now).unwrap_or_default());
+        // The store is to keep what is shown, although it may have lost it, or never have been given it.
+        let delta = delta.standing_in(&written.record);
         pending.remember(key, &delta, now);
         let lost = pending.tally().dropped;
         let wakes = pending.push(key, delta);

@@ -250,13 +250,21 @@ impl<'d> RecordDelta<'d> {
 
     /// Returns the marks of this delta as they are in a record into which it was merged.
     pub(crate) fn marks_in(&self, record: &VisitorRecord) -> RecordDelta<'static> {
-        let mut marks = self.marks().into_owned();
-        for assignment in &mut marks.assignments {
-            if let Some(variation_id) = record.assignment(&assignment.experience_id) {
-                assignment.variation_id = variation_id.to_owned().into();
+        self.marks().into_owned().standing_in(record)
+    }
+
+    /// Turns the assignments, but for forced ones, into those that a record has in their experiences.
+    pub(crate) fn standing_in(mut self, record: &VisitorRecord) -> Self {
+        for one in &mut self.assignments {
+            let is_forced = one.replaces == Replaces::Anything;
+            match record.assignment(&one.experience_id).filter(|_| !is_forced) {
+                Some(standing) if *standing != *one.variation_id => {
+                    one.variation_id = Cow::Owned(standing.to_owned());
+                }
+                _ => {}
             }
         }
-        marks
+        self
     }
 
     /// Returns the assignments and goals that were not there before, as `applied` says.

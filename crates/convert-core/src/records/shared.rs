@@ -246,7 +246,10 @@ fn change_view_among(
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::records::pending::Step;
 
     #[test]
     fn what_was_known_earlier_undoes_nothing_that_another_thread_has_done_since() {
@@ -295,5 +298,26 @@ mod tests {
             assert_eq!(seen.assignment("1"), Some(forced.unwrap_or("b")));
             assert!(seen.has_reached("g") && view.share().is_some_and(|view| view == seen));
         }
+    }
+
+    #[test]
+    fn what_is_shown_is_written_although_it_was_lost_before() {
+        let backlog = Backlog::new(&StoreConfig::default().queue_capacity(1));
+        let assign = |key: &str, variation: &'static str| {
+            let (view, delta) = (View::default(), RecordDelta::new().assign("1", variation));
+            let change = |known: &RecordDelta<'_>| {
+                change_view_among(&view, known, &delta, &RecordDelta::new())
+            };
+            let written = backlog.push(key, delta.clone(), Duration::ZERO, change).0;
+            written.record.assignment("1").map(str::to_owned)
+        };
+        assert_eq!(assign("v", "a").as_deref(), Some("a"));
+        // There is no room for both, and another config would have the first one see another variation.
+        assign("w", "a");
+        assert_eq!(assign("v", "b").as_deref(), Some("a"));
+        let Step::Write(changes) = backlog.step(Duration::ZERO) else { unreachable!() };
+        let written: Vec<_> =
+            changes.into_iter().map(|change| (change.key, change.delta)).collect();
+        assert_eq!(written, [("v".into(), RecordDelta::new().assign("1", "a"))]);
     }
 }
