@@ -825,6 +825,22 @@ fn a_forced_variation_on_its_way_is_shown_to_those_who_come_after() {
 }
 
 #[test]
+fn a_variation_that_is_forced_back_to_an_earlier_one_is_reported_again() {
+    for settings in [StoreConfig::default(), waiting()] {
+        let machine = Machine::new(settings);
+        let visitor = machine.visitor();
+        assert_eq!(visitor.run_experience("menu").unwrap().variation_id(), "40");
+        for id in ["41", "40"] {
+            let options = RunOptions::new().force_variation(id);
+            assert_eq!(visitor.run_experience_with("menu", &options).unwrap().variation_id(), id);
+        }
+        machine.settle();
+        let shown: Vec<String> = machine.sent().into_iter().map(|(_, id)| id).collect();
+        assert_eq!(shown, ["40", "41", "40"]);
+    }
+}
+
+#[test]
 fn a_forced_variation_stands_although_an_earlier_one_comes_back_from_a_store_that_fails() {
     // Which of the two calls comes back last is left to chance.
     for _ in 0..20 {

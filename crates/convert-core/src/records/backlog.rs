@@ -23,8 +23,10 @@ pub(crate) struct Backlog {
 pub(crate) struct Answered {
     /// What the context sees.
     pub(crate) record: Arc<VisitorRecord>,
-    /// What others have found to be new, lately or since the store did not answer them.
+    /// What others have found to be new, since the store did not answer them.
     pub(crate) claimed: Option<RecordDelta<'static>>,
+    /// What has been found to be new lately, or is lost.
+    pub(crate) remembered: Option<RecordDelta<'static>>,
     /// Whether the writer should be told.
     pub(crate) wakes: bool,
 }
@@ -100,18 +102,14 @@ impl Backlog {
         see: impl FnOnce(&RecordDelta<'static>) -> Arc<VisitorRecord>,
     ) -> Answered {
         let mut pending = self.pending();
-        // What was counted here is not new a second time, though the change may have been lost since.
-        let claimed = match (pending.claimed(key), pending.remembered(key, now)) {
-            (Some(claimed), Some(remembered)) => Some(remembered.then(claimed)),
-            (claimed, remembered) => claimed.or(remembered),
-        };
+        let (claimed, remembered) = (pending.claimed(key), pending.remembered(key, now));
         pending.remember(key, &marks.new_in(applied), now);
         pending.follow(key, &marks);
         let wakes = pending.answer(key, marks, ahead, now);
         let record = see(&pending.unwritten(key).unwrap_or_default());
         drop(pending);
         self.changed.notify_all();
-        Answered { record, claimed, wakes }
+        Answered { record, claimed, remembered, wakes }
     }
 
     /// As [`Pending::take`], for a change.

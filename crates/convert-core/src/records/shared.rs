@@ -109,6 +109,11 @@ impl SharedRecords {
             let mut known = counted.merge_into(VisitorRecord::new()).into_record();
             applied.join(call.delta.apply(&mut known));
         }
+        if let Some(remembered) = &answered.remembered {
+            let mut known = remembered.merge_into(VisitorRecord::new()).into_record();
+            // Others may have forced another variation since, so that of forced ones only the store tells.
+            applied.join(call.delta.marks().apply(&mut known));
+        }
         if let Some(before) = before {
             applied.new_goals.retain(|goal| !before.has_reached(goal));
         }
