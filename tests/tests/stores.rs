@@ -825,6 +825,92 @@ fn a_forced_variation_on_its_way_is_shown_to_those_who_come_after() {
 }
 
 #[test]
+fn a_variation_that_is_forced_back_to_an_earlier_one_is_reported_again() {
+    for settings in [StoreConfig::default(), waiting()] {
+        let machine = Machine::new(settings);
+        let visitor = machine.visitor();
+        assert_eq!(visitor.run_experience("menu").unwrap().variation_id(), "40");
+        for id in ["41", "40"] {
+            let options = RunOptions::new().force_variation(id);
+            assert_eq!(visitor.run_experience_with("menu", &options).unwrap().variation_id(), id);
+        }
+        machine.settle();
+        let shown: Vec<String> = machine.sent().into_iter().map(|(_, id)| id).collect();
+        assert_eq!(shown, ["40", "41", "40"]);
+    }
+}
+
+#[test]
+fn a_forced_variation_stands_although_an_earlier_one_comes_back_from_a_store_that_fails() {
+    // Which of the two calls comes back last is left to chance.
+    for _ in 0..20 {
+        let machine = Machine::new(waiting());
+        let visitor = machine.visitor();
+        machine.store.pause();
+        machine.store.script([StoreAnswer::Failure(StoreErrorKind::Contended); 2]);
+        std::thread::scope(|scope| {
+            for (calls, id) in [(2, "41"), (3, "40")] {
+                let visitor = &visitor;
+                scope.spawn(move || {
+                    let options = RunOptions::new().force_variation(id);
+                    visitor.run_experience_with("menu", &options);
+                });
+                assert!(machine.store.wait_for_calls(calls, PATIENCE));
+            }
+            machine.store.resume();
+        });
+        machine.settle();
+        assert_eq!(machine.store.record(KEY).unwrap().assignment("4"), Some("40"));
+        assert_eq!(visitor.visitor_record().assignment("4"), Some("40"));
+    }
+}
+
+/// Has two threads change a context in ways that undo each other, and compares what it sees in the end
+/// with what is remembered.
+fn contradict(core: &Core, rounds: u64) {
+    for round in 0..rounds {
+        let context = core.create_context(format!("v{round}"));
+        let start = Barrier::new(2);
+        std::thread::scope(|scope| {
+            for (country, variation) in [("DE", "40"), ("FR", "41")] {
+                let (context, start) = (&context, &start);
+                scope.spawn(move || {
+                    let options = RunOptions::new().force_variation(variation);
+                    // The last of several changes would put right what those before it did wrong.
+                    start.wait();
+                    if round % 2 == 0 {
+                        context.set_segments(attributes! { "country" => country });
+                    } else {
+                        context.run_experience_with("menu", &options);
+                    }
+                });
+            }
+        });
+        core.flush(PATIENCE).unwrap();
+        let remembered = core.create_context(format!("v{round}")).visitor_record();
+        assert_eq!(context.visitor_record(), remembered, "round {round}");
+    }
+}
+
+#[test]
+fn what_threads_contradict_each_other_about_a_context_sees_as_the_memory_does() {
+    let config = SdkConfig::from_json(PROJECT).unwrap().tracking(true);
+    let config = config.transport_impl(Arc::new(RecordingTransport::default()));
+    contradict(&Core::initialize(config).unwrap(), 10 * ROUNDS);
+}
+
+#[test]
+fn what_threads_contradict_each_other_about_a_context_sees_as_the_store_does() {
+    let optimistic = StoreConfig::default().conversions(WriteMode::Background);
+    contradict(&Machine::new(optimistic).core, ROUNDS);
+}
+
+#[test]
+fn what_threads_contradict_each_other_about_a_context_sees_as_the_store_does_if_it_waits() {
+    contradict(&Machine::new(waiting()).core, ROUNDS);
+}
+
+#[test]
 fn whoever_flushes_has_what_failed_tried_again_at_once() {
     let machine = Machine::new(StoreConfig::default());
     machine.store.fail(StoreErrorKind::Unavailable);

@@ -59,7 +59,8 @@ fn main() -> ExitCode {
 fn refuse(error: &clap::Error) -> ! {
     let text = error.to_string();
     let shown = env::args_os()
-        .fold(text.clone(), |text, argument| without_quoted(&text, &argument.to_string_lossy()));
+        .fold(text.clone(), |text, argument| without_quoted(text, &argument.to_string_lossy()));
+    let shown = output::without_login(&shown);
     // Help quotes nothing.
     if shown == text || !error.use_stderr() {
         error.exit();
@@ -70,15 +71,13 @@ fn refuse(error: &clap::Error) -> ! {
 
 /// Returns a message without the login of an address that it quotes, as it does where the option's
 /// name was forgotten.
-fn without_quoted(text: &str, argument: &str) -> String {
+fn without_quoted(text: String, argument: &str) -> String {
     let value = argument.split_once('=').map_or(argument, |(_, value)| value);
-    [argument, value].into_iter().filter(|address| address.contains("://")).fold(
-        output::without_login(text).into_owned(),
-        |text, address| {
-            let word = address.replace(char::is_whitespace, "_");
-            text.replace(address, &output::without_login(&word))
-        },
-    )
+    let addresses = [argument, value].into_iter().filter(|address| address.contains("://"));
+    addresses.fold(text, |text, address| {
+        let word = address.replace(char::is_whitespace, "_");
+        text.replace(address, &output::without_login(&word))
+    })
 }
 
 fn run(command: &Command, out: &mut dyn Write) -> Result<ExitCode, Failure> {

@@ -13,13 +13,21 @@ pub(crate) fn complain(message: &str) {
     let _ = writeln!(io::stderr().lock(), "convertctl: {}", printable(&without_login(message)));
 }
 
-/// Returns `text` without what stands before the host in an address: a name and a password, of
-/// which nothing is shown wherever they were typed.
+/// Returns `text` without what stands before the host in an address, or behind the path of a socket: a
+/// name and a password, of which nothing is shown wherever they were typed.
 pub(crate) fn without_login(text: &str) -> Cow<'_, str> {
     if !text.contains("://") {
         return Cow::Borrowed(text);
     }
     let word = |word: &str| match word.split_once("://") {
+        // A socket has no host, so that the login stands among what follows its path.
+        Some((scheme, rest)) if scheme.ends_with("unix") => match rest.split_once('?') {
+            Some((path, query)) => {
+                let end = query.trim_start_matches(|letter: char| !letter.is_whitespace());
+                format!("{scheme}://{path}?…{end}")
+            }
+            None => word.to_owned(),
+        },
         Some((scheme, rest)) => match rest.rsplit_once('@') {
             Some((_, host)) => format!("{scheme}://…@{host}"),
             None => word.to_owned(),
@@ -165,6 +173,8 @@ mod tests {
             ("no `redis://:p@s/s@host:1/2` there", "no `redis://…@host:1/2` there"),
             ("rediss://name:secret@[::1]\nhttp://host/", "rediss://…@[::1]\nhttp://host/"),
             ("mail a@b", "mail a@b"),
+            ("unix:///s?db=1&pass=se@cr there", "unix:///s?… there"),
+            ("redis+unix:///s there", "redis+unix:///s there"),
         ] {
             assert_eq!(without_login(text), expected);
         }

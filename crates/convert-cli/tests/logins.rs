@@ -21,6 +21,18 @@ fn a_password_at_the_wrong_place_is_not_shown() {
             assert!(!wrong.stderr.contains(secret), "{}", wrong.stderr);
         }
     }
+    let socket = "unix:///s?db=1&pass=se cr@t";
+    for arguments in [
+        &["records", "export", socket][..],
+        &["records", "export", &format!("--cluster={socket}")],
+        &["records", "export", "--timeout", socket],
+    ] {
+        let wrong = run(arguments);
+        assert_eq!(wrong.code, Some(2), "{}", wrong.stderr);
+        for secret in ["se cr", "cr@t"] {
+            assert!(!wrong.stderr.contains(secret), "{}", wrong.stderr);
+        }
+    }
     let help = run(&["records", "get", "--help"]);
     assert!(help.code == Some(0) && help.stdout.contains("redis://user:password@host"));
 }

@@ -63,6 +63,19 @@ fn half_a_line_replaces_no_record() {
 }
 
 #[test]
+fn what_is_set_can_be_shown_and_set_again() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let given = r#"{"theirs":1,"goals":{}}"#;
+    let url = server.url();
+    for replaced in [false, true] {
+        let set = run_with(&["records", "set", "1-2-v", "--redis", &url], given.as_bytes());
+        assert_eq!(set.json()["replaced"], json!(replaced), "{}", set.stderr);
+        let got = run_with(&["records", "get", "1-2-v", "--redis", &url], b"");
+        assert_eq!(got.stdout, format!("{{\"key\":\"1-2-v\",\"record\":{given}}}\n"));
+    }
+}
+
+#[test]
 fn a_login_that_may_not_ask_for_slots_is_shown_no_part_as_the_whole() {
     let options = ["--cluster-enabled", "yes", "--cluster-require-full-coverage", "no"];
     let Some(server) = RedisServer::start(&options) else { return };
@@ -88,5 +101,21 @@ fn what_was_not_done_counts_although_nobody_reads_the_answer() {
         .unwrap();
     drop(child.stdout.take());
     child.stdin.take().unwrap().write_all(b"no record\n").unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+}
+
+#[test]
+fn what_was_left_out_counts_although_nobody_reads_the_rest() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let script =
+        "for i = 1, 5000 do redis.call('MSET', '1-2-v' .. i, '{}', 'theirs' .. i, '{}') end";
+    server.command(&["EVAL", script, "0"]);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_convertctl"))
+        .args(["records", "export", "--redis", &server.url()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
     assert_eq!(child.wait().unwrap().code(), Some(1));
 }

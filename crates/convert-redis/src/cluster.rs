@@ -136,7 +136,7 @@ impl Cluster {
     }
 
     /// Calls `visit` with every server that has slots, until it breaks. Fails before the first one
-    /// unless all slots have one, and in the end if they have changed hands meanwhile.
+    /// unless all slots have one, and in the end if they have changed hands meanwhile, or are about to.
     pub(crate) fn each(
         &self,
         deadline: &dyn Fn() -> Deadline,
@@ -148,6 +148,11 @@ impl Cluster {
             if visit(&node)?.is_break() {
                 return Ok(());
             }
+        }
+        // After all of them: what moves from now on has been visited.
+        for address in addresses(&before) {
+            let node = self.node(&address)?;
+            expect_no_move(&node, deadline())?;
         }
         if self.all_owners(deadline())? == before {
             return Ok(());
@@ -237,8 +242,32 @@ impl Cluster {
     }
 }
 
-/// Fails if a server has a part of the keys only, as one of a cluster has.
-pub(crate) fn expect_all_keys(node: &Node, deadline: Deadline) -> Result<(), StoreError> {
+/// Fails if a server of a cluster is about to give a slot away or to take one over: nobody but this
+/// server tells of that, and the keys of the slot move one after another.
+pub(crate) fn expect_no_move(node: &Node, deadline: Deadline) -> Result<(), StoreError> {
+    let ask = || node.run(&[cmd("CLUSTER").arg("NODES")], deadline);
+    let answer = match ask() {
+        Err(Trouble::Dropped) => ask(),
+        answer => answer,
+    };
+    let is_moving = match answer {
+        Ok(Value::BulkString(nodes)) => is_moving(&String::from_utf8_lossy(&nodes)),
+        Ok(Value::VerbatimString { text, .. }) => is_moving(&text),
+        Err(trouble @ (Trouble::Dropped | Trouble::Unanswered(_))) => return Err(trouble.into()),
+        Err(Trouble::Failed(error)) if error.kind() == StoreErrorKind::Timeout => {
+            return Err(error);
+        }
+        _ => return Err(unavailable("it does not tell by CLUSTER NODES if slots are moving")),
+    };
+    if is_moving {
+        return Err(unavailable("a slot is moving between servers: keys may have been missed"));
+    }
+    Ok(())
+}
+
+/// Fails if a server has a part of the keys only, as one of a cluster has. Returns whether it belongs
+/// to a cluster all the same.
+pub(crate) fn expect_all_keys(node: &Node, deadline: Deadline) -> Result<bool, StoreError> {
     let mut first = cmd("SCAN");
     first.arg(0).arg("COUNT").arg(1);
     // Both on one connection: where the second is answered, the first one was, too, be it with an
@@ -256,13 +285,13 @@ pub(crate) fn expect_all_keys(node: &Node, deadline: Deadline) -> Result<(), Sto
     let slots = match slots {
         Ok(slots) => slots,
         // It knows nothing of clusters.
-        Err(Trouble::Unsupported(_)) => return Ok(()),
+        Err(Trouble::Unsupported(_)) => return Ok(false),
         Err(_) => return Err(unavailable("it does not tell by CLUSTER SLOTS if it has all keys")),
     };
     let owners = owners_of(&slots, &Address::default());
     let is_whole = |owners: &Owners| are_all_owned(owners) && addresses(owners).len() == 1;
     if owners.is_some_and(|owners| is_whole(&owners)) && count(&slots) <= 1 {
-        return Ok(());
+        return Ok(true);
     }
     Err(unavailable("the server belongs to a cluster"))
 }
@@ -300,6 +329,12 @@ fn are_all_owned(owners: &Owners) -> bool {
         (u32::from(*start) <= next).then(|| next.max(u32::from(*end) + 1))
     });
     first_free == Some(u32::from(SLOTS))
+}
+
+/// Returns whether a server's list of all servers has a slot that moves, `[5->-id]` or `[5-<-id]`, among
+/// the slots that end the line of the server itself.
+fn is_moving(nodes: &str) -> bool {
+    nodes.lines().any(|line| line.split(' ').skip(BEFORE_SLOTS).any(|slots| slots.starts_with('[')))
 }
 
 /// Returns the servers that have slots, each once.
@@ -373,6 +408,8 @@ fn crc16(bytes: &[u8]) -> u16 {
     })
 }
 
+/// How many fields stand before the slots of a server.
+const BEFORE_SLOTS: usize = 8;
 /// How many slots a cluster has.
 const SLOTS: u16 = 16_384;
 /// How often a command is sent before its trouble is told.
@@ -402,6 +439,20 @@ mod tests {
         assert!(are_all_owned(&owners(&[(0, 5), (6, 16_383)])));
         for gap in [&[(0, 16_382)][..], &[(1, 16_383)], &[(0, 5), (7, 16_383)], &[]] {
             assert!(!are_all_owned(&owners(gap)), "{gap:?}");
+        }
+    }
+
+    #[test]
+    fn a_slot_that_moves_is_seen() {
+        let line = |slots: &str| {
+            format!(
+                "0a 127.0.0.1:1@2,host myself,master - 0 0 1 connected{slots}\n1b [::1]:3@4 slave 0a 0 0 1 connected\n"
+            )
+        };
+        for (slots, expected) in
+            [("", false), (" 0-5 7", false), (" 0-5 7 [7->-1b]", true), (" [3-<-1b]", true)]
+        {
+            assert_eq!(is_moving(&line(slots)), expected, "{slots}");
         }
     }
 

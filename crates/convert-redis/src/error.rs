@@ -89,7 +89,7 @@ impl Trouble {
 impl From<Trouble> for StoreError {
     fn from(trouble: Trouble) -> Self {
         match trouble {
-            Trouble::Dropped => unavailable("the connection was closed"),
+            Trouble::Dropped => unanswered(),
             Trouble::Redirected(_) => unavailable("the server belongs to a cluster"),
             Trouble::NoScript => unavailable("it takes no scripts"),
             Trouble::Unanswered(error) | Trouble::Unsupported(error) | Trouble::Failed(error) => {
@@ -119,6 +119,11 @@ pub(crate) fn timed_out() -> StoreError {
     StoreError::new(StoreErrorKind::Timeout, "no answer in time")
 }
 
+/// Makes the error of a command that was sent on a connection which broke.
+pub(crate) fn unanswered() -> StoreError {
+    unavailable("the connection broke before it answered")
+}
+
 pub(crate) fn unavailable(message: &str) -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, message)
 }
@@ -140,8 +145,15 @@ fn store_error(error: &RedisError) -> StoreError {
         ErrorKind::Server(ServerErrorKind::BusyLoading) => unavailable("it is loading its data"),
         ErrorKind::Server(ServerErrorKind::ClusterDown) => unavailable("the cluster is down"),
         ErrorKind::Server(ServerErrorKind::ReadOnly) => unavailable("it takes no writes"),
+        _ if is_about_key(error) => unavailable("the login may not use this key"),
         _ => by_code(code_of(error)),
     }
+}
+
+/// Returns whether the login may do the same with other keys.
+fn is_about_key(error: &RedisError) -> bool {
+    let text = error.detail().filter(|_| code_of(error) == Some("NOPERM")).unwrap_or_default();
+    text.contains("access a key") || text.contains("one of the keys")
 }
 
 /// Returns an error's code. Servers before version 7 wrap the error of a command in a script, so that
@@ -180,12 +192,30 @@ const KNOWN: [&str; 5] = ["OOM", "WRONGTYPE", "NOPERM", "READONLY", "MISCONF"];
 mod tests {
     use super::*;
 
-    fn kind(answer: &str) -> StoreErrorKind {
+    fn error(answer: &str) -> StoreError {
         let answer = redis::parse_redis_value(format!("-{answer}\r\n").as_bytes());
         let error = answer.and_then(redis::Value::extract_error).unwrap_err();
         match Trouble::of(error, false) {
-            Trouble::Failed(error) => error.kind(),
+            Trouble::Failed(error) => error,
             other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_key_that_a_login_may_not_use_is_told_from_a_login_that_may_do_nothing() {
+        for (answer, is_about_key) in [
+            ("No permissions to access a key", true),
+            ("this user has no permissions to access one of the keys used as arguments", true),
+            ("User some has no permissions to run the 'get' command", false),
+            ("this user has no permissions to run the 'get' command or its subcommand", false),
+        ] {
+            let said = error(&format!("NOPERM {answer}")).to_string();
+            let why = if is_about_key {
+                "the login may not use this key"
+            } else {
+                "the login was refused"
+            };
+            assert!(said.ends_with(why), "{answer}: {said}");
         }
     }
 
@@ -202,7 +232,7 @@ mod tests {
             (old("no such thing"), StoreErrorKind::Unavailable),
             ("ERR OOM is the name of a key".to_owned(), StoreErrorKind::Unavailable),
         ] {
-            assert_eq!(kind(&answer), expected, "{answer}");
+            assert_eq!(error(&answer).kind(), expected, "{answer}");
         }
     }
 }

@@ -32,7 +32,8 @@
 //!
 //! Every command names one key, so it works on a cluster; commands used: `GETRANGE`, `EVALSHA` and
 //! `EVAL` with `GET` and `SET` inside, to log in `CLIENT SETINFO`, `AUTH` and `SELECT`, on a cluster
-//! `CLUSTER SLOTS` and `ASKING`, and for support work `SET`, `DEL`, `SCAN`, `CLUSTER SLOTS` and `PING`.
+//! `CLUSTER SLOTS` and `ASKING`, and for support work `SET`, `DEL`, `SCAN`, `CLUSTER SLOTS`, `CLUSTER NODES`
+//! and `PING`.
 //! Redis 6 or Valkey 7 and newer; the tests were run with Redis 6.2, Redis 7.0 and Valkey 9.1.
 //!
 //! # Time

@@ -3,16 +3,24 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use convert_sdk::StoreErrorKind;
 use redis::{Client, Cmd, Connection, ConnectionLike as _, RedisError, RedisResult, Value};
 
 use crate::clock::Deadline;
-use crate::error::{Trouble, is_broken, is_demotion, timed_out};
+use crate::error::{Trouble, is_broken, is_demotion, timed_out, unanswered};
 use crate::worker;
 
 /// One server. Any number of threads may use it at once; each has a connection to itself.
 pub(crate) struct Node {
     client: Client,
     idle: Arc<Idle>,
+}
+
+/// A connection to a server that nobody else uses meanwhile.
+pub(crate) struct Held<'n> {
+    node: &'n Node,
+    line: Line,
+    was_kept: bool,
 }
 
 /// The connections that nobody uses right now.
@@ -51,12 +59,15 @@ impl Node {
                 self.idle.keep(line);
                 Ok(value)
             }
-            Err(error) if is_broken(&error) => Err(self.lose(error, was_kept)),
-            Err(error) => {
-                self.idle.keep(line);
-                Err(Trouble::of(error, was_kept))
-            }
+            Err(error) => Err(self.put_back(line, error, was_kept)),
         }
+    }
+
+    /// Takes a connection out for several commands, which mean something only to the server at its
+    /// other end.
+    pub(crate) fn hold(&self, deadline: Deadline) -> Result<Held<'_>, Trouble> {
+        let (line, was_kept) = self.line(deadline)?;
+        Ok(Held { node: self, line, was_kept })
     }
 
     /// Carries commands out in one exchange, and returns the answer to each.
@@ -88,12 +99,25 @@ impl Node {
         }
     }
 
+    /// Keeps a connection, unless the error that came in place of an answer has broken it, and sorts
+    /// the error.
+    fn put_back(&self, line: Line, error: RedisError, was_kept: bool) -> Trouble {
+        if is_broken(&error) {
+            return self.lose(error, was_kept);
+        }
+        self.idle.keep(line);
+        Trouble::of(error, was_kept)
+    }
+
     /// Sorts the error that has broken a connection on which a command was sent.
     fn lose(&self, error: RedisError, was_kept: bool) -> Trouble {
         // The others were closed by whatever has closed this one, or lead to where nobody answers.
         self.idle.lines().clear();
         match Trouble::of(error, was_kept) {
-            Trouble::Failed(error) => Trouble::Unanswered(error),
+            Trouble::Failed(error) if error.kind() == StoreErrorKind::Timeout => {
+                Trouble::Unanswered(error)
+            }
+            Trouble::Failed(_) => Trouble::Unanswered(unanswered()),
             trouble => trouble,
         }
     }
@@ -107,6 +131,27 @@ impl Node {
             }
         };
         worker::connect(self.client.clone(), patience, patience, keep).map(Line::new)
+    }
+}
+
+impl Held<'_> {
+    /// Carries a command out, and returns the connection along with the answer; one that has answered
+    /// with an error is not held any more.
+    pub(crate) fn ask(
+        mut self,
+        command: &Cmd,
+        deadline: Deadline,
+    ) -> Result<(Self, Value), Trouble> {
+        let patience = deadline.remaining().ok_or_else(late)?;
+        match self.line.ask(command, patience) {
+            Ok(value) => Ok((self, value)),
+            Err(error) => Err(self.node.put_back(self.line, error, self.was_kept)),
+        }
+    }
+
+    /// Gives the connection back.
+    pub(crate) fn release(self) {
+        self.node.idle.keep(self.line);
     }
 }
 

@@ -62,8 +62,12 @@ impl Server {
     ) -> Result<(), StoreError> {
         match self {
             Server::Single(node) => {
-                cluster::expect_all_keys(node, deadline())?;
-                visit(node).map(|_| ())
+                let is_of_cluster = cluster::expect_all_keys(node, deadline())?;
+                if visit(node)?.is_break() || !is_of_cluster {
+                    return Ok(());
+                }
+                cluster::expect_no_move(node, deadline())?;
+                cluster::expect_all_keys(node, deadline()).map(|_| ())
             }
             Server::Cluster(cluster) => cluster.each(deadline, visit),
         }

@@ -81,10 +81,13 @@ impl RedisStore {
         replace.arg(REPLACE).arg(1).arg(&full).arg(text).arg(held);
         let mut create = self.set(&full, text);
         create.arg("NX");
+        let mut was_nothing = false;
         for _ in 0..MOST_TRIES {
             match self.ask(&full, &replace, deadline)? {
-                Value::Int(IS_REPLACED) => return Ok(Stored::Replaced),
-                Value::Int(IS_NOTHING) => {}
+                // An exchange of this call may have created it, and lost its answer.
+                Value::Int(IS_THERE) if was_nothing => return Ok(Stored::New),
+                Value::Int(IS_REPLACED | IS_THERE) => return Ok(Stored::Replaced),
+                Value::Int(IS_NOTHING) => was_nothing = true,
                 _ => return Ok(Stored::Changed),
             }
             // Something has come in between where the answer is nil.
@@ -149,7 +152,9 @@ impl RedisStore {
     /// the first key where it could not see all: with a server that belongs to a cluster, unless the
     /// store was built for [that](crate::RedisStoreBuilder::cluster), with a server that does not tell
     /// by `CLUSTER SLOTS` whether it does, and with a cluster of which some slots have no server or
-    /// several servers tell the same address. Fails in the end where slots have moved meanwhile.
+    /// several servers tell the same address. Fails in the end where slots
+    /// have moved meanwhile or one is still on its way, as `CLUSTER NODES` tells: its keys move one
+    /// after another.
     pub fn scan(
         &self,
         pattern: &str,
@@ -201,30 +206,35 @@ impl RedisStore {
     ) -> Result<ControlFlow<()>, StoreError> {
         let mut cursor = String::from("0");
         let mut restarts = 0;
+        // A cursor means nothing to a server that has been started since, or to another that has taken
+        // over, which is whom any other connection may lead to.
+        let mut held = None;
         loop {
             let mut command = cmd("SCAN");
             command.arg(&cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(BATCH);
-            let answer = match node.run(&[&command], self.deadline()) {
-                // The cursor means nothing to a server that has been started since, or to another
-                // that has taken over.
+            let deadline = self.deadline();
+            let line = held.take().map_or_else(|| node.hold(deadline), Ok);
+            let (line, answer) = match line.and_then(|line| line.ask(&command, deadline)) {
                 Err(_) if restarts < MOST_RESTARTS => {
                     restarts += 1;
                     "0".clone_into(&mut cursor);
                     continue;
                 }
-                answer => answer?,
+                answered => answered?,
             };
             let (next, keys) = page(answer).ok_or_else(|| unavailable("it cannot list keys"))?;
             for key in &keys {
                 let own = key.strip_prefix(self.prefix().as_bytes());
                 if own.is_some_and(|own| visit(own).is_break()) {
+                    line.release();
                     return Ok(ControlFlow::Break(()));
                 }
             }
             if next == "0" {
+                line.release();
                 return Ok(ControlFlow::Continue(()));
             }
-            cursor = next;
+            (held, cursor) = (Some(line), next);
         }
     }
 }
@@ -269,11 +279,13 @@ local held = redis.call('GET', KEYS[1])
 if ARGV[2] and (held or '') ~= ARGV[2] and held ~= ARGV[1] then return 0 end
 if not held then return 1 end
 redis.call('SET', KEYS[1], ARGV[1], 'KEEPTTL')
-return 2";
+return held == ARGV[1] and 3 or 2";
 /// What the script returns where there is nothing to replace.
 const IS_NOTHING: i64 = 1;
 /// What the script returns where it has replaced a text.
 const IS_REPLACED: i64 = 2;
+/// What the script returns where the text was there already.
+const IS_THERE: i64 = 3;
 /// How often a server's keys are gone through from the beginning again.
 const MOST_RESTARTS: u32 = 3;
 /// How many keys are looked at in one exchange.
@@ -284,7 +296,7 @@ mod tests {
     use std::collections::BTreeSet;
     use std::time::Duration;
 
-    use test_support::{RedisServer, wait_until};
+    use test_support::{LossyProxy, RedisServer, wait_until};
 
     use super::*;
 
@@ -323,6 +335,20 @@ mod tests {
         server.command(&["HSET", "p:h", "a", "1"]);
         let wrong = store.store_text("h", None, b"{}").unwrap_err();
         assert_eq!(wrong.kind(), StoreErrorKind::Unreadable);
+    }
+
+    #[test]
+    fn what_is_new_is_not_told_as_replaced_where_the_answer_is_lost() {
+        let Some((server, _)) = start() else { return };
+        for (number, held) in [None, Some(&b""[..])].into_iter().enumerate() {
+            let key = format!("k{number}");
+            let proxy = LossyProxy::start(server.port(), "NX", 1);
+            let builder = RedisStore::builder(format!("redis://127.0.0.1:{}", proxy.port()));
+            let store = builder.timeout(Duration::from_secs(30)).build().unwrap();
+            assert_eq!(store.store_text(&key, held, b"{}"), Ok(Stored::New));
+            assert_eq!(store.store_text(&key, None, b"{}"), Ok(Stored::Replaced));
+            assert_eq!(server.command(&["GET", &key]), "{}");
+        }
     }
 
     #[test]
@@ -371,6 +397,73 @@ mod tests {
         };
         store.scan("*", visit).unwrap();
         assert_eq!(seen.len(), 5_000);
+    }
+
+    #[test]
+    fn a_scan_does_not_go_on_where_a_read_has_found_the_server_started_again() {
+        let Some((mut server, store)) = start() else { return };
+        let fill = "for i = 1, 5000 do redis.call('SET', 'p:' .. i, '{}') end";
+        server.command(&["EVAL", fill, "0"]);
+        let (mut seen, mut visits) = (BTreeSet::new(), 0);
+        let visit = |key: &str| {
+            seen.insert(key.to_owned());
+            visits += 1;
+            if visits == 1_500 {
+                server.restart();
+                server.command(&["EVAL", fill, "0"]);
+            }
+            // It connects again, so that a connection to the new server is at hand.
+            assert_eq!(store.text(key).unwrap(), b"{}");
+            ControlFlow::Continue(())
+        };
+        store.scan("*", visit).unwrap();
+        assert_eq!(seen.len(), 5_000);
+    }
+
+    #[test]
+    fn a_scan_fails_where_a_slot_is_on_its_way() {
+        let options = ["--cluster-enabled", "yes", "--cluster-require-full-coverage", "no"];
+        let Some(server) = RedisServer::start(&options) else { return };
+        let Some(other) = RedisServer::start(&options) else { return };
+        assert_eq!(server.command(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]), "OK");
+        server.command(&["CLUSTER", "MEET", "127.0.0.1", &other.port().to_string()]);
+        let (id, to) = (server.command(&["CLUSTER", "MYID"]), other.command(&["CLUSTER", "MYID"]));
+        let knows = || server.command(&["CLUSTER", "NODES"]).contains(&to);
+        let is_ok = || other.command(&["CLUSTER", "INFO"]).contains("cluster_slots_assigned:16384");
+        let is_set = || server.command(&["SET", "k", "{}"]) == "OK";
+        assert!(wait_until(Duration::from_secs(30), || knows() && is_ok() && is_set()));
+        let builder = || RedisStore::builder(server.url()).timeout(Duration::from_secs(30));
+        let stores =
+            [builder(), builder().cluster::<String>([])].map(|builder| builder.build().unwrap());
+        let scan = || stores.each_ref().map(|store| store.scan("*", |_| ControlFlow::Continue(())));
+        assert_eq!(scan(), [Ok(()), Ok(())]);
+        let slot = server.command(&["CLUSTER", "KEYSLOT", "k"]);
+        assert_eq!(other.command(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &id]), "OK");
+        assert_eq!(server.command(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &to]), "OK");
+        let port = other.port().to_string();
+        let is_moved =
+            || server.command(&["MIGRATE", "127.0.0.1", &port, "k", "0", "5000"]) == "OK";
+        assert!(wait_until(Duration::from_secs(30), is_moved));
+        for scanned in scan() {
+            assert!(scanned.unwrap_err().to_string().contains("a slot is moving"));
+        }
+        assert_eq!(
+            server.command(&[
+                "ACL",
+                "SETUSER",
+                "some",
+                "on",
+                ">pw",
+                "~*",
+                "+@all",
+                "-cluster|nodes"
+            ]),
+            "OK"
+        );
+        let url = server.url().replace("redis://", "redis://some:pw@");
+        let store = RedisStore::builder(url).timeout(Duration::from_secs(30)).build().unwrap();
+        let untold = store.scan("*", |_| ControlFlow::Continue(())).unwrap_err();
+        assert!(untold.to_string().contains("CLUSTER NODES"), "{untold}");
     }
 
     #[test]

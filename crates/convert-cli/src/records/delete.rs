@@ -5,7 +5,6 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use convert_redis::RedisStore;
-use convert_sdk::StoreError;
 use serde_json::json;
 
 use super::export::each;
@@ -59,11 +58,13 @@ fn remove(store: &RedisStore, keys: &[String], failed: &mut Left) -> u64 {
     let mut outage = None;
     for keys in keys.chunks(AT_ONCE) {
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-        let answers = match &outage {
-            Some(error) => keys.iter().map(|_| Err(StoreError::clone(error))).collect(),
-            None => store.remove_all(&keys),
-        };
-        for (key, removed) in keys.iter().zip(answers) {
+        if let Some(error) = &outage {
+            for key in keys {
+                failed.note(shown(key.as_bytes()), Failure::told(error));
+            }
+            continue;
+        }
+        for (key, removed) in keys.iter().zip(store.remove_all(&keys)) {
             match removed {
                 Ok(removed) => deleted += u64::from(removed),
                 Err(error) => {

@@ -5,9 +5,9 @@ use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 use convert_redis::RedisStore;
-use convert_sdk::StoreErrorKind;
 
 use super::document::{Document, write_line};
+use super::is_outage;
 use super::key::{NO_KEY, is_of_visitor};
 use super::left::{Left, shown};
 use crate::failure::Failure;
@@ -22,7 +22,11 @@ pub(super) fn run(
     let print = |key: &str, document: &Document<'_>| write_line(key, document.text(), None, out);
     let outcome = each(store, pattern, &mut left, print);
     let code = left.told();
-    outcome.map(|()| code)
+    match outcome {
+        // What was left out is no less so since nobody reads the rest.
+        Err(Failure::NobodyReads) if left.count() > 0 => Ok(code),
+        outcome => outcome.map(|()| code),
+    }
 }
 
 /// Hands over each record that matches, and notes what is none.
@@ -52,11 +56,13 @@ pub(super) fn each(
         }
     };
     let scanned = store.scan_bytes(pattern, visit);
-    match failure {
-        Some(failure) => return Err(failure),
-        None => scanned.map_err(|error| Failure::of_store(&error))?,
+    if let Some(failure) = failure {
+        return Err(failure);
     }
-    hand_over(store, &keys, left, &mut take)
+    // What was found is there, although something else may have been missed.
+    let handed_over = hand_over(store, &keys, left, &mut take);
+    scanned.map_err(|error| Failure::of_store(&error))?;
+    handed_over
 }
 
 fn hand_over(
@@ -74,10 +80,8 @@ fn hand_over(
                 Ok(document) => take(key, &document)?,
                 Err(reason) => left.note(shown(key.as_bytes()), reason),
             },
-            Err(error) if error.kind() == StoreErrorKind::Unreadable => {
-                left.note(shown(key.as_bytes()), error);
-            }
-            Err(error) => return Err(Failure::of_store(&error)),
+            Err(error) if is_outage(&error) => return Err(Failure::of_store(&error)),
+            Err(error) => left.note(shown(key.as_bytes()), error),
         }
     }
     Ok(())

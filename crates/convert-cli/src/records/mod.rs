@@ -146,17 +146,23 @@ fn get(store: &RedisStore, key: &str, out: &mut dyn Write) -> Result<ExitCode, F
     Ok(ExitCode::SUCCESS)
 }
 
-/// Returns what an error says of a change.
+/// Returns what an error says of a change that was asked for.
 fn of_change(error: &StoreError) -> String {
     let message = Failure::told(error);
-    match error.kind() {
-        StoreErrorKind::Timeout => message + "; it may have been carried out all the same",
-        _ => message,
+    if error.kind() == StoreErrorKind::Timeout || message.ends_with(UNANSWERED) {
+        return message + "; it may have been carried out all the same";
     }
+    message
 }
 
 /// Returns whether the next record would fare the same.
 fn is_outage(error: &StoreError) -> bool {
     use StoreErrorKind::{Contended, Refused, Unreadable};
     !matches!(error.kind(), Contended | Refused | Unreadable)
+        && !error.to_string().ends_with(KEY_REFUSED)
 }
+
+/// What the store says where a command was sent and its connection broke.
+const UNANSWERED: &str = "the connection broke before it answered";
+/// What the store says where a login is limited to other keys.
+const KEY_REFUSED: &str = "the login may not use this key";

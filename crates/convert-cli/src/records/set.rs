@@ -61,8 +61,8 @@ pub(super) fn all(
                     rewritten += u64::from(!is_as_given);
                     replaced += u64::from(stored == Stored::Replaced);
                 }
-                Err(Refusal::Store(error)) if is_outage(&error) => {
-                    outage = Some((line.number(), error));
+                Err(refusal) if refusal.is_outage() => {
+                    outage = Some((line.number(), refusal));
                     break;
                 }
                 Err(refusal) => refused.note(format_args!("line {}", line.number()), refusal),
@@ -77,8 +77,7 @@ pub(super) fn all(
     tell_rewritten(rewritten);
     let code = refused.told();
     match outage {
-        Some((number, error)) => {
-            let why = of_change(&error);
+        Some((number, why)) => {
             Err(Failure::new(format_args!("line {number} and what follows was not stored: {why}")))
         }
         None => Ok(code),
@@ -119,7 +118,7 @@ impl<'s> Target<'s> {
         if is_forced {
             return Ok(Target { store, key, held: None });
         }
-        let held = store.text(key).map_err(Refusal::Store)?;
+        let held = store.text(key).map_err(Refusal::Unread)?;
         if !held.is_empty() {
             Document::stored(&held).map_err(|why| {
                 let key = shown(key.as_bytes());
@@ -154,13 +153,24 @@ impl<'s> Target<'s> {
 /// Why a record was not stored.
 enum Refusal {
     Words(String),
+    /// What is there could not be read.
+    Unread(StoreError),
+    /// It could not be stored.
     Store(StoreError),
+}
+
+impl Refusal {
+    /// Returns whether the next record would fare the same.
+    fn is_outage(&self) -> bool {
+        matches!(self, Refusal::Unread(error) | Refusal::Store(error) if is_outage(error))
+    }
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Refusal::Words(words) => f.write_str(words),
+            Refusal::Unread(error) => f.write_str(&Failure::told(error)),
             Refusal::Store(error) => f.write_str(&of_change(error)),
         }
     }

@@ -1,12 +1,13 @@
 //! The hand-over of changes from the application's threads to the writer.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use convert_decision::VisitorRecord;
 
 use super::sync::{Condvar, Mutex, MutexGuard};
 use crate::clock::Deadline;
+use crate::records::Written;
 use crate::records::delta::{Applied, RecordDelta};
 use crate::records::pending::{Ahead, Change, Outcome, Pending, Step, WriteTally};
 use crate::records::settings::StoreConfig;
@@ -20,10 +21,12 @@ pub(crate) struct Backlog {
 
 /// What there is to know when the store has made a change.
 pub(crate) struct Answered {
-    /// What the store has yet to be told.
-    pub(crate) unwritten: Option<RecordDelta<'static>>,
-    /// What others have found to be new, lately or since the store did not answer them.
+    /// What the context sees.
+    pub(crate) record: Arc<VisitorRecord>,
+    /// What others have found to be new, since the store did not answer them.
     pub(crate) claimed: Option<RecordDelta<'static>>,
+    /// What has been found to be new lately, or is lost.
+    pub(crate) remembered: Option<RecordDelta<'static>>,
     /// Whether the writer should be told.
     pub(crate) wakes: bool,
 }
@@ -33,64 +36,48 @@ impl Backlog {
         Backlog { pending: Mutex::new(Pending::new(settings)), changed: Condvar::new() }
     }
 
-    /// Adds a change to be written later. Returns what came of it on top of `record`, what was known
-    /// besides, and whether the writer should be told. All in one moment: as soon as others know of
-    /// the change they take it for made, and what of it is new is this caller's to report.
+    /// Adds a change to be written later, once `change` has made it in a context's view, on top of what
+    /// is known besides. Returns what came of that, and whether the writer should be told. All in one
+    /// moment: as soon as others know of the change they take it for made, and what of it is new is this
+    /// caller's to report; and of two threads that change a view, it sees last what is written last.
     pub(crate) fn push(
         &self,
         key: &str,
         delta: RecordDelta<'static>,
-        mut record: VisitorRecord,
         now: Duration,
-    ) -> (Applied, Option<RecordDelta<'static>>, bool) {
+        change: impl FnOnce(&RecordDelta<'static>) -> Written,
+    ) -> (Written, bool) {
         let mut pending = self.pending();
-        let known = pending.known(key, now);
-        if let Some(known) = &known {
-            known.apply(&mut record);
-        }
-        let applied = delta.apply(&mut record);
+        let written = change(&pending.known(key, now).unwrap_or_default());
+        // The store is to keep what is shown, although it may have lost it, or never have been given it.
+        let delta = delta.standing_in(&written.record);
         pending.remember(key, &delta, now);
-        let wakes = self.add(&mut pending, key, delta);
-        (applied, known, wakes)
-    }
-
-    /// Adds what is left of a change that is to be answered, and returns whether the writer should be
-    /// told.
-    pub(crate) fn leave(&self, key: &str, delta: RecordDelta<'static>, now: Duration) -> bool {
-        let mut pending = self.pending();
-        pending.remember(key, &delta, now);
-        self.add(&mut pending, key, delta)
-    }
-
-    fn add(&self, pending: &mut Pending, key: &str, delta: RecordDelta<'static>) -> bool {
         let lost = pending.tally().dropped;
         let wakes = pending.push(key, delta);
         if pending.tally().dropped > lost {
             // Somebody may wait for what is lost.
             self.changed.notify_all();
         }
-        wakes
+        (written, wakes)
     }
 
-    /// Takes over a change that the store did not answer, to be written later unless it `is_refused`.
-    /// Returns what came of it on top of `record`, what was known besides, and whether the writer
-    /// should be told. All in one moment: of callers that meet a failing store together, one finds
-    /// that its change was not known.
+    /// Takes over a change that the store did not answer, to be written later unless it `is_refused`,
+    /// once `change` has made it in a context's view, as [`Backlog::push`] does, and made there again
+    /// what waits, since that is written after it. All in one moment: of callers that meet a failing
+    /// store together, one finds that its change was not known.
     pub(crate) fn give_back(
         &self,
         key: &str,
         delta: &RecordDelta<'static>,
-        mut record: VisitorRecord,
         is_refused: bool,
         ahead: &Ahead,
         now: Duration,
-    ) -> (Applied, RecordDelta<'static>, bool) {
+        change: impl FnOnce(&RecordDelta<'static>, &RecordDelta<'static>) -> Written,
+    ) -> (Written, bool) {
         let mut pending = self.pending();
-        let known = ahead.unwritten.clone().unwrap_or_default();
-        let known = known.then(pending.known(key, now).unwrap_or_default());
-        known.apply(&mut record);
-        let applied = delta.apply(&mut record);
-        let new = delta.new_in(&applied);
+        let known = pending.known(key, now).unwrap_or_default();
+        let written = change(&known, &pending.waiting(key).unwrap_or_default());
+        let new = delta.new_in(&written.applied);
         pending.remember(key, &new, now);
         pending.follow(key, &new);
         // Marks that are not new here wait for nothing: goals, taken for counted, would go uncounted,
@@ -99,11 +86,12 @@ impl Backlog {
         let wakes = pending.give_back(key, asked, new, is_refused, ahead, now);
         drop(pending);
         self.changed.notify_all();
-        (applied, known, wakes)
+        (written, wakes)
     }
 
     /// Notes that the store has made a change of which `marks` are now in the record, those that it
-    /// `applied` and those that were there.
+    /// `applied` and those that were there; and has `see` take it into a context's view, in the same
+    /// moment, with what the store has yet to be told.
     pub(crate) fn answer(
         &self,
         key: &str,
@@ -111,21 +99,17 @@ impl Backlog {
         applied: &Applied,
         ahead: &Ahead,
         now: Duration,
+        see: impl FnOnce(&RecordDelta<'static>) -> Arc<VisitorRecord>,
     ) -> Answered {
         let mut pending = self.pending();
-        // What was counted here is not new a second time, though the change may have been lost since.
-        let claimed = match (pending.claimed(key), pending.remembered(key, now)) {
-            (Some(claimed), Some(remembered)) => Some(remembered.then(claimed)),
-            (claimed, remembered) => claimed.or(remembered),
-        };
+        let (claimed, remembered) = (pending.claimed(key), pending.remembered(key, now));
         pending.remember(key, &marks.new_in(applied), now);
         pending.follow(key, &marks);
         let wakes = pending.answer(key, marks, ahead, now);
-        // In the same moment: what is written later on is not in the store's answer either.
-        let unwritten = pending.unwritten(key);
+        let record = see(&pending.unwritten(key).unwrap_or_default());
         drop(pending);
         self.changed.notify_all();
-        Answered { unwritten, claimed, wakes }
+        Answered { record, claimed, remembered, wakes }
     }
 
     /// As [`Pending::take`], for a change.

@@ -201,6 +201,10 @@ impl<'d> RecordDelta<'d> {
             let earlier = made.get(experience_id).copied().or_else(in_record);
             if assignment.replaces.allows(earlier) && earlier != Some(variation_id) {
                 made.insert(experience_id, variation_id);
+                // Of several in an experience, the last is the one that somebody may have to report.
+                if matches!(assignment.replaces, Replaces::Stale(_)) {
+                    applied.kept.retain(|id| *id != experience_id);
+                }
             } else {
                 applied.kept.push(experience_id.to_owned());
             }
@@ -246,13 +250,21 @@ impl<'d> RecordDelta<'d> {
 
     /// Returns the marks of this delta as they are in a record into which it was merged.
     pub(crate) fn marks_in(&self, record: &VisitorRecord) -> RecordDelta<'static> {
-        let mut marks = self.marks().into_owned();
-        for assignment in &mut marks.assignments {
-            if let Some(variation_id) = record.assignment(&assignment.experience_id) {
-                assignment.variation_id = variation_id.to_owned().into();
+        self.marks().into_owned().standing_in(record)
+    }
+
+    /// Turns the assignments, but for forced ones, into those that a record has in their experiences.
+    pub(crate) fn standing_in(mut self, record: &VisitorRecord) -> Self {
+        for one in &mut self.assignments {
+            let is_forced = one.replaces == Replaces::Anything;
+            match record.assignment(&one.experience_id).filter(|_| !is_forced) {
+                Some(standing) if *standing != *one.variation_id => {
+                    one.variation_id = Cow::Owned(standing.to_owned());
+                }
+                _ => {}
             }
         }
-        marks
+        self
     }
 
     /// Returns the assignments and goals that were not there before, as `applied` says.
@@ -299,11 +311,20 @@ impl<'d> RecordDelta<'d> {
         (RecordDelta { assignments, goals, ..RecordDelta::default() }, self)
     }
 
-    /// Gives a record the assignments that another one has in the experiences of this delta.
-    pub(crate) fn take_assignments(&self, from: &VisitorRecord, into: &mut VisitorRecord) {
-        for assignment in &self.assignments {
-            if let Some(variation_id) = from.assignment(&assignment.experience_id) {
-                into.assign(&assignment.experience_id, variation_id);
+    /// Gives a record the assignments that another one has in the experiences of this delta, but for those
+    /// that have changed since it was as `before`.
+    pub(crate) fn take_assignments(
+        &self,
+        from: &VisitorRecord,
+        into: &mut VisitorRecord,
+        before: Option<&VisitorRecord>,
+    ) {
+        for Assignment { experience_id, .. } in &self.assignments {
+            let earlier = before.and_then(|before| before.assignment(experience_id));
+            let found = from.assignment(experience_id);
+            let is_unchanged = into.assignment(experience_id) == earlier;
+            if let Some(variation_id) = found.filter(|_| is_unchanged) {
+                into.assign(experience_id, variation_id);
             }
         }
     }
@@ -441,6 +462,17 @@ mod tests {
             let sum = changes.into_iter().fold(RecordDelta::new(), RecordDelta::then);
             assert_eq!(sum.merge_into(start().into_record()).into_record(), each);
             assert_eq!(each.assignment("x"), Some("b"));
+        }
+    }
+
+    #[test]
+    fn of_assignments_that_replace_each_other_the_last_says_whether_one_was_made() {
+        let mut delta = RecordDelta::new().assign("x", "a");
+        delta.push_assignment("x", "b", Replaces::Stale("a".into()));
+        for (held, is_kept) in [("a", false), ("b", true), ("c", true)] {
+            let mut record = VisitorRecord::new();
+            record.assign("x", held);
+            assert_eq!(!delta.apply(&mut record).kept.is_empty(), is_kept, "{held}");
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::records::delta::{Applied, RecordDelta};
 use crate::records::lru::Lru;
 use crate::records::merged::Merged;
 use crate::records::store::{DataStore, StoreError};
+use crate::records::view::View;
 
 /// Visitor records in this process's memory: what a core uses unless it is given another store.
 ///
@@ -49,31 +50,39 @@ impl MemoryStore {
         self.stripe(hash)?.find(hash, key).cloned()
     }
 
-    /// Applies a change in one step and returns the whole record. Of a visitor who has been forgotten,
-    /// `known` is remembered again, be it that somebody who knew nothing has met them since.
+    /// Applies a change in one step and returns the whole record, which a context's view becomes in the
+    /// same moment: of two threads that change a context, it sees last what is remembered last. Of a
+    /// visitor who has been forgotten, what the view knows is remembered again, be it that somebody who
+    /// knew nothing has met them since.
     pub(crate) fn change(
         &self,
         key: &str,
         delta: &RecordDelta<'_>,
-        known: Option<&Arc<VisitorRecord>>,
+        view: Option<&View>,
     ) -> (Arc<VisitorRecord>, Applied) {
         let hash = self.hash.hash_one(key);
         let Some(mut stripe) = self.stripe(hash) else {
             return (Arc::default(), Applied::default());
         };
-        if let Some(record) = stripe.find(hash, key) {
-            let stands = known.is_none_or(|known| Arc::ptr_eq(known, record));
+        let known = view.and_then(View::share);
+        let (record, applied) = if let Some(record) = stripe.find(hash, key) {
+            let known = known.filter(|known| !Arc::ptr_eq(known, record));
             let own = Arc::make_mut(record);
-            if let Some(known) = known.filter(|_| !stands) {
-                complete(own, known);
+            if let Some(known) = known {
+                complete(own, &known);
             }
             let applied = delta.apply(own);
-            return (Arc::clone(record), applied);
+            (Arc::clone(record), applied)
+        } else {
+            let mut record = known.as_deref().cloned().unwrap_or_default();
+            let applied = delta.apply(&mut record);
+            let record = Arc::new(record);
+            stripe.insert(hash, key, Arc::clone(&record));
+            (record, applied)
+        };
+        if let Some(view) = view {
+            view.change(|_| Arc::clone(&record));
         }
-        let mut record = known.map(|known| (**known).clone()).unwrap_or_default();
-        let applied = delta.apply(&mut record);
-        let record = Arc::new(record);
-        stripe.insert(hash, key, Arc::clone(&record));
         (record, applied)
     }
 

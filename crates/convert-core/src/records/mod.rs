@@ -62,9 +62,7 @@ impl Records {
     pub(crate) fn write(&self, key: &str, delta: &RecordDelta<'_>, view: &View) -> Written {
         match self {
             Records::Memory(store) => {
-                let before = view.share();
-                let (record, applied) = store.change(key, delta, before.as_ref());
-                shared::follow(view, before.as_ref(), &record, delta);
+                let (record, applied) = store.change(key, delta, Some(view));
                 Written { record, applied }
             }
             Records::Shared(store) => store.write(key, delta, view),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use loom::thread;
 
 use crate::clock::Deadline;
+use crate::records::Written;
 use crate::records::delta::{Applied, RecordDelta};
 use crate::records::pending::{Ahead, Outcome, Step};
 use crate::records::settings::StoreConfig;
@@ -43,8 +44,15 @@ fn write(backlog: &Backlog) -> Vec<RecordDelta<'static>> {
     written
 }
 
+/// Makes a change of which nobody keeps a view.
+fn change(known: &RecordDelta<'static>, delta: &RecordDelta<'static>) -> Written {
+    let mut record = known.merge_into(convert_decision::VisitorRecord::new()).into_record();
+    let applied = delta.apply(&mut record);
+    Written { record: Arc::new(record), applied }
+}
+
 fn push(backlog: &Backlog, goal: &'static str) -> bool {
-    backlog.push("v", delta(goal), convert_decision::VisitorRecord::new(), Duration::ZERO).2
+    backlog.push("v", delta(goal), Duration::ZERO, |known| change(known, &delta(goal))).1
 }
 
 /// Returns what the store has yet to be told.
@@ -55,7 +63,7 @@ fn unwritten(backlog: &Backlog) -> RecordDelta<'static> {
 
 fn answer(backlog: &Backlog, ahead: &Ahead) -> bool {
     let (marks, applied) = (RecordDelta::new(), Applied::default());
-    backlog.answer("v", marks, &applied, ahead, Duration::ZERO).wakes
+    backlog.answer("v", marks, &applied, ahead, Duration::ZERO, |_| Arc::default()).wakes
 }
 
 #[test]
@@ -154,9 +162,9 @@ fn of_two_assignments_that_fail_the_one_that_was_shown_waits_to_be_written() {
         let backlog = Arc::new(Backlog::new(&StoreConfig::default()));
         let fail = |ahead: &Ahead, backlog: &Backlog, variation: &'static str| {
             let delta = RecordDelta::new().assign("x", variation);
-            let record = convert_decision::VisitorRecord::new();
-            let failed = backlog.give_back("v", &delta, record, false, ahead, Duration::ZERO);
-            failed.0.kept.is_empty()
+            let see = |known: &_, _: &_| change(known, &delta);
+            let failed = backlog.give_back("v", &delta, false, ahead, Duration::ZERO, see);
+            failed.0.applied.kept.is_empty()
         };
         let (first, second) =
             (backlog.take("v", &RecordDelta::new()), backlog.take("v", &RecordDelta::new()));

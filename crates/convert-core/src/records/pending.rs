@@ -276,12 +276,13 @@ impl Pending {
     /// Returns what is known of a visitor but not, for all the SDK knows, in the store.
     pub(crate) fn unwritten(&self, key: &str) -> Option<RecordDelta<'static>> {
         let under_way = self.under_way.get(key).and_then(|under_way| under_way.taken.as_ref());
-        let first = under_way.map(|taken| taken.delta.clone());
-        let second = self.entries.get(key).map(|entry| entry.delta.clone());
-        match (first, second) {
-            (Some(first), Some(second)) => Some(first.then(second)),
-            (first, second) => first.or(second),
-        }
+        let taken = under_way.map(|taken| taken.delta.clone());
+        [taken, self.waiting(key)].into_iter().flatten().reduce(RecordDelta::then)
+    }
+
+    /// Returns what waits of a visitor until everything that is on its way has arrived.
+    pub(crate) fn waiting(&self, key: &str) -> Option<RecordDelta<'static>> {
+        self.entries.get(key).map(|entry| entry.delta.clone())
     }
 
     /// Returns what this process has marked lately.

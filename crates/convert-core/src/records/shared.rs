@@ -11,8 +11,10 @@ use crate::records::backlog::Backlog;
 use crate::records::complete::complete;
 use crate::records::delta::RecordDelta;
 use crate::records::link::Link;
+use crate::records::merged::Merged;
+use crate::records::pending::Ahead;
 use crate::records::settings::{StoreConfig, WriteMode};
-use crate::records::store::DataStore;
+use crate::records::store::{DataStore, StoreError};
 use crate::records::view::View;
 use crate::records::writer::Writer;
 
@@ -56,68 +58,83 @@ impl SharedRecords {
         if waits {
             return self.write_now(key, delta, view);
         }
+        self.write_later(key, delta, view)
+    }
+
+    fn write_later(&self, key: &str, delta: &RecordDelta<'_>, view: &View) -> Written {
         let (now, own) = (self.link.timer.now(), delta.clone().into_owned());
-        let before = view.share();
-        let record = before.as_deref().cloned().unwrap_or_default();
-        let (applied, known, wakes) = self.writer.backlog.push(key, own, record, now);
+        let change =
+            |known: &RecordDelta<'_>| change_view_among(view, known, delta, &RecordDelta::new());
+        let (written, wakes) = self.writer.backlog.push(key, own, now, change);
         if wakes {
             self.writer.wake();
         }
-        // By now another thread may have the change in the view already.
-        let known = known.unwrap_or_default();
-        Written { applied, ..catch_up(view, before.as_ref(), &known, delta) }
+        written
     }
 
     fn write_now(&self, key: &str, delta: &RecordDelta<'_>, view: &View) -> Written {
-        let backlog = &self.writer.backlog;
         let (before, own) = (view.share(), delta.clone().into_owned());
-        let ahead = backlog.take(key, &own);
+        let ahead = self.writer.backlog.take(key, &own);
         let (asked, later) = ahead.split(own.clone());
-        if !later.is_empty() && backlog.leave(key, later.clone(), self.link.timer.now()) {
-            self.writer.wake();
-        }
-        let merged = match self.link.merge(key, &asked) {
-            Ok(merged) => merged,
+        let own = if ahead.is_behind { own.split().0 } else { own };
+        let left = (!later.is_empty()).then(|| self.write_later(key, &later, view));
+        let asked_in = view.share();
+        let call = Call { key, delta, own, later, ahead, before, asked_in, view };
+        match self.link.merge(key, &asked) {
+            Ok(merged) => self.take_answer(merged, &call),
             Err(error) => {
-                let now = self.link.timer.now();
-                let record = before.as_deref().cloned().unwrap_or_default();
-                let is_refused = error.as_ref().is_some_and(|error| !error.is_retryable());
-                let (applied, known, wakes) =
-                    backlog.give_back(key, &own, record, is_refused, &ahead, now);
-                if wakes {
-                    self.writer.wake();
-                }
-                // Handlers may wait for the change, so that it must be in the writer's hands.
-                if let Some(error) = error {
-                    self.link.note(StoreOperation::Merge, &error);
-                }
-                return Written { applied, ..catch_up(view, before.as_ref(), &known, delta) };
+                let mut written = self.go_without(error, &call);
+                // What waits has been made in the view before.
+                written.applied.kept.extend(left.into_iter().flat_map(|left| left.applied.kept));
+                written
             }
-        };
+        }
+    }
+
+    fn take_answer(&self, merged: Merged, call: &Call<'_>) -> Written {
+        let Call { key, own, ahead, before, .. } = call;
+        let (mut record, mut applied) = merged.into_parts(own);
+        let (marks, now) = (own.marks_in(&record), self.link.timer.now());
+        if ahead.is_behind {
+            applied.kept.extend(ahead.look_ahead(&call.later, &mut record).kept);
+        }
+        let see = |unwritten: &RecordDelta<'_>| call.see(record, unwritten);
         // For the contexts that have not read it, should the store fail before they ask.
-        let made = if ahead.is_behind { own.split().0 } else { own };
-        let (mut record, mut applied) = merged.into_parts(&made);
-        let (marks, now) = (delta.marks_in(&record), self.link.timer.now());
-        let answered = backlog.answer(key, marks, &applied, &ahead, now);
+        let answered = self.writer.backlog.answer(key, marks, &applied, ahead, now, see);
         if answered.wakes {
             self.writer.wake();
         }
-        let record = if ahead.is_behind {
-            applied.kept.extend(ahead.look_ahead(&later, &mut record).kept);
-            // What was on its way may have arrived since the store answered: the view knows more.
-            amend(view, &record, delta)
-        } else {
-            adopt(delta, record, answered.unwritten, before.as_ref(), view)
-        };
-        let mut written = Written { record, applied };
         // What this process has counted already is not new a second time.
         for counted in [&ahead.unwritten, &answered.claimed].into_iter().flatten() {
-            let mut known = VisitorRecord::new();
-            counted.apply(&mut known);
-            written.applied.join(delta.apply(&mut known));
+            let mut known = counted.merge_into(VisitorRecord::new()).into_record();
+            applied.join(call.delta.apply(&mut known));
+        }
+        if let Some(remembered) = &answered.remembered {
+            let mut known = remembered.merge_into(VisitorRecord::new()).into_record();
+            // Others may have forced another variation since, so that of forced ones only the store tells.
+            applied.join(call.delta.marks().apply(&mut known));
         }
         if let Some(before) = before {
-            written.applied.new_goals.retain(|goal| !before.has_reached(goal));
+            applied.new_goals.retain(|goal| !before.has_reached(goal));
+        }
+        Written { record: answered.record, applied }
+    }
+
+    fn go_without(&self, error: Option<StoreError>, call: &Call<'_>) -> Written {
+        let (now, Call { key, own, ahead, .. }) = (self.link.timer.now(), call);
+        let is_refused = error.as_ref().is_some_and(|error| !error.is_retryable());
+        let change = |known: &RecordDelta<'static>, waiting: &RecordDelta<'static>| {
+            let known = call.known_before().then(known.clone());
+            change_view_among(call.view, &known, own, waiting)
+        };
+        let backlog = &self.writer.backlog;
+        let (written, wakes) = backlog.give_back(key, own, is_refused, ahead, now, change);
+        if wakes {
+            self.writer.wake();
+        }
+        // Handlers may wait for the change, so that it must be in the writer's hands.
+        if let Some(error) = error {
+            self.link.note(StoreOperation::Merge, &error);
         }
         written
     }
@@ -154,29 +171,77 @@ impl SharedRecords {
     }
 }
 
-/// Makes a change in a context's view alone.
-pub(crate) fn change_view(view: &View, delta: &RecordDelta<'_>) -> Written {
-    catch_up(view, view.share().as_ref(), &RecordDelta::new(), delta)
+/// A change that waits for the store.
+struct Call<'w> {
+    key: &'w str,
+    delta: &'w RecordDelta<'w>,
+    /// What of it is answered.
+    own: RecordDelta<'static>,
+    /// What is left, which the view has already.
+    later: RecordDelta<'static>,
+    ahead: Ahead,
+    /// The context's view before.
+    before: Option<Arc<VisitorRecord>>,
+    /// The view when the store was asked, with what is left.
+    asked_in: Option<Arc<VisitorRecord>>,
+    view: &'w View,
 }
 
-/// Makes a change in a context's view, on top of what was known when the view was as `before`. Where
-/// another thread has changed it since, that thread knew as much or more, so that of what was known only
-/// marks are made, which undo nothing.
-fn catch_up(
+impl Call<'_> {
+    /// Takes the store's answer for the view, with what the store has yet to be told, and returns what
+    /// the view is then. What the store has lost of what the context has seen stays in it.
+    fn see(&self, mut record: VisitorRecord, unwritten: &RecordDelta<'_>) -> Arc<VisitorRecord> {
+        let current = self.view.share();
+        if self.ahead.is_behind {
+            // What was on its way may have arrived since the store answered: the view knows more, and has
+            // the variation that another thread has forced meanwhile.
+            let answered = record;
+            record = current.as_deref().cloned().unwrap_or_default();
+            self.own.take_assignments(&answered, &mut record, self.asked_in.as_deref());
+            self.own.apply(&mut record);
+        } else {
+            unwritten.apply(&mut record);
+            if let Some(current) = current {
+                complete(&mut record, &current);
+            }
+        }
+        let seen = Arc::new(record);
+        self.view.change(|_| Arc::clone(&seen));
+        seen
+    }
+
+    /// Returns what was known when the call began. Where another thread has changed the view since, that
+    /// may undo what it has done, so that only marks are returned, which undo nothing.
+    fn known_before(&self) -> RecordDelta<'static> {
+        let known = self.ahead.unwritten.clone().unwrap_or_default();
+        let is_same = match (&self.before, self.view.share()) {
+            (Some(before), Some(current)) => Arc::ptr_eq(before, &current),
+            (None, None) => true,
+            _ => false,
+        };
+        if is_same { known } else { known.marks() }
+    }
+}
+
+/// Makes a change in a context's view alone.
+pub(crate) fn change_view(view: &View, delta: &RecordDelta<'_>) -> Written {
+    change_view_among(view, &RecordDelta::new(), delta, &RecordDelta::new())
+}
+
+/// Makes a change in a context's view, on top of what is known besides, and what comes `after` it on top
+/// of the change.
+fn change_view_among(
     view: &View,
-    before: Option<&Arc<VisitorRecord>>,
     known: &RecordDelta<'_>,
     delta: &RecordDelta<'_>,
+    after: &RecordDelta<'_>,
 ) -> Written {
     let mut written = Written::default();
     view.change(|current| {
         let mut record = current.map(|record| (**record).clone()).unwrap_or_default();
-        if is_same(current, before) {
-            known.apply(&mut record);
-        } else {
-            known.marks().apply(&mut record);
-        }
+        known.apply(&mut record);
         let applied = delta.apply(&mut record);
+        after.apply(&mut record);
         let record = Arc::new(record);
         written = Written { record: Arc::clone(&record), applied };
         record
@@ -184,76 +249,12 @@ fn catch_up(
     written
 }
 
-fn is_same(one: Option<&Arc<VisitorRecord>>, other: Option<&Arc<VisitorRecord>>) -> bool {
-    match (one, other) {
-        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
-        (None, None) => true,
-        _ => false,
-    }
-}
-
-/// Takes the store's answer, with what it has yet to be told, for the view; what the store has lost of
-/// what the context has seen stays in it.
-fn adopt(
-    delta: &RecordDelta<'_>,
-    mut record: VisitorRecord,
-    unwritten: Option<RecordDelta<'static>>,
-    before: Option<&Arc<VisitorRecord>>,
-    view: &View,
-) -> Arc<VisitorRecord> {
-    if let Some(unwritten) = unwritten {
-        unwritten.apply(&mut record);
-    }
-    if let Some(before) = before {
-        complete(&mut record, before);
-    }
-    let answered = Arc::new(record);
-    follow(view, before, &answered, delta);
-    answered
-}
-
-/// Takes a record for the view, in which a change is made, unless another thread has changed the view
-/// since it was as `before`: then the change is made in that.
-pub(super) fn follow(
-    view: &View,
-    before: Option<&Arc<VisitorRecord>>,
-    answered: &Arc<VisitorRecord>,
-    delta: &RecordDelta<'_>,
-) {
-    view.change(|current| {
-        if is_same(current, before) {
-            Arc::clone(answered)
-        } else {
-            amended(current, answered, delta)
-        }
-    });
-}
-
-/// Makes a change in the view that another record has been given, and returns the view.
-fn amend(view: &View, answered: &VisitorRecord, delta: &RecordDelta<'_>) -> Arc<VisitorRecord> {
-    let mut amended_last = Arc::default();
-    view.change(|current| {
-        amended_last = amended(current, answered, delta);
-        Arc::clone(&amended_last)
-    });
-    amended_last
-}
-
-/// Makes a change in a record, the assignments as in the one that answers it.
-fn amended(
-    current: Option<&Arc<VisitorRecord>>,
-    answered: &VisitorRecord,
-    delta: &RecordDelta<'_>,
-) -> Arc<VisitorRecord> {
-    let mut record = current.map(|record| (**record).clone()).unwrap_or_default();
-    delta.apply(&mut record);
-    delta.take_assignments(answered, &mut record);
-    Arc::new(record)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::records::pending::Step;
 
     #[test]
     fn what_was_known_earlier_undoes_nothing_that_another_thread_has_done_since() {
@@ -261,17 +262,67 @@ mod tests {
         let change = RecordDelta::new().assign("3", "c");
         for is_overtaken in [false, true] {
             let view = View::default();
-            let before = view.share();
+            let ahead = Ahead { unwritten: Some(known.clone()), is_behind: false };
+            let (own, later, before) = (change.clone(), RecordDelta::new(), view.share());
+            let (key, delta, view) = ("v", &change, &view);
+            let asked_in = before.clone();
+            let call = Call { key, delta, own, later, ahead, before, asked_in, view };
             if is_overtaken {
                 let newer = RecordDelta::new().enter("home").leave("home").force("1", "z");
-                change_view(&view, &newer);
+                change_view(view, &newer);
             }
-            let written = catch_up(&view, before.as_ref(), &known, &change);
+            let written =
+                change_view_among(view, &call.known_before(), &change, &RecordDelta::new());
             let seen = view.share().unwrap();
             assert_eq!(*seen, *written.record);
             assert_eq!(seen.is_at("home"), !is_overtaken);
             assert_eq!(seen.assignment("1"), Some(if is_overtaken { "z" } else { "a" }));
             assert_eq!((seen.assignment("2"), seen.assignment("3")), (Some("b"), Some("c")));
         }
+    }
+
+    #[test]
+    fn an_answer_that_comes_late_does_not_undo_what_another_thread_has_forced_since() {
+        for (held, forced) in
+            [(None, None), (Some("s"), None), (None, Some("z")), (Some("s"), Some("z"))]
+        {
+            let view = View::default();
+            if let Some(held) = held {
+                change_view(&view, &RecordDelta::new().force("1", held));
+            }
+            let delta = RecordDelta::new().assign("1", "a").reach("g");
+            let ahead = Ahead { unwritten: None, is_behind: true };
+            let (own, later, before) = (delta.clone(), RecordDelta::new(), view.share());
+            let (key, delta, view, asked_in) = ("v", &delta, &view, before.clone());
+            let call = Call { key, delta, own, later, ahead, before, asked_in, view };
+            if let Some(forced) = forced {
+                change_view(view, &RecordDelta::new().force("1", forced));
+            }
+            let answer = RecordDelta::new().assign("1", "b").merge_into(VisitorRecord::new());
+            let seen = call.see(answer.into_record(), &RecordDelta::new());
+            assert_eq!(seen.assignment("1"), Some(forced.unwrap_or("b")));
+            assert!(seen.has_reached("g") && view.share().is_some_and(|view| view == seen));
+        }
+    }
+
+    #[test]
+    fn what_is_shown_is_written_although_it_was_lost_before() {
+        let backlog = Backlog::new(&StoreConfig::default().queue_capacity(1));
+        let assign = |key: &str, variation: &'static str| {
+            let (view, delta) = (View::default(), RecordDelta::new().assign("1", variation));
+            let change = |known: &RecordDelta<'_>| {
+                change_view_among(&view, known, &delta, &RecordDelta::new())
+            };
+            let written = backlog.push(key, delta.clone(), Duration::ZERO, change).0;
+            written.record.assignment("1").map(str::to_owned)
+        };
+        assert_eq!(assign("v", "a").as_deref(), Some("a"));
+        // There is no room for both, and another config would have the first one see another variation.
+        assign("w", "a");
+        assert_eq!(assign("v", "b").as_deref(), Some("a"));
+        let Step::Write(changes) = backlog.step(Duration::ZERO) else { unreachable!() };
+        let written: Vec<_> =
+            changes.into_iter().map(|change| (change.key, change.delta)).collect();
+        assert_eq!(written, [("v".into(), RecordDelta::new().assign("1", "a"))]);
     }
 }

@@ -1,0 +1,103 @@
+//! `convertctl records` where a login may not use every key, and where answers are lost.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that meets the unexpected should stop at once"
+)]
+
+use std::time::Duration;
+
+use serde_json::json;
+use test_support::{LossyProxy, RedisServer, wait_until};
+
+mod support;
+
+use support::{Run, run_with};
+
+fn records(url: &str, arguments: &[&str], input: &str) -> Run {
+    let (action, rest) = arguments.split_first().unwrap();
+    run_with(&[&["records", action, "--redis", url], rest].concat(), input.as_bytes())
+}
+
+fn fill(server: &RedisServer, count: usize) {
+    let script = format!("for i = 1, {count} do redis.call('SET', '1-2-v' .. i, '{{}}') end");
+    server.command(&["EVAL", &script, "0"]);
+}
+
+#[test]
+fn one_key_that_a_login_may_not_use_costs_itself_alone() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    fill(&server, 1_200);
+    server.command(&["SET", "0-0-theirs", "{}"]);
+    let rights = ["ACL", "SETUSER", "some", "on", ">pw", "~1-2-*", "+@all"];
+    assert_eq!(server.command(&rights), "OK");
+    let url = server.url().replace("redis://", "redis://some:pw@");
+    let why = "the store is unavailable: the login may not use this key";
+
+    let exported = records(&url, &["export"], "");
+    assert_eq!((exported.code, exported.json_lines().len()), (Some(1), 1_200));
+    assert_eq!(exported.stderr, format!("convertctl: `0-0-theirs` was left out: {why}\n"));
+
+    let lines = ["1-2-a", "0-0-theirs", "1-2-b"]
+        .map(|key| format!(r#"{{"key":"{key}","record":{{"goals":{{"a":true}}}}}}"#));
+    let set = records(&url, &["set"], &lines.join("\n"));
+    assert_eq!((set.code, set.json()), (Some(1), json!({"set": 2, "replaced": 0, "refused": 1})));
+    assert_eq!(set.stderr, format!("convertctl: line 2 was not stored: {why}\n"));
+
+    let keys: Vec<String> = (1..=1_200).map(|number| format!("1-2-v{number}")).collect();
+    let keys = keys.iter().map(String::as_str);
+    let named: Vec<&str> = ["delete", "0-0-theirs"].into_iter().chain(keys).collect();
+    let deleted = records(&url, &named, "");
+    assert_eq!((deleted.code, deleted.json()), (Some(1), json!({"deleted": 1_200})));
+    assert_eq!(deleted.stderr, format!("convertctl: `0-0-theirs` was not deleted: {why}\n"));
+
+    let matching = records(&url, &["delete", "--matching", "*", "--yes"], "");
+    assert_eq!(matching.json(), json!({"matching": 2, "deleted": 2, "left": 1}));
+    assert_eq!(matching.code, Some(1));
+}
+
+#[test]
+fn a_change_whose_answer_is_lost_may_have_been_made() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let may = "the connection broke before it answered; it may have been carried out all the same";
+    let line = r#"{"key":"1-2-v","record":{}}"#;
+    for (arguments, input, word, exists) in [
+        (&["set", "1-2-v"][..], "{}", "NX", "1"),
+        (&["delete", "1-2-v"], "", "DEL", "0"),
+        (&["set"], line, "NX", "1"),
+        (&["delete", "--matching", "*", "--yes"], "", "DEL", "0"),
+    ] {
+        let proxy = LossyProxy::start(server.port(), word, 2);
+        let url = format!("redis://127.0.0.1:{}", proxy.port());
+        let run = records(&url, arguments, input);
+        assert_eq!(run.code, Some(1), "{arguments:?}");
+        assert!(run.stderr.ends_with(&format!("{may}\n")), "{arguments:?}: {}", run.stderr);
+        assert_eq!(server.command(&["EXISTS", "1-2-v"]), exists);
+    }
+    // Nothing can have been stored where what is there was not even read.
+    for (arguments, input) in [(&["set", "1-2-v"][..], "{}"), (&["set"], line)] {
+        let proxy = LossyProxy::start(server.port(), "GETRANGE", 2);
+        let url = format!("redis://127.0.0.1:{}", proxy.port());
+        let run = records(&url, arguments, input);
+        assert_eq!(run.code, Some(1), "{arguments:?}");
+        assert!(run.stderr.ends_with("broke before it answered\n"), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn what_was_found_is_exported_although_keys_may_have_been_missed() {
+    let Some(server) = RedisServer::start(&["--cluster-enabled", "yes"]) else { return };
+    assert_eq!(server.command(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]), "OK");
+    let is_set = || server.command(&["SET", "1-2-v", "{}"]) == "OK";
+    assert!(wait_until(Duration::from_secs(30), is_set));
+    let rights = ["ACL", "SETUSER", "some", "on", ">pw", "~*", "+@all", "-cluster|nodes"];
+    assert_eq!(server.command(&rights), "OK");
+    let url = server.url().replace("redis://", "redis://some:pw@");
+    for arguments in [&["export"][..], &["export", "--cluster"]] {
+        let exported = records(&url, arguments, "");
+        assert_eq!(exported.code, Some(1), "{}", exported.stderr);
+        assert_eq!(exported.json_lines(), [json!({"key": "1-2-v", "record": {}})]);
+        assert!(exported.stderr.contains("CLUSTER NODES"), "{}", exported.stderr);
+    }
+}
