@@ -112,7 +112,8 @@ fn attributes() -> impl Strategy<Value = Vec<(&'static str, serde_json::Value)>>
 /// Gives audiences the ids from 7 on.
 fn numbered(audiences: Vec<serde_json::Value>) -> Vec<serde_json::Value> {
     let number = |(mut audience, id): (serde_json::Value, u32)| {
-        audience["id"] = json!(id.to_string());
+        let members = audience.as_object_mut();
+        members.into_iter().for_each(|it| drop(it.insert("id".to_owned(), json!(id.to_string()))));
         audience
     };
     audiences.into_iter().zip(7..).map(number).collect()
@@ -120,7 +121,7 @@ fn numbered(audiences: Vec<serde_json::Value>) -> Vec<serde_json::Value> {
 
 fn read(pairs: Vec<(&'static str, serde_json::Value)>) -> Vec<(&'static str, Value<'static>)> {
     let owned = |json: serde_json::Value| {
-        serde_json::from_str::<Value<'_>>(&json.to_string()).unwrap().into_owned()
+        serde_json::from_str::<Value<'_>>(&json.to_string()).unwrap_or_default().into_owned()
     };
     pairs.into_iter().map(|(name, json)| (name, owned(json))).collect()
 }

@@ -84,7 +84,7 @@ fn can_be_kept(rules: &RuleTree) -> bool {
 mod tests {
     use serde_json::{Value, json};
 
-    use crate::{Identified as _, ProjectConfig};
+    use crate::ProjectConfig;
 
     fn element(key: &str, rule_type: &str, value: &str) -> Value {
         json!({"key": key, "rule_type": rule_type, "value": value,
