@@ -112,8 +112,9 @@ fn attributes() -> impl Strategy<Value = Vec<(&'static str, serde_json::Value)>>
 /// Gives audiences the ids from 7 on.
 fn numbered(audiences: Vec<serde_json::Value>) -> Vec<serde_json::Value> {
     let number = |(mut audience, id): (serde_json::Value, u32)| {
-        let members = audience.as_object_mut();
-        members.into_iter().for_each(|it| drop(it.insert("id".to_owned(), json!(id.to_string()))));
+        if let Some(members) = audience.as_object_mut() {
+            members.insert("id".to_owned(), json!(id.to_string()));
+        }
         audience
     };
     audiences.into_iter().zip(7..).map(number).collect()

@@ -1,6 +1,8 @@
 //! Decisions, visitor by visitor.
 
+use std::cell::RefCell;
 use std::hint::black_box;
+use std::rc::Rc;
 use std::thread;
 
 use convert_sdk::{Context, RunOptions};
@@ -28,6 +30,8 @@ pub(super) fn works(fixture: &Fixture) -> Vec<Work<'_>> {
                 });
             }
         }),
+        first("run_experience_first", fixture, "experience-42"),
+        first("run_experience_first_regex", fixture, "regex"),
         Work::new("run_experience_sticky", sticky.len() * all.len(), move || {
             return_all(sticky, &all);
         }),
@@ -54,6 +58,23 @@ pub(super) fn works(fixture: &Fixture) -> Vec<Work<'_>> {
             }
         }),
     ]
+}
+
+/// The first decision of each visitor's context: nothing has been found out of their attributes, and the
+/// context lies in no near cache.
+fn first<'f>(name: &'static str, fixture: &'f Fixture, key: &'static str) -> Work<'f> {
+    let contexts = Rc::new(RefCell::new(Vec::<Context>::new()));
+    let (made, unstored) = (Rc::clone(&contexts), unstored());
+    let decide = move || {
+        for visitor in &*contexts.borrow() {
+            black_box(visitor.run_experience_with(black_box(key), &unstored));
+        }
+    };
+    let make = move || {
+        made.replace(fixture.visitors().iter().map(|visitor| fixture.context(visitor)).collect());
+        Ok(())
+    };
+    Work::new(name, fixture.visitors().len(), decide).between(make, || Ok(()))
 }
 
 /// How many decisions one thread makes in a second, and two together, each on a core of its own.

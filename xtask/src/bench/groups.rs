@@ -90,6 +90,8 @@ const GROUPS: &[Group] = &[
         names: &[
             "run_experience_fresh",
             "run_experience_regex",
+            "run_experience_first",
+            "run_experience_first_regex",
             "run_experience_sticky",
             "run_experience_sticky_guarded",
             "context_and_run",

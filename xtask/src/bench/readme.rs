@@ -109,6 +109,9 @@ const SHOWN: &[(&str, &str)] = &[
     ("bucket_value", "a bucket value of a visitor id"),
     ("bucket_value_bulk", "the same in a column of ids, each"),
     ("run_experience_fresh", "a decision for a new visitor, with an audience of four rules"),
+    ("run_experience_regex", "with a regular expression"),
+    ("run_experience_first", "the first decision of a context, of which nothing is in the caches"),
+    ("run_experience_first_regex", "the first, with a regular expression"),
     (
         "run_experience_sticky",
         "for a visitor decided for before, half of the experiences with an audience",
@@ -117,7 +120,6 @@ const SHOWN: &[(&str, &str)] = &[
         "run_experience_sticky_guarded",
         "for a visitor decided for before, all with an audience, which is asked again",
     ),
-    ("run_experience_regex", "with a regular expression"),
     ("floor_fresh", "floor: a new visitor, by code for this project alone"),
     ("floor_fresh_rules", "floor: a new visitor, by a plain interpreter of rules alone"),
     ("floor_sticky", "floor: for a visitor decided for before, with an audience"),

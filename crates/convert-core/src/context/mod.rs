@@ -236,10 +236,11 @@ impl Context {
         options: &'v RunOptions<'v>,
     ) -> Evaluation<'c, 'v> {
         let preview = self.preview.as_ref().and_then(Previewed::resolve);
-        self.evaluation_from(record.unwrap_or_default(), options).preview(preview)
+        let evaluation = self.evaluation_from(record.unwrap_or_default(), options);
+        evaluation.preview(preview).remembers(self.keeps_traces(options.storage))
     }
 
-    /// Puts together what a decision follows from where nothing is previewed.
+    /// Puts together what a single decision follows from where nothing is previewed.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "every decision passes here, from few places")]
     fn evaluation_from<'c: 'v, 'v>(
@@ -252,7 +253,6 @@ impl Context {
             .facts(facts.with_segments(record.segments()))
             .location(options.location.unwrap_or(&self.location))
             .record(record)
-            .remembers(self.keeps_traces(options.storage))
             .options(&options.call)
             .surroundings(&self.shared.surroundings)
     }
