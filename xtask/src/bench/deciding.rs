@@ -70,11 +70,11 @@ fn first<'f>(name: &'static str, fixture: &'f Fixture, key: &'static str) -> Wor
             black_box(visitor.run_experience_with(black_box(key), &unstored));
         }
     };
-    let make = move || {
+    let prepare = move || {
         made.replace(fixture.visitors().iter().map(|visitor| fixture.context(visitor)).collect());
         Ok(())
     };
-    Work::new(name, fixture.visitors().len(), decide).between(make, || Ok(()))
+    Work::new(name, fixture.visitors().len(), decide).between(prepare, || Ok(()))
 }
 
 /// How many decisions one thread makes in a second, and two together, each on a core of its own.
