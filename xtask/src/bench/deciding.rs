@@ -63,10 +63,10 @@ pub(super) fn works(fixture: &Fixture) -> Vec<Work<'_>> {
 /// The first decision of each visitor's context: nothing has been found out of their attributes, and the
 /// context lies in no near cache.
 fn first<'f>(name: &'static str, fixture: &'f Fixture, key: &'static str) -> Work<'f> {
-    let contexts = Rc::new(RefCell::new(Vec::<Context>::new()));
-    let (made, unstored) = (Rc::clone(&contexts), unstored());
+    let made = Rc::new(RefCell::new(Vec::<Context>::new()));
+    let (decided, unstored) = (Rc::clone(&made), unstored());
     let decide = move || {
-        for visitor in &*contexts.borrow() {
+        for visitor in &*decided.borrow() {
             black_box(visitor.run_experience_with(black_box(key), &unstored));
         }
     };

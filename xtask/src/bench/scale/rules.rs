@@ -2,6 +2,7 @@
 
 use std::hint::black_box;
 
+use convert_decision::{Evaluation, Facts, Silent};
 use convert_sdk::{Attributes, Core, Value as Attribute};
 use serde_json::{Value, json};
 
@@ -15,31 +16,50 @@ use super::curve::{Curve, Growth};
 
 /// One more rule that has to be looked at, and one more option.
 pub(super) fn over_rules(options: &Options) -> Result<Vec<Curve>, String> {
-    let curve = |name, growth, rules: fn(usize) -> Value| -> Result<Curve, String> {
-        let works: Result<Vec<_>, String> = SIZES
-            .iter()
-            .map(|size| Ok((count(*size), deciding(&core(&rules(*size))?, visitor(5)))))
-            .collect();
-        Curve::measured(name, growth, works?, options.rounds(), Figure::number)
-    };
+    let curve =
+        |name, growth, rules: fn(usize) -> Value, work: Deciding| -> Result<Curve, String> {
+            let works: Result<Vec<_>, String> = SIZES
+                .iter()
+                .map(|size| Ok((count(*size), work(&core(&rules(*size))?, visitor(5)))))
+                .collect();
+            Curve::measured(name, growth, works?, options.rounds(), Figure::number)
+        };
     Ok(vec![
-        curve("rules that all hold", Growth::Proportional, |size| {
-            let rule = || json!({"OR_WHEN": [element("attribute-1", "equals", &json!("value 1"))]});
-            json!({"OR": [{"AND": (0..size).map(|_| rule()).collect::<Vec<_>>()}]})
-        })?,
-        curve("rules of which the last holds", Growth::Proportional, |size| {
-            let rule = |at: usize| {
-                let wanted = if at + 1 == size { "value 1" } else { "another" };
-                element("attribute-1", "contains", &json!(wanted))
-            };
-            json!({"OR": [{"AND": [{"OR_WHEN": (0..size).map(rule).collect::<Vec<_>>()}]}]})
-        })?,
-        curve("one isIn rule with more options", Growth::Proportional, |size| {
-            let options: Vec<String> = (1..=size).rev().map(|at| format!("value {at}")).collect();
-            let options = json!(options.join("|"));
-            json!({"OR": [{"AND": [{"OR_WHEN": [element("attribute-1", "isIn", &options)]}]}]})
-        })?,
+        curve("rules that all hold", Growth::Proportional, holding, comparing)?,
+        curve("the same, asked again", Growth::Proportional, holding, deciding)?,
+        curve(
+            "rules of which the last holds",
+            Growth::Proportional,
+            |size| {
+                let rule = |at: usize| {
+                    let wanted =
+                        if at + 1 == size { "value 1".to_owned() } else { format!("no {at}") };
+                    element("attribute-1", "contains", &json!(wanted))
+                };
+                json!({"OR": [{"AND": [{"OR_WHEN": (0..size).map(rule).collect::<Vec<_>>()}]}]})
+            },
+            comparing,
+        )?,
+        curve(
+            "one isIn rule with more options",
+            Growth::Proportional,
+            |size| {
+                let options = (1..=size).rev().map(|at| format!("value {at}"));
+                let options = json!(options.collect::<Vec<_>>().join("|"));
+                json!({"OR": [{"AND": [{"OR_WHEN": [element("attribute-1", "isIn", &options)]}]}]})
+            },
+            comparing,
+        )?,
     ])
+}
+
+/// Rules that differ, and all hold.
+fn holding(size: usize) -> Value {
+    let rule = |at: usize| {
+        let options = json!(format!("value 1|option {at}"));
+        json!({"OR_WHEN": [element("attribute-1", "isIn", &options)]})
+    };
+    json!({"OR": [{"AND": (0..size).map(rule).collect::<Vec<_>>()}]})
 }
 
 /// More attributes than the rules look at.
@@ -53,7 +73,7 @@ pub(super) fn over_attributes(options: &Options) -> Result<Vec<Curve>, String> {
         Curve::measured(name, growth, works.collect(), options.rounds(), Figure::number)
     };
     Ok(vec![
-        curve("a decision with two rules", Growth::Level, deciding)?,
+        curve("a decision with two rules", Growth::Proportional, comparing)?,
         curve("create_context with the attributes", Growth::Proportional, |core, attributes| {
             let core = core.clone();
             Work::new("scale", FEW, move || {
@@ -66,6 +86,19 @@ pub(super) fn over_attributes(options: &Options) -> Result<Vec<Curve>, String> {
     ])
 }
 
+/// Decides without remembering what has been found before, as a context's first decision does.
+fn comparing(core: &Core, attributes: Attributes) -> Work<'static> {
+    let config = core.current_config();
+    Work::new("scale", MANY, move || {
+        for _ in 0..MANY {
+            let facts = Facts::new(black_box(&attributes));
+            let evaluation = Evaluation::new(&config, "visitor").facts(facts);
+            black_box(evaluation.decide_by_key(black_box("scaled"), &mut Silent).is_ok());
+        }
+    })
+}
+
+/// Decides again and again with one context.
 fn deciding(core: &Core, attributes: Attributes) -> Work<'static> {
     let context = core.create_context("visitor").with_attributes(attributes);
     Work::new("scale", MANY, move || {
@@ -87,6 +120,9 @@ fn visitor(attributes: usize) -> Attributes {
     let one = |at: usize| (format!("attribute-{at}"), Attribute::from(format!("value {at}")));
     (0..attributes).map(one).collect()
 }
+
+/// How a decision for a visitor with these attributes is made.
+type Deciding = fn(&Core, Attributes) -> Work<'static>;
 
 const SIZES: &[usize] = &[1, 4, 16, 64, 256, 1_024];
 const ATTRIBUTES: &[usize] = &[5, 20, 80, 320];
