@@ -401,16 +401,10 @@ impl<'v> Facts<'v> {
         self.find_marked(element.mark(), || element.key().unwrap_or_default())
     }
 
-    /// Returns the context's attributes, and what has been found of them by the conditions of a set, if
-    /// they are all that these conditions ask for.
+    /// Returns what has been found by the conditions of a set, if these facts are all they ask for.
     #[inline]
-    pub(crate) fn findings(
-        &self,
-        config: &ProjectConfig,
-        set: usize,
-    ) -> Option<(&'v Attributes, &'v AtomicU64)> {
-        let findings = self.profile.filter(|_| self.call.is_empty())?.findings(config, set)?;
-        Some((self.own, findings))
+    pub(crate) fn findings(&self, config: &ProjectConfig, set: usize) -> Option<&'v AtomicU64> {
+        self.profile.filter(|_| self.call.is_empty())?.findings(config, set, self.segments)
     }
 
     /// Returns the context's attributes, if there is nothing else.

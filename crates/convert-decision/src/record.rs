@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use convert_config::{
     CUSTOM_SEGMENTS, Experience, Mark, Text, Value, ValueRef, Variation, is_segment_name,
@@ -49,9 +50,11 @@ pub struct VisitorRecord {
 /// assert!(segments.find("country").is_some());
 /// assert!(segments.find("shoe_size").is_none());
 /// ```
-#[derive(Clone, Default, PartialEq)]
+#[derive(Clone, Default)]
 pub struct Segments {
     members: Attributes,
+    /// Segments with the same stamp are the same; zero are none.
+    stamp: u64,
 }
 
 impl Default for &VisitorRecord {
@@ -69,7 +72,7 @@ impl VisitorRecord {
         VisitorRecord {
             bucketing: Assignments::new(),
             locations: Vec::new(),
-            segments: Segments { members: Attributes::new() },
+            segments: Segments { members: Attributes::new(), stamp: 0 },
             goals: Vec::new(),
             others: Vec::new(),
         }
@@ -195,6 +198,17 @@ impl VisitorRecord {
 }
 
 impl Segments {
+    fn new(members: Attributes) -> Self {
+        let stamp = if members.is_empty() { 0 } else { next_stamp() };
+        Segments { members, stamp }
+    }
+
+    /// Returns a number that tells these segments from all that have other members.
+    #[inline]
+    pub(crate) fn stamp(&self) -> u64 {
+        self.stamp
+    }
+
     /// Returns the value of a segment.
     pub fn find(&self, name: &str) -> Option<ValueRef<'_>> {
         self.members.get(name)
@@ -230,6 +244,7 @@ impl Segments {
         let ids = without_repeats(held.chain(segment_ids.into_iter().map(SmolStr::new)));
         let ids: Vec<String> = ids.into_iter().map(String::from).collect();
         self.members.insert(CUSTOM_SEGMENTS, ids);
+        self.stamp = next_stamp();
     }
 
     /// Takes the custom segments out, where they are a list, and returns their ids.
@@ -237,6 +252,7 @@ impl Segments {
         let ids: Vec<String> = self.custom().map(Cow::into_owned).collect();
         if matches!(self.members.get(CUSTOM_SEGMENTS), Some(ValueRef::List(_))) {
             self.members.remove(CUSTOM_SEGMENTS);
+            self.stamp = next_stamp();
         }
         ids
     }
@@ -244,6 +260,7 @@ impl Segments {
     /// Sets segments, replacing those of the same names.
     pub fn merge(&mut self, other: Segments) {
         self.members.merge(other.members);
+        self.stamp = next_stamp();
     }
 
     /// Returns whether there are none.
@@ -257,6 +274,12 @@ impl Segments {
     }
 }
 
+impl PartialEq for Segments {
+    fn eq(&self, other: &Self) -> bool {
+        self.members == other.members
+    }
+}
+
 impl fmt::Debug for Segments {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.members.fmt(f)
@@ -267,7 +290,7 @@ impl From<Attributes> for Segments {
     /// Keeps the attributes that are report segments.
     fn from(attributes: Attributes) -> Self {
         let is_segment = |(name, _): &(&str, ValueRef<'_>)| Segments::is_name(name);
-        Segments { members: attributes.iter().filter(is_segment).collect() }
+        Segments::new(attributes.iter().filter(is_segment).collect())
     }
 }
 
@@ -369,7 +392,12 @@ fn read_segments<'v, N: AsRef<str>, V: Into<Value<'v>>>(
     members: impl Iterator<Item = (N, V)>,
 ) -> Segments {
     let members = members.filter(|(name, _)| Segments::is_name(name.as_ref()));
-    Segments { members: members.collect() }
+    Segments::new(members.collect())
+}
+
+fn next_stamp() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 /// Keeps the first of every repeated text; in linear time, since records come from outside.
@@ -390,6 +418,26 @@ mod tests {
         let record: VisitorRecord = serde_json::from_str(json).unwrap();
         assert_eq!(serde_json::to_string(&record).unwrap(), r#"{"mine":{"a":1}}"#);
         assert!(serde_json::from_str::<VisitorRecord>("[]").is_err());
+    }
+
+    #[test]
+    fn segments_that_have_changed_have_another_stamp() {
+        let mut segments = Segments::default();
+        assert_eq!((segments.stamp(), Segments::from(Attributes::new()).stamp()), (0, 0));
+        let mut seen = vec![segments.stamp()];
+        let changes: [fn(&mut Segments); 4] = [
+            |it| it.merge(Segments::from(Attributes::from([("country", "DE")]))),
+            |it| it.add_custom(["5"]),
+            |it| drop(it.take_custom()),
+            |it| *it = Segments::from(Attributes::from([("country", "DE")])),
+        ];
+        for change in changes {
+            change(&mut segments);
+            assert!(
+                !seen.contains(&segments.stamp()) && segments.clone().stamp() == segments.stamp()
+            );
+            seen.push(segments.stamp());
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub(super) fn place_conditions(
     experiences: &mut Catalog<Experience>,
 ) {
     let mut sets: [Set; Findings::SETS] = Default::default();
+    let [alone @ .., about_segments] = &mut sets;
     let mut is_done = vec![false; audiences.len()];
     for position in experiences.iter().flat_map(|experience| &experience.audiences) {
         let is_done = is_done.get_mut(*position as usize);
@@ -23,8 +24,11 @@ pub(super) fn place_conditions(
         }
         let audience = audiences.at_mut(*position);
         let rules = audience.and_then(|audience| audience.common.rules.as_mut());
-        if let Some(rules) = rules.filter(|rules| can_be_kept(rules)) {
-            place(rules, &mut sets);
+        let Some(rules) = rules.filter(|rules| can_be_kept(rules)) else { continue };
+        if asks_for_segments(rules) {
+            place(rules, Findings::ABOUT_SEGMENTS, std::slice::from_mut(about_segments));
+        } else {
+            place(rules, 0, alone);
         }
     }
     for at in (0..).take(experiences.len()) {
@@ -56,7 +60,8 @@ impl Set {
     }
 }
 
-fn place(rules: &mut RuleTree, sets: &mut [Set]) {
+/// Gives a tree places in one of these sets, the first of which has the number `first`.
+fn place(rules: &mut RuleTree, first: usize, sets: &mut [Set]) {
     let mut conditions: Vec<_> = rules.elements().iter().map(Element::condition).collect();
     conditions.sort_unstable();
     conditions.dedup();
@@ -64,20 +69,21 @@ fn place(rules: &mut RuleTree, sets: &mut [Set]) {
     let Some((_, at)) = fitting.min() else { return };
     let Some(set) = sets.get_mut(at) else { return };
     let places = rules.elements().iter().map(|element| set.take(element.condition())).collect();
-    rules.place(at, places);
+    rules.place(first + at, places);
 }
 
-/// Whether what is found of the tree's conditions follows from attributes that stay as they are:
-/// report segments come from the visitor's record as well, and time passes.
+fn asks_for_segments(rules: &RuleTree) -> bool {
+    rules.elements().iter().any(|element| element.key().is_some_and(is_segment_name))
+}
+
+/// Whether what is found of the tree's conditions stays as it is: time passes.
 fn can_be_kept(rules: &RuleTree) -> bool {
     let passes = |rule_type: &str| {
         rule_type.starts_with("local_time_") || rule_type.starts_with("project_time_")
     };
     rules.has_one_branch()
         && rules.exclusion().is_none()
-        && rules.elements().iter().all(|element| {
-            !element.key().is_some_and(is_segment_name) && !element.rule_type().is_some_and(passes)
-        })
+        && !rules.elements().iter().any(|element| element.rule_type().is_some_and(passes))
 }
 
 #[cfg(test)]
@@ -123,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_change_by_itself_is_not_kept() {
+    fn what_changes_by_itself_is_not_kept_and_segments_are_kept_apart() {
         let plan = element("plan", "generic_text_key_value", "pro");
         let trees = [
             audience(&[vec![plan.clone()]]),
@@ -136,7 +142,7 @@ mod tests {
             audience(&[vec![plan, element("", "bucketed_into_experience_key", "e0")]]),
             audience(&[vec![element("plan", "generic_text_key_value", "free")]]),
         ];
-        let kept = [Some(0), None, None, None, None, None, Some(0), None, None];
+        let kept = [Some(0), None, None, None, Some(4), None, Some(0), None, None];
         assert_eq!(sets(&trees), kept);
     }
 

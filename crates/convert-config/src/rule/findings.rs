@@ -6,7 +6,8 @@ use smallvec::SmallVec;
 ///
 /// What a set of findings is about, the config decides when it is loaded: it gives the trees of its
 /// audiences [sets of findings](crate::rule::RuleTree::finding_set), and their conditions places there.
-/// Findings stand for one visitor's attributes: where those change, nothing is known any more.
+/// Findings stand for one visitor's attributes: where those change, nothing is known any more. Those of
+/// the last set stand for the report segments of the visitor's record as well.
 ///
 /// ```
 /// use convert_config::rule::Findings;
@@ -50,7 +51,9 @@ pub(crate) struct Places {
 
 impl Findings {
     /// How many sets of findings a config has at most.
-    pub const SETS: usize = 4;
+    pub const SETS: usize = 5;
+    /// The set about conditions that ask for report segments, and about what they stand beside.
+    pub const ABOUT_SEGMENTS: usize = 4;
     /// How many conditions one set is about.
     pub(crate) const ROOM: usize = u32::BITS as usize;
 

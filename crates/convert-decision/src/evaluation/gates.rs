@@ -145,7 +145,7 @@ impl<'c> Evaluation<'c, '_> {
     #[expect(clippy::inline_always, reason = "every decision passes here, from few places")]
     fn recall_audiences(&self, experience: &Experience, is_bucketed: bool) -> Option<bool> {
         let set = experience.finding_set(is_bucketed)?;
-        let (_, findings) = self.facts.findings(self.config, set)?;
+        let findings = self.facts.findings(self.config, set)?;
         experience.lets_in(Findings::from_bits(findings.load(Ordering::Relaxed)))
     }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use convert_config::ValueRef;
 use convert_config::rule::{Block, Branch, Element, Findings, Flaw, RuleTree, Test, Verdict};
 
-use crate::attributes::{Attributes, Facts};
+use crate::attributes::Facts;
 use crate::evaluation::Evaluation;
 use crate::explain::Step;
 use crate::observer::Observer;
@@ -57,14 +57,13 @@ impl<'c> Evaluation<'c, '_> {
         observer: &mut O,
     ) -> Match {
         let kept = if self.shows_all(observer) { None } else { rules.finding_set() };
-        let kept = kept.and_then(|set| self.facts.findings(self.config, set));
-        let Some((profile, findings)) = kept else {
+        let Some(findings) = kept.and_then(|set| self.facts.findings(self.config, set)) else {
             return self.match_rules(rules, &self.facts, observer);
         };
         let known = Findings::from_bits(findings.load(Ordering::Relaxed));
         match rules.recall(known) {
             Some(holds) => holds.into(),
-            None => self.match_learning(rules, known, (profile, findings), observer),
+            None => self.match_learning(rules, known, findings, observer),
         }
     }
 
@@ -74,13 +73,19 @@ impl<'c> Evaluation<'c, '_> {
         &self,
         rules: &'c RuleTree,
         mut known: Findings,
-        (own, findings): (&Attributes, &AtomicU64),
+        findings: &AtomicU64,
         observer: &mut O,
     ) -> Match {
-        let holds = rules.learn(&mut known, |element| {
-            let verdict = own.find_for(element).map(|entry| entry.verdict(element));
-            self.is_match(element, verdict, observer)
-        });
+        let holds = match self.facts.own_alone() {
+            Some(own) => rules.learn(&mut known, |element| {
+                let verdict = own.find_for(element).map(|entry| entry.verdict(element));
+                self.is_match(element, verdict, observer)
+            }),
+            None => rules.learn(&mut known, |element| {
+                let verdict = self.facts.find_for(element).map(|fact| fact.verdict(element));
+                self.is_match(element, verdict, observer)
+            }),
+        };
         // What another thread has found meanwhile is found again when it is needed.
         findings.store(known.to_bits(), Ordering::Relaxed);
         holds.into()
