@@ -402,7 +402,8 @@ impl<'v> Facts<'v> {
     }
 
     /// Returns what has been found by the conditions of a set, if these facts are all they ask for.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "every decision passes here, from few places")]
     pub(crate) fn findings(&self, config: &ProjectConfig, set: usize) -> Option<&'v AtomicU64> {
         self.profile.filter(|_| self.call.is_empty())?.findings(config, set, self.segments)
     }

@@ -76,7 +76,8 @@ impl Profile {
 
     /// Returns what has been found of the conditions of a set beside these segments, if it is a set of
     /// this config, and the segments have not had too many states.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "every decision passes here, from few places")]
     pub(crate) fn findings(
         &self,
         config: &ProjectConfig,
@@ -92,6 +93,7 @@ impl Profile {
         }
     }
 
+    #[inline(never)]
     fn beside(&self, stamp: u64) -> Option<&AtomicU64> {
         let wanted = stamp.wrapping_add(1);
         let is_it = |place: &&Beside| match place.segments.load(Ordering::Relaxed) {
