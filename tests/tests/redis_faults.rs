@@ -710,7 +710,7 @@ fn a_change_whose_answer_is_lost_is_not_sent_to_another_server_of_the_cluster() 
         scope.spawn(|| break_after_a_script(&listener, server.port()));
         let merged = store(first).merge("k", &RecordDelta::new().reach("a"));
         // Sent again it would find its own mark, and a goal that counts would be taken for known.
-        assert_eq!(merged.unwrap_err().kind(), StoreErrorKind::Unavailable);
+        assert_eq!(merged.unwrap_err().kind(), StoreErrorKind::Unanswered);
     });
     assert!(direct.load("k").unwrap().unwrap().has_reached("a"));
 }

@@ -309,7 +309,7 @@ fn what_is_deleted_is_counted_although_some_cannot_be() {
     let url = server.url().replace("redis://", "redis://some:pw@");
     let deleted = run(&["records", "delete", "--redis", &url, "1-2-k1", "1-2-v5", "1-2-k6"]);
     assert_eq!((deleted.code, deleted.json()), (Some(1), json!({"deleted": 2})));
-    let why = "the store is unavailable: the login may not use this key";
+    let why = "the store denies access to the record: the login may not use this key";
     assert_eq!(deleted.stderr, format!("convertctl: `1-2-v5` was not deleted: {why}\n"));
 }
 

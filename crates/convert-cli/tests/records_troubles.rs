@@ -33,7 +33,7 @@ fn one_key_that_a_login_may_not_use_costs_itself_alone() {
     let rights = ["ACL", "SETUSER", "some", "on", ">pw", "~1-2-*", "+@all"];
     assert_eq!(server.command(&rights), "OK");
     let url = server.url().replace("redis://", "redis://some:pw@");
-    let why = "the store is unavailable: the login may not use this key";
+    let why = "the store denies access to the record: the login may not use this key";
 
     let exported = records(&url, &["export"], "");
     assert_eq!((exported.code, exported.json_lines().len()), (Some(1), 1_200));
@@ -60,7 +60,8 @@ fn one_key_that_a_login_may_not_use_costs_itself_alone() {
 #[test]
 fn a_change_whose_answer_is_lost_may_have_been_made() {
     let Some(server) = RedisServer::start(&[]) else { return };
-    let may = "the connection broke before it answered; it may have been carried out all the same";
+    let may =
+        "the store did not answer: the connection broke; it may have been carried out all the same";
     let line = r#"{"key":"1-2-v","record":{}}"#;
     for (arguments, input, word, exists) in [
         (&["set", "1-2-v"][..], "{}", "NX", "1"),
@@ -81,7 +82,7 @@ fn a_change_whose_answer_is_lost_may_have_been_made() {
         let url = format!("redis://127.0.0.1:{}", proxy.port());
         let run = records(&url, arguments, input);
         assert_eq!(run.code, Some(1), "{arguments:?}");
-        assert!(run.stderr.ends_with("broke before it answered\n"), "{}", run.stderr);
+        assert!(run.stderr.ends_with("did not answer: the connection broke\n"), "{}", run.stderr);
     }
 }
 

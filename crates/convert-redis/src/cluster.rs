@@ -386,7 +386,8 @@ fn host_of(told: &str, asked: &Address) -> String {
 fn is_silent<T, E: Borrow<Trouble>>(answer: &Result<T, E>) -> bool {
     match answer.as_ref().map_err(Borrow::borrow) {
         Err(Trouble::Unanswered(error) | Trouble::Unsupported(error) | Trouble::Failed(error)) => {
-            matches!(error.kind(), StoreErrorKind::Unavailable | StoreErrorKind::Timeout)
+            use StoreErrorKind::{Timeout, Unanswered, Unavailable};
+            matches!(error.kind(), Unavailable | Timeout | Unanswered)
         }
         _ => false,
     }

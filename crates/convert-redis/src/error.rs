@@ -121,7 +121,7 @@ pub(crate) fn timed_out() -> StoreError {
 
 /// Makes the error of a command that was sent on a connection which broke.
 pub(crate) fn unanswered() -> StoreError {
-    unavailable("the connection broke before it answered")
+    StoreError::new(StoreErrorKind::Unanswered, "the connection broke")
 }
 
 pub(crate) fn unavailable(message: &str) -> StoreError {
@@ -145,7 +145,9 @@ fn store_error(error: &RedisError) -> StoreError {
         ErrorKind::Server(ServerErrorKind::BusyLoading) => unavailable("it is loading its data"),
         ErrorKind::Server(ServerErrorKind::ClusterDown) => unavailable("the cluster is down"),
         ErrorKind::Server(ServerErrorKind::ReadOnly) => unavailable("it takes no writes"),
-        _ if is_about_key(error) => unavailable("the login may not use this key"),
+        _ if is_about_key(error) => {
+            StoreError::new(StoreErrorKind::Denied, "the login may not use this key")
+        }
         _ => by_code(code_of(error)),
     }
 }

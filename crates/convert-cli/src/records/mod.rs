@@ -149,20 +149,16 @@ fn get(store: &RedisStore, key: &str, out: &mut dyn Write) -> Result<ExitCode, F
 /// Returns what an error says of a change that was asked for.
 fn of_change(error: &StoreError) -> String {
     let message = Failure::told(error);
-    if error.kind() == StoreErrorKind::Timeout || message.ends_with(UNANSWERED) {
-        return message + "; it may have been carried out all the same";
+    match error.kind() {
+        StoreErrorKind::Timeout | StoreErrorKind::Unanswered => {
+            message + "; it may have been carried out all the same"
+        }
+        _ => message,
     }
-    message
 }
 
 /// Returns whether the next record would fare the same.
 fn is_outage(error: &StoreError) -> bool {
-    use StoreErrorKind::{Contended, Refused, Unreadable};
-    !matches!(error.kind(), Contended | Refused | Unreadable)
-        && !error.to_string().ends_with(KEY_REFUSED)
+    use StoreErrorKind::{Contended, Denied, Refused, Unreadable};
+    !matches!(error.kind(), Contended | Denied | Refused | Unreadable)
 }
-
-/// What the store says where a command was sent and its connection broke.
-const UNANSWERED: &str = "the connection broke before it answered";
-/// What the store says where a login is limited to other keys.
-const KEY_REFUSED: &str = "the login may not use this key";

@@ -135,12 +135,16 @@ pub enum StoreErrorKind {
     Unavailable,
     /// The store did not answer in time.
     Timeout,
+    /// The store was asked, and the connection broke before it answered: a change may be made.
+    Unanswered,
     /// Others changed the record so often meanwhile that the change did not get through.
     Contended,
     /// The store has no room for the change at the moment; it can still be read.
     Full,
     /// The store will not take the change, however often it is tried.
     Refused,
+    /// The store does not let this login at the record, whatever it lets it do with others.
+    Denied,
     /// What is under the key is no visitor record. It is left as it is.
     Unreadable,
 }
@@ -161,28 +165,35 @@ impl StoreError {
         match self.kind {
             StoreErrorKind::Unavailable
             | StoreErrorKind::Timeout
+            | StoreErrorKind::Unanswered
             | StoreErrorKind::Contended
-            | StoreErrorKind::Full => true,
+            | StoreErrorKind::Full
+            | StoreErrorKind::Denied => true,
             StoreErrorKind::Refused | StoreErrorKind::Unreadable => false,
         }
     }
 
     /// Returns whether the store as a whole seems out of order, not this record alone.
     pub(crate) fn is_outage(&self) -> bool {
-        matches!(self.kind, StoreErrorKind::Unavailable | StoreErrorKind::Timeout)
+        matches!(
+            self.kind,
+            StoreErrorKind::Unavailable | StoreErrorKind::Timeout | StoreErrorKind::Unanswered
+        )
     }
 }
 
 impl StoreErrorKind {
-    /// Returns the stable name: `unavailable`, `timeout`, `contended`, `full`, `refused` or
-    /// `unreadable`.
+    /// Returns the stable name: `unavailable`, `timeout`, `unanswered`, `contended`, `full`, `refused`,
+    /// `denied` or `unreadable`.
     pub fn name(self) -> &'static str {
         match self {
             StoreErrorKind::Unavailable => "unavailable",
             StoreErrorKind::Timeout => "timeout",
+            StoreErrorKind::Unanswered => "unanswered",
             StoreErrorKind::Contended => "contended",
             StoreErrorKind::Full => "full",
             StoreErrorKind::Refused => "refused",
+            StoreErrorKind::Denied => "denied",
             StoreErrorKind::Unreadable => "unreadable",
         }
     }
@@ -193,9 +204,11 @@ impl fmt::Display for StoreError {
         let what = match self.kind {
             StoreErrorKind::Unavailable => "the store is unavailable",
             StoreErrorKind::Timeout => "the store timed out",
+            StoreErrorKind::Unanswered => "the store did not answer",
             StoreErrorKind::Contended => "others kept changing the record",
             StoreErrorKind::Full => "the store is full",
             StoreErrorKind::Refused => "the store refused the change",
+            StoreErrorKind::Denied => "the store denies access to the record",
             StoreErrorKind::Unreadable => "what the store holds is no visitor record",
         };
         write!(f, "{what}: {}", self.message)
