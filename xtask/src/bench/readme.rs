@@ -93,7 +93,8 @@ const INTRODUCTION: &str = "Of a project with 100 experiences of four arms, with
 const FIGURES: &str = "| | | allocations | bar |\n|---|---:|---:|---|\n";
 const SIDE_BY_SIDE: &str = "The same experiment with one audience rule, among 100 flags, by other libraries in the same run\n\
      (`cargo xtask bench --peers`), in nanoseconds of processor time. The JavaScript SDK also remembers what it decides,\n\
-     which it cannot be kept from.";
+     which it cannot be kept from. A context of this SDK remembers which conditions its visitor meets, so that only its\n\
+     first decision compares them: that is the one on the right.";
 const PEERS: &str = "| | decision | allocations | times | context and decision | allocations |\n\
                      |---|---:|---:|---:|---:|---:|\n";
 const PLOT: &str = "![Nanoseconds a decision, by library](docs/plots/peers.svg)";
@@ -102,7 +103,7 @@ const SCALE: &str = "A decision for one experience takes as many instructions in
      experience is asked for in turn, it waits for memory, up to several times as long as it computes. What\n\
      [visitors in memory](docs/plots/scale-visitor-memory.svg) take up, what\n\
      [finding one among a million](docs/plots/scale-visitors.svg) costs, and other curves lie in [docs/plots](docs/plots);\n\
-     [where the time goes](docs/adr/0006-where-a-decision-spends-its-time.md) says what keeps the bars that are missed.";
+     [where the time goes](docs/adr/0006-where-a-decision-spends-its-time.md) tells what was in the way.";
 /// The figures that are shown, and what they are called.
 const SHOWN: &[(&str, &str)] = &[
     ("murmur3_45", "a bare MurmurHash3 of 45 bytes"),
@@ -110,7 +111,7 @@ const SHOWN: &[(&str, &str)] = &[
     ("bucket_value_bulk", "the same in a column of ids, each"),
     ("run_experience_fresh", "a decision for a new visitor, with an audience of four rules"),
     ("run_experience_regex", "with a regular expression"),
-    ("run_experience_first", "the first decision of a context, of which nothing is in the caches"),
+    ("run_experience_first", "the first of a context, whose rules are compared, out of far caches"),
     ("run_experience_first_regex", "the first, with a regular expression"),
     (
         "run_experience_sticky",
