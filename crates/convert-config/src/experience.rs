@@ -10,6 +10,7 @@ use crate::buckets::Buckets;
 use crate::catalog::Identified;
 use crate::id_mark::IdMark;
 use crate::mark::Mark;
+use crate::outline::Outline;
 use crate::rule::{Findings, Pair, RuleTree};
 use crate::value::Value;
 use crate::variation::Variation;
@@ -69,6 +70,7 @@ pub(crate) struct About {
     pub(crate) unresolved_locations: Box<[SmolStr]>,
     pub(crate) goals: Box<[SmolStr]>,
     pub(crate) ranges: OnceLock<Arc<Value<'static>>>,
+    pub(crate) outline: OnceLock<Arc<Outline>>,
 }
 
 /// Where an experience runs.
@@ -284,6 +286,24 @@ impl Experience {
         };
         let ranges = || Arc::new(self.buckets.ranges().map(in_words).collect::<Vec<_>>().into());
         Arc::clone(self.about.ranges.get_or_init(ranges))
+    }
+
+    /// Returns what may be wanted of the experience when the config is gone.
+    ///
+    /// It is made when it is first asked for, and lasts as long as somebody has it.
+    ///
+    /// ```
+    /// use convert_config::ProjectConfig;
+    ///
+    /// let config = ProjectConfig::from_json(
+    ///     r#"{"account_id": "1", "project": {"id": "2"}, "experiences": [{"id": 3, "key": "hero"}]}"#,
+    /// )?;
+    /// assert_eq!(config.experiences()[0].outline().key(), Some("hero"));
+    /// # Ok::<(), convert_config::InvalidConfigError>(())
+    /// ```
+    #[inline]
+    pub fn outline(&self) -> &Arc<Outline> {
+        self.about.outline.get_or_init(|| Arc::new(Outline::of(self)))
     }
 
     /// Returns the arm that takes `bucket_value`, if one does.
