@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, OnceLock};
 
-use convert_bucketing::BucketRange;
 use smallvec::SmallVec;
 use smol_str::SmolStr;
 
@@ -69,7 +68,6 @@ pub(crate) struct About {
     pub(crate) unresolved_audiences: Box<[SmolStr]>,
     pub(crate) unresolved_locations: Box<[SmolStr]>,
     pub(crate) goals: Box<[SmolStr]>,
-    pub(crate) ranges: OnceLock<Arc<Value<'static>>>,
     pub(crate) outline: OnceLock<Arc<Outline>>,
 }
 
@@ -261,31 +259,6 @@ impl Experience {
     #[inline]
     pub fn buckets(&self) -> &Buckets {
         &self.buckets
-    }
-
-    /// Returns the range of every arm as a text for people, in the order in which they are tried.
-    ///
-    /// The texts are made when they are first asked for.
-    ///
-    /// ```
-    /// use convert_config::ProjectConfig;
-    ///
-    /// let config = ProjectConfig::from_json(
-    ///     r#"{"account_id": "1", "project": {"id": "2"}, "experiences": [
-    ///         {"id": 3, "key": "hero", "variations": [{"id": 31, "key": "big"}]}]}"#,
-    /// )?;
-    /// let ranges = config.experiences()[0].ranges_in_words();
-    /// assert_eq!(*ranges, convert_config::Value::from(vec!["big [0, 10000)"]));
-    /// # Ok::<(), convert_config::InvalidConfigError>(())
-    /// ```
-    pub fn ranges_in_words(&self) -> Arc<Value<'static>> {
-        let in_words = |(range, arm): (BucketRange, usize)| {
-            let arm = self.variations.get(arm);
-            let name = arm.and_then(|arm| arm.key().or(arm.id())).unwrap_or_default();
-            format!("{name} [{}, {})", range.start(), range.end())
-        };
-        let ranges = || Arc::new(self.buckets.ranges().map(in_words).collect::<Vec<_>>().into());
-        Arc::clone(self.about.ranges.get_or_init(ranges))
     }
 
     /// Returns what may be wanted of the experience when the config is gone.
