@@ -37,7 +37,7 @@ fn types() -> BTreeSet<&'static str> {
         ProjectSettings ProxyUrl ReadyEvent Reason RecordDelta['_] RefreshConfig
         RefreshConfigBuilder RefreshFailedEvent RefreshSkippedEvent ReleaseReason ReleasedEvent
         Repeat RunOptions['_] SdkConfig SdkKey Secret Segment Segments SegmentsEvent Severity
-        SkipReason Source SpoolError Stats Step StoreConfig StoreError StoreErrorKind
+        SkipReason Source SpoolError Stats Step StepRef['_] Steps['_] StoreConfig StoreError StoreErrorKind
         StoreFailedEvent StoreOperation Subject Subscription Text['_] TrackingConfig
         TrackingConfigBuilder TransportConfig TransportError TransportErrorKind Validators
         Value['_] ValueError ValueList['_] ValueMap['_] ValueRef['_] VariableError VariableKind

@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, OnceLock};
 
-use convert_bucketing::BucketRange;
 use smallvec::SmallVec;
 use smol_str::SmolStr;
 
@@ -10,6 +9,7 @@ use crate::buckets::Buckets;
 use crate::catalog::Identified;
 use crate::id_mark::IdMark;
 use crate::mark::Mark;
+use crate::outline::Outline;
 use crate::rule::{Findings, Pair, RuleTree};
 use crate::value::Value;
 use crate::variation::Variation;
@@ -68,7 +68,7 @@ pub(crate) struct About {
     pub(crate) unresolved_audiences: Box<[SmolStr]>,
     pub(crate) unresolved_locations: Box<[SmolStr]>,
     pub(crate) goals: Box<[SmolStr]>,
-    pub(crate) ranges: OnceLock<Arc<Value<'static>>>,
+    pub(crate) outline: OnceLock<Arc<Outline>>,
 }
 
 /// Where an experience runs.
@@ -261,29 +261,22 @@ impl Experience {
         &self.buckets
     }
 
-    /// Returns the range of every arm as a text for people, in the order in which they are tried.
+    /// Returns what may be wanted of the experience when the config is gone.
     ///
-    /// The texts are made when they are first asked for.
+    /// It is made when it is first asked for, and lasts as long as somebody has it.
     ///
     /// ```
     /// use convert_config::ProjectConfig;
     ///
     /// let config = ProjectConfig::from_json(
-    ///     r#"{"account_id": "1", "project": {"id": "2"}, "experiences": [
-    ///         {"id": 3, "key": "hero", "variations": [{"id": 31, "key": "big"}]}]}"#,
+    ///     r#"{"account_id": "1", "project": {"id": "2"}, "experiences": [{"id": 3, "key": "hero"}]}"#,
     /// )?;
-    /// let ranges = config.experiences()[0].ranges_in_words();
-    /// assert_eq!(*ranges, convert_config::Value::from(vec!["big [0, 10000)"]));
+    /// assert_eq!(config.experiences()[0].outline().key(), Some("hero"));
     /// # Ok::<(), convert_config::InvalidConfigError>(())
     /// ```
-    pub fn ranges_in_words(&self) -> Arc<Value<'static>> {
-        let in_words = |(range, arm): (BucketRange, usize)| {
-            let arm = self.variations.get(arm);
-            let name = arm.and_then(|arm| arm.key().or(arm.id())).unwrap_or_default();
-            format!("{name} [{}, {})", range.start(), range.end())
-        };
-        let ranges = || Arc::new(self.buckets.ranges().map(in_words).collect::<Vec<_>>().into());
-        Arc::clone(self.about.ranges.get_or_init(ranges))
+    #[inline]
+    pub fn outline(&self) -> &Arc<Outline> {
+        self.about.outline.get_or_init(|| Arc::new(Outline::of(self)))
     }
 
     /// Returns the arm that takes `bucket_value`, if one does.

@@ -41,6 +41,10 @@ impl Assignments {
 
     /// Returns the variation of an experience.
     pub(crate) fn find(&self, experience_id: &str) -> Option<&str> {
+        // Most who are asked for this have no assignment at all, and then the id need not be read.
+        if self.marks.is_empty() {
+            return None;
+        }
         let at = self.place_of(experience_id, IdMark::of(experience_id)).ok()?;
         self.pairs.get(at).map(|(_, variation)| variation.as_str())
     }

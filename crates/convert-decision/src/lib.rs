@@ -44,7 +44,7 @@ mod record;
 pub use attributes::{Attributes, AttributesIter, Facts};
 pub use decision::{Decision, FeatureDecision, Source};
 pub use evaluation::{CallOptions, Evaluation, Pending, Surroundings};
-pub use explain::{ExplainedOutcome, Explanation, Step, Subject};
+pub use explain::{ExplainedOutcome, Explanation, Step, StepRef, Steps, Subject};
 pub use fingerprint::visitor_fingerprint;
 pub use observer::{Observer, Silent, Transition};
 pub use preview::{ForcedArm, Preview, PreviewError};

@@ -280,8 +280,8 @@ pub use convert_core::{
 };
 pub use convert_decision::{
     Answer, AttributeProvider, Attributes, AttributesIter, ClockFace, ExplainedOutcome,
-    Explanation, Moment, Preview, PreviewError, Reason, Segments, Source, Step, Subject,
-    VisitorRecord, WallClock, attributes, visitor_fingerprint,
+    Explanation, Moment, Preview, PreviewError, Reason, Segments, Source, Step, StepRef, Steps,
+    Subject, VisitorRecord, WallClock, attributes, visitor_fingerprint,
 };
 #[cfg(feature = "https")]
 pub use convert_transport::HttpsTransport;

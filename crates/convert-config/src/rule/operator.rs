@@ -253,16 +253,29 @@ impl From<bool> for Verdict {
     }
 }
 
-impl fmt::Display for Flaw {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Flaw {
+    /// Returns what is wrong, as [`Display`](fmt::Display) writes it.
+    ///
+    /// ```
+    /// use convert_config::rule::Flaw;
+    ///
+    /// assert_eq!(Flaw::TypeMismatch.text(), "types differ");
+    /// ```
+    pub fn text(self) -> &'static str {
+        match self {
             Flaw::Malformed => "malformed element",
             Flaw::UnknownOperator => "unknown operator",
             Flaw::BadPattern => "unusable pattern",
             Flaw::Missing => "no such attribute",
             Flaw::TypeMismatch => "types differ",
             Flaw::StepLimit => "pattern gave up",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
     }
 }
 

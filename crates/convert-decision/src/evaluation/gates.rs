@@ -94,7 +94,7 @@ impl<'c> Evaluation<'c, '_> {
     ) -> Match {
         let mut tally = Tally::default();
         for location in self.config.locations_of(experience) {
-            observer.open(|| Step::ruled("location", location, location.rules()));
+            observer.open(|| Step::location(location));
             let found = match location.rules() {
                 Some(rules) => self.match_rules(rules, &Facts::new(self.location), observer),
                 None => Match::No,
@@ -183,8 +183,7 @@ impl<'c> Evaluation<'c, '_> {
         let mut checked = 0;
         for audience in self.config.audiences_of(experience) {
             if is_bucketed && audience.is_permanent() {
-                let why = "permanent, and the visitor is in the experience already";
-                observer.open(|| Step::new("audience").about(audience).detail("why", why));
+                observer.open(|| Step::skipped_audience(audience));
                 observer.close(|| "skipped");
                 continue;
             }
@@ -206,7 +205,7 @@ impl<'c> Evaluation<'c, '_> {
 
     #[inline]
     fn match_audience<O: Observer<'c>>(&self, audience: &'c Audience, observer: &mut O) -> Match {
-        observer.open(|| Step::ruled("audience", audience, audience.rules()));
+        observer.open(|| Step::audience(audience));
         let found = match audience.rules() {
             None => Match::No,
             Some(rules) => match rules.exclusion() {

@@ -18,7 +18,7 @@ impl<'c> Evaluation<'c, '_> {
         goal: &'c Goal,
         observer: &mut O,
     ) -> Result<(), Reason> {
-        observer.open(|| Step::ruled("goal rules", goal, goal.rules()));
+        observer.open(|| Step::goal(goal));
         let found = goal.rules().map(|rules| self.match_rules(rules, &self.facts, observer));
         observer.close(|| found.map_or("none", |found| found.text()));
         found.ok_or(Reason::RuleMismatch)?.or_else_reason(Reason::RuleMismatch)

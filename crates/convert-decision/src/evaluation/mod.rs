@@ -1,5 +1,6 @@
 //! The pure function from a config, a visitor and options to a decision.
 
+use convert_bucketing::value_from_hash;
 use convert_config::{Catalog, Experience, Identified, Mark, ProjectConfig, Variation};
 
 mod features;
@@ -253,10 +254,11 @@ impl<'c, 'v> Evaluation<'c, 'v> {
             }
             (None, None) => {}
         }
-        let bucket_value = experience.buckets().bucket_value(self.visitor_id);
+        let hash = experience.buckets().hasher().hash(self.visitor_id);
+        let bucket_value = value_from_hash(hash);
         let variation = experience.variation_at(bucket_value);
         let stored = || self.record.assignment(experience.id());
-        observer.open(|| Step::bucketing(experience, self.visitor_id, variation).gone(stored()));
+        observer.open(|| Step::bucketing(experience, hash).gone(stored()));
         observer.close(|| if variation.is_some() { "chosen" } else { "not in traffic" });
         let variation = variation.ok_or(Reason::NotInTraffic)?;
         Ok(decided(variation, Source::Bucketed, Some(bucket_value), true))
@@ -268,7 +270,7 @@ impl<'c, 'v> Evaluation<'c, 'v> {
         observer: &mut O,
     ) -> Result<Decision<'c>, Reason> {
         self.check_visitor_id(observer)?;
-        observer.open(|| Step::new("preview").about_variation(arm.variation));
+        observer.open(|| Step::preview(arm.variation));
         observer.close(|| "chosen");
         Ok(Decision {
             experience: arm.experience,

@@ -29,7 +29,7 @@ impl<'c> Evaluation<'c, '_> {
                 continue;
             }
             if !latched {
-                observer.open(|| Step::ruled("segment", segment, segment.rules()));
+                observer.open(|| Step::segment(segment));
                 let found = segment
                     .rules()
                     .map_or(Match::No, |rules| self.match_rules(rules, &self.facts, observer));

@@ -3,14 +3,15 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use convert_config::Identified as _;
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 use smol_str::SmolStr;
 
-use crate::decision::{Decision, Source};
+use crate::decision::Decision;
 use crate::evaluation::Evaluation;
+use crate::explain::outcome::ExplainedOutcome;
 use crate::explain::recorder::Recorder;
-use crate::explain::step::{OneLine, Step};
+use crate::explain::step::Step;
+use crate::explain::step_ref::{OneLine, Steps};
 use crate::fingerprint::visitor_fingerprint;
 use crate::observer::Observer as _;
 use crate::reason::Reason;
@@ -35,13 +36,14 @@ use crate::reason::Reason;
 /// assert!(explanation.to_string().contains("environment: failed"));
 /// # Ok::<(), convert_config::InvalidConfigError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Explanation {
     subject: Subject,
-    key: String,
+    key: SmolStr,
     visitor: Visitor,
     reason: Reason,
     outcome: Option<ExplainedOutcome>,
+    /// Each step is followed by those inside it.
     steps: Vec<Step>,
 }
 
@@ -61,19 +63,8 @@ pub enum Subject {
 /// time of the explanation. Nothing shows the id.
 #[derive(Clone)]
 struct Visitor {
-    id: SmolStr,
+    id: Box<str>,
     fingerprint: OnceLock<String>,
-}
-
-/// The variation that the explained evaluation came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExplainedOutcome {
-    experience_id: SmolStr,
-    experience_key: Option<SmolStr>,
-    variation_id: Option<SmolStr>,
-    variation_key: Option<SmolStr>,
-    source: Source,
-    bucket_value: Option<u16>,
 }
 
 impl Explanation {
@@ -102,7 +93,7 @@ impl Explanation {
         let (mut enabled, mut open) = (None, None);
         let mut pending = evaluation.pending.cloned().unwrap_or_default();
         for carrier in evaluation.carriers_of(feature) {
-            recorder.open(|| Step::new("experience").about(carrier));
+            recorder.open(|| Step::carrier(carrier));
             let outcome = evaluation.pending(&pending).decide(carrier, &mut recorder);
             let carries = |one: &Decision<'_>| evaluation.feature_in(feature, *one).is_some();
             enabled = outcome.ok().filter(carries);
@@ -167,8 +158,8 @@ impl Explanation {
     }
 
     /// Returns the outermost steps in the order they were taken.
-    pub fn steps(&self) -> &[Step] {
-        &self.steps
+    pub fn steps(&self) -> Steps<'_> {
+        Steps::new(&self.steps)
     }
 
     fn new(
@@ -181,7 +172,7 @@ impl Explanation {
     ) -> Self {
         Explanation {
             subject,
-            key: key.to_owned(),
+            key: key.into(),
             visitor: Visitor::new(evaluation.visitor_id()),
             reason,
             outcome: decision.map(ExplainedOutcome::from),
@@ -212,52 +203,6 @@ impl fmt::Debug for Visitor {
     }
 }
 
-impl ExplainedOutcome {
-    /// Returns the experience's id.
-    pub fn experience_id(&self) -> &str {
-        &self.experience_id
-    }
-
-    /// Returns the experience's key.
-    pub fn experience_key(&self) -> Option<&str> {
-        self.experience_key.as_deref()
-    }
-
-    /// Returns the variation's id.
-    pub fn variation_id(&self) -> Option<&str> {
-        self.variation_id.as_deref()
-    }
-
-    /// Returns the variation's key.
-    pub fn variation_key(&self) -> Option<&str> {
-        self.variation_key.as_deref()
-    }
-
-    /// Returns how the visitor came to the variation.
-    pub fn source(&self) -> Source {
-        self.source
-    }
-
-    /// Returns the visitor's bucket, 0..=9999, where it was computed.
-    pub fn bucket_value(&self) -> Option<u16> {
-        self.bucket_value
-    }
-}
-
-impl From<Decision<'_>> for ExplainedOutcome {
-    fn from(decision: Decision<'_>) -> Self {
-        let (experience, variation) = (decision.experience(), decision.variation());
-        ExplainedOutcome {
-            experience_id: experience.id().into(),
-            experience_key: experience.key().map(SmolStr::new),
-            variation_id: variation.id().map(SmolStr::new),
-            variation_key: variation.key().map(SmolStr::new),
-            source: decision.source(),
-            bucket_value: decision.bucket_value(),
-        }
-    }
-}
-
 impl Subject {
     fn name(self) -> &'static str {
         match self {
@@ -274,10 +219,23 @@ impl fmt::Display for Explanation {
         write!(f, "{subject} {key} for visitor {visitor}: {}", self.reason.code())?;
         if let Some(outcome) = &self.outcome {
             let variation = outcome.variation_key().or(outcome.variation_id()).unwrap_or_default();
-            write!(f, " -> {} ({})", OneLine(variation), outcome.source)?;
+            write!(f, " -> {} ({})", OneLine(variation), outcome.source())?;
         }
         writeln!(f)?;
-        self.steps.iter().try_for_each(|step| write!(f, "{step:1}"))
+        self.steps().try_for_each(|step| write!(f, "{step:1}"))
+    }
+}
+
+impl fmt::Debug for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Explanation")
+            .field("subject", &self.subject)
+            .field("key", &self.key)
+            .field("visitor", &self.visitor)
+            .field("reason", &self.reason)
+            .field("outcome", &self.outcome)
+            .field("steps", &self.steps())
+            .finish()
     }
 }
 
@@ -285,24 +243,11 @@ impl Serialize for Explanation {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut fields = serializer.serialize_struct("Explanation", 6)?;
         fields.serialize_field("subject", self.subject.name())?;
-        fields.serialize_field("key", &self.key)?;
+        fields.serialize_field("key", self.key())?;
         fields.serialize_field("visitor", self.visitor())?;
         fields.serialize_field("reason", &self.reason)?;
         fields.serialize_field("outcome", &self.outcome)?;
-        fields.serialize_field("steps", &self.steps)?;
-        fields.end()
-    }
-}
-
-impl Serialize for ExplainedOutcome {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("ExplainedOutcome", 6)?;
-        fields.serialize_field("experience_id", self.experience_id())?;
-        fields.serialize_field("experience_key", &self.experience_key())?;
-        fields.serialize_field("variation_id", &self.variation_id())?;
-        fields.serialize_field("variation_key", &self.variation_key())?;
-        fields.serialize_field("source", &self.source)?;
-        fields.serialize_field("bucket_value", &self.bucket_value)?;
+        fields.serialize_field("steps", &self.steps())?;
         fields.end()
     }
 }

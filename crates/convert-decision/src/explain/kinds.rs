@@ -1,46 +1,54 @@
 //! The steps that evaluations take.
 
-use convert_config::rule::{Element, Exclusion, Flaw, RuleTree, Verdict};
+use std::sync::Arc;
+
+use convert_config::rule::{Element, Exclusion, RuleTree};
 use convert_config::{
-    Experience, Identified, LocationGate, ProjectConfig, Value, ValueRef, Variation,
+    Audience, Experience, Goal, Identified, Location, LocationGate, ProjectConfig, Segment, Text,
+    Value, ValueRef, Variation,
 };
+use smol_str::SmolStr;
 
 use crate::evaluation::gates::runs_anywhere;
 use crate::explain::step::Step;
-use crate::provider::is_condition;
+use crate::explain::what::{Head, What};
 use crate::record::VisitorRecord;
 
 impl Step {
     /// The environment gate, with the experience's side and the caller's.
     pub(crate) fn environment(experience: &Experience, given: Option<&str>) -> Self {
-        let step = Step::new("environment");
         if runs_anywhere(experience) {
-            return step;
+            return Step::new("environment");
         }
-        let wanted = experience.environment();
-        step.with_room(2)
-            .seen("experience", wanted.map(Value::from))
-            .seen("given", given.map(Value::from))
-            .detail("why", wanted.is_none().then_some("the experience's limit is not text"))
+        match experience.environment() {
+            Some(wanted) if given.is_none_or(|given| given == wanted) => {
+                Step::of(What::Environment { wanted: wanted.into(), is_given: given.is_some() })
+            }
+            wanted => Step::new("environment")
+                .seen("experience", wanted.map(Value::from))
+                .seen("given", given.map(Value::from))
+                .detail("why", wanted.is_none().then_some("the experience's limit is not text")),
+        }
     }
 
     /// The location gate.
     pub(crate) fn locations(experience: &Experience, is_ignored: bool) -> Self {
-        let step = Step::new("locations");
+        let step = |head| Step::of(What::Fixed(head));
         match experience.location_gate() {
-            _ if is_ignored => step.detail("why", "ignore_location"),
-            LocationGate::Open => step,
-            LocationGate::At { all, .. } => step
-                .detail("match", any_or_all(*all))
-                .unresolved(experience.unresolved_location_ids()),
-            LocationGate::SiteArea(_) => step.detail("by", "site_area"),
+            _ if is_ignored => step(&IGNORED_LOCATIONS),
+            LocationGate::Open => Step::new("locations"),
+            LocationGate::At { all, .. } => {
+                let step = step(if *all { &ALL_LOCATIONS } else { &ANY_LOCATION });
+                step.unresolved(experience.unresolved_location_ids())
+            }
+            LocationGate::SiteArea(_) => step(&SITE_AREA),
         }
     }
 
     /// The audience gate.
     pub(crate) fn audiences(experience: &Experience) -> Self {
-        Step::new("audiences")
-            .detail("match", any_or_all(experience.needs_all_audiences()))
+        let all = experience.needs_all_audiences();
+        Step::of(What::Fixed(if all { &ALL_AUDIENCES } else { &ANY_AUDIENCE }))
             .unresolved(experience.unresolved_audience_ids())
     }
 
@@ -51,107 +59,154 @@ impl Step {
         record: &VisitorRecord,
     ) -> Self {
         let step = Step::new("segments");
-        let wanted: Vec<&str> = config.segments_of(experience).map(Identified::id).collect();
-        if wanted.is_empty() {
+        let mut wanted = config.segments_of(experience).map(Identified::id).peekable();
+        if wanted.peek().is_none() {
             return step;
         }
-        let held: Vec<String> = record.segments().custom().map(String::from).collect();
-        step.detail("wanted", wanted).detail("held", held)
+        let held = record.segments().custom();
+        step.with("wanted", texts(wanted)).with("held", texts(held))
     }
 
-    /// Something whose rules are matched; without any, nobody matches.
-    pub(crate) fn ruled(
-        name: &'static str,
-        entity: &impl Identified,
-        rules: Option<&RuleTree>,
-    ) -> Self {
-        let why = rules.is_none().then_some("no rules");
-        Step::new(name).about(entity).detail("why", why)
+    /// An audience whose rules are matched.
+    pub(crate) fn audience(audience: &Audience) -> Self {
+        Step::ruled(&AUDIENCE, audience, audience.rules())
+    }
+
+    /// An audience that lets the visitor stay whatever its rules say.
+    pub(crate) fn skipped_audience(audience: &Audience) -> Self {
+        Step::about(&SKIPPED_AUDIENCE, audience)
+    }
+
+    /// A location whose rules are matched.
+    pub(crate) fn location(location: &Location) -> Self {
+        Step::ruled(&LOCATION, location, location.rules())
+    }
+
+    /// A segment whose rules are matched.
+    pub(crate) fn segment(segment: &Segment) -> Self {
+        Step::ruled(&SEGMENT, segment, segment.rules())
+    }
+
+    /// A goal whose rules are matched.
+    pub(crate) fn goal(goal: &Goal) -> Self {
+        Step::ruled(&GOAL, goal, goal.rules())
+    }
+
+    /// An experience that can turn on the feature in question.
+    pub(crate) fn carrier(experience: &Experience) -> Self {
+        Step::about(&CARRIER, experience)
     }
 
     /// A comparison, with the attribute as it was seen.
+    #[inline]
     pub(crate) fn comparison(element: &Element, value: Option<ValueRef<'_>>) -> Self {
-        // That there is no such attribute is seen already, and what a provider says of a condition is
-        // the outcome itself.
-        let flaw = match element.test().verdict(value) {
-            Verdict::Impossible(flaw) if flaw != Flaw::Missing && !is_condition(element) => {
-                Some(flaw.to_string())
-            }
-            _ => None,
-        };
-        Step::new("rule")
-            .with_room(1)
-            .named_after(element)
-            .seen("saw", value.map(Value::from))
-            .detail("why", flaw)
+        let saw = value.map(|value| Value::from(value).into_owned());
+        Step::of(What::Rule { element: element.clone(), saw })
     }
 
     /// A question of mutual exclusion.
     pub(crate) fn exclusion(exclusion: &Exclusion, is_assigned: bool) -> Self {
-        let is_unknown = exclusion.target().is_none();
-        Step::new("bucketed into")
-            .named(exclusion.experience_key())
-            .detail("negated", exclusion.is_negated())
-            .detail("assigned", is_assigned)
-            .detail("why", is_unknown.then_some("no such experience"))
+        Step::of(What::Exclusion {
+            key: exclusion.experience_key().into(),
+            is_negated: exclusion.is_negated(),
+            is_assigned,
+            is_unknown: exclusion.target().is_none(),
+        })
     }
 
     /// The choice of the variation that the call asks for, whatever the record has.
     pub(crate) fn forced(forced: &Variation, stored: Option<&Variation>) -> Self {
-        let stored = stored.map(|stored| name_of(stored).to_owned());
-        Step::new("forced variation").about_variation(forced).detail("stored", stored)
+        Step::about_variation(&FORCED, forced).detail("stored", stored.map(name_of))
     }
 
     /// A forced variation that the experience does not have.
     pub(crate) fn unknown_force(id: &str) -> Self {
-        Step::new("forced variation").named(id).detail("effect", "ignored")
+        Step::of(What::About(&UNKNOWN_FORCE, SmolStr::new(id)))
     }
 
     /// The choice of the variation that the record has, which the call may ask for as well.
     pub(crate) fn stored(stored: &Variation, is_forced: bool) -> Self {
-        let step = Step::new("stored variation").about_variation(stored);
-        step.detail("forced", is_forced.then_some(true))
+        Step::about_variation(if is_forced { &STORED_AND_FORCED } else { &STORED }, stored)
+    }
+
+    /// The choice of the variation that the visitor previews.
+    pub(crate) fn preview(previewed: &Variation) -> Self {
+        Step::about_variation(&PREVIEW, previewed)
     }
 
     /// The choice by hash: the bucket, the ranges it was looked up in, and the arm found.
-    pub(crate) fn bucketing(
-        experience: &Experience,
-        visitor_id: &str,
-        chosen: Option<&Variation>,
-    ) -> Self {
-        let buckets = experience.buckets();
-        Step::new("bucketing")
-            .with_room(5)
-            .detail("hash", buckets.hasher().hash(visitor_id))
-            .detail("bucket", buckets.bucket_value(visitor_id))
-            .detail("layout", buckets.layout().name())
-            .shared("ranges", experience.ranges_in_words())
-            .seen("arm", chosen.map(|arm| Value::from(name_of(arm))))
+    #[inline]
+    pub(crate) fn bucketing(experience: &Experience, hash: u32) -> Self {
+        Step::of(What::Bucketing { hash, outline: Arc::clone(experience.outline()) })
     }
 
     /// Adds the variation that the record has, which the experience has no more.
     pub(crate) fn gone(self, stored: Option<&str>) -> Self {
-        self.detail("gone", stored.map(str::to_owned))
+        match stored {
+            Some(stored) => self.detail("gone", stored),
+            None => self,
+        }
     }
 
-    pub(crate) fn about(self, entity: &impl Identified) -> Self {
-        self.named(entity.key().unwrap_or(entity.id()))
+    /// Something whose rules are matched; without any, nobody matches.
+    fn ruled(head: &'static Head, entity: &impl Identified, rules: Option<&RuleTree>) -> Self {
+        let step = Step::about(head, entity);
+        if rules.is_some() { step } else { step.detail("why", "no rules") }
     }
 
-    pub(crate) fn about_variation(self, variation: &Variation) -> Self {
-        self.named(name_of(variation))
+    fn about(head: &'static Head, entity: &impl Identified) -> Self {
+        let name = entity.key().unwrap_or(entity.id());
+        Step::of(What::About(head, SmolStr::new(name)))
+    }
+
+    fn about_variation(head: &'static Head, variation: &Variation) -> Self {
+        Step::of(What::About(head, SmolStr::new(name_of(variation))))
     }
 
     fn unresolved<'i>(self, ids: impl Iterator<Item = &'i str>) -> Self {
-        let ids: Vec<&str> = ids.collect();
-        if ids.is_empty() { self } else { self.detail("unresolved", ids) }
+        let mut ids = ids.peekable();
+        if ids.peek().is_none() { self } else { self.with("unresolved", texts(ids)) }
     }
-}
-
-fn any_or_all(all: bool) -> &'static str {
-    if all { "all" } else { "any" }
 }
 
 fn name_of(variation: &Variation) -> &str {
     variation.key().or(variation.id()).unwrap_or_default()
 }
+
+fn texts(texts: impl Iterator<Item: AsRef<str>>) -> Value<'static> {
+    Value::List(texts.map(|text| Text::copied(text.as_ref())).collect())
+}
+
+const fn named(name: &'static str) -> Head {
+    Head { name, details: &[] }
+}
+
+static IGNORED_LOCATIONS: Head =
+    Head { name: "locations", details: &[("why", Some(ValueRef::Text("ignore_location")))] };
+static ALL_LOCATIONS: Head = Head { name: "locations", details: ALL };
+static ANY_LOCATION: Head = Head { name: "locations", details: ANY };
+static SITE_AREA: Head =
+    Head { name: "locations", details: &[("by", Some(ValueRef::Text("site_area")))] };
+static LOCATION: Head = named("location");
+static ALL_AUDIENCES: Head = Head { name: "audiences", details: ALL };
+static ANY_AUDIENCE: Head = Head { name: "audiences", details: ANY };
+static AUDIENCE: Head = named("audience");
+static SKIPPED_AUDIENCE: Head = Head {
+    name: "audience",
+    details: &[(
+        "why",
+        Some(ValueRef::Text("permanent, and the visitor is in the experience already")),
+    )],
+};
+static SEGMENT: Head = named("segment");
+static GOAL: Head = named("goal rules");
+static CARRIER: Head = named("experience");
+static FORCED: Head = named("forced variation");
+static UNKNOWN_FORCE: Head =
+    Head { name: "forced variation", details: &[("effect", Some(ValueRef::Text("ignored")))] };
+static STORED: Head = named("stored variation");
+static STORED_AND_FORCED: Head =
+    Head { name: "stored variation", details: &[("forced", Some(ValueRef::Bool(true)))] };
+static PREVIEW: Head = named("preview");
+const ALL: &[(&str, Option<ValueRef<'static>>)] = &[("match", Some(ValueRef::Text("all")))];
+const ANY: &[(&str, Option<ValueRef<'static>>)] = &[("match", Some(ValueRef::Text("any")))];
