@@ -87,9 +87,19 @@ const OWN: usize = 32;
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Barrier;
+    use std::cell::RefCell;
+    use std::sync::{Arc, Barrier};
 
     use super::*;
+
+    /// Counts once more when its thread is over.
+    struct Farewell(Arc<Striped>);
+
+    impl Drop for Farewell {
+        fn drop(&mut self) {
+            self.0.add(1);
+        }
+    }
 
     #[test]
     fn more_threads_than_there_are_stripes_count_together() {
@@ -119,5 +129,36 @@ mod tests {
             });
         }
         assert_eq!(counter.sum(), 600);
+    }
+    #[test]
+    fn a_thread_counts_until_the_very_end() {
+        thread_local! {
+            static LAST: RefCell<Option<Farewell>> = const { RefCell::new(None) };
+        }
+        let counter = Arc::new(Striped::default());
+        let leave = |counter: &Arc<Striped>| {
+            LAST.with(|last| last.replace(Some(Farewell(Arc::clone(counter)))));
+        };
+        for round in 0..200 {
+            std::thread::scope(|scope| {
+                let threads = [0, 1].map(|thread| {
+                    let counter = &counter;
+                    scope.spawn(move || {
+                        // Which of the two the thread drops first follows from which it had first.
+                        if (round + thread) % 2 == 0 {
+                            leave(counter);
+                        }
+                        counter.add(1);
+                        leave(counter);
+                    })
+                });
+                // Joining one by one waits for what the threads do at their very end, too.
+                for thread in threads {
+                    thread.join().unwrap();
+                }
+            });
+        }
+        // Half of the threads took leave twice.
+        assert_eq!(counter.sum(), 2 * 200 * 2 + 200);
     }
 }
