@@ -60,8 +60,8 @@ pub(super) fn works(fixture: &Fixture) -> Vec<Work<'_>> {
     ]
 }
 
-/// The first decision of each visitor's context: nothing has been found out of their attributes, and the
-/// context lies in no near cache.
+/// The first decision of each visitor's context: nothing has been found out of their attributes. The
+/// context lies in no near cache; the experience does, since it is the same one for everybody.
 fn first<'f>(name: &'static str, fixture: &'f Fixture, key: &'static str) -> Work<'f> {
     let made = Rc::new(RefCell::new(Vec::<Context>::new()));
     let (decided, unstored) = (Rc::clone(&made), unstored());

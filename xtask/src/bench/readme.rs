@@ -109,8 +109,11 @@ const SHOWN: &[(&str, &str)] = &[
     ("murmur3_45", "a bare MurmurHash3 of 45 bytes"),
     ("bucket_value", "a bucket value of a visitor id"),
     ("bucket_value_bulk", "the same in a column of ids, each"),
-    ("run_experience_fresh", "a decision for a new visitor, with an audience of four rules"),
-    ("run_experience_regex", "with a regular expression"),
+    (
+        "run_experience_fresh",
+        "a decision that nothing is stored of, with an audience of four rules that the context was asked for before",
+    ),
+    ("run_experience_regex", "with a regular expression, asked for before"),
     ("run_experience_first", "the first of a context, whose rules are compared, out of far caches"),
     ("run_experience_first_regex", "the first, with a regular expression"),
     (

@@ -86,7 +86,7 @@ pub(super) fn over_attributes(options: &Options) -> Result<Vec<Curve>, String> {
     ])
 }
 
-/// Decides without remembering what has been found before, as a context's first decision does.
+/// Decides without a memory of what has been found before: a context's first decision also begins one.
 fn comparing(core: &Core, attributes: Attributes) -> Work<'static> {
     let config = core.current_config();
     Work::new("scale", MANY, move || {
