@@ -9,7 +9,7 @@ use crate::event::{EventBus, StoreOperation};
 use crate::records::Written;
 use crate::records::backlog::Backlog;
 use crate::records::complete::complete;
-use crate::records::delta::RecordDelta;
+use crate::records::delta::{Applied, RecordDelta};
 use crate::records::link::Link;
 use crate::records::merged::Merged;
 use crate::records::pending::Ahead;
@@ -80,15 +80,13 @@ impl SharedRecords {
         let left = (!later.is_empty()).then(|| self.write_later(key, &later, view));
         let asked_in = view.share();
         let call = Call { key, delta, own, later, ahead, before, asked_in, view };
-        match self.link.merge(key, &asked) {
+        let mut written = match self.link.merge(key, &asked) {
             Ok(merged) => self.take_answer(merged, &call),
-            Err(error) => {
-                let mut written = self.go_without(error, &call);
-                // What waits has been made in the view before.
-                written.applied.kept.extend(left.into_iter().flat_map(|left| left.applied.kept));
-                written
-            }
-        }
+            Err(error) => self.go_without(error, &call),
+        };
+        // What waits has been made in the view before, and may have been written with another change since.
+        written.applied.kept.extend(left.into_iter().flat_map(|left| left.applied.kept));
+        written
     }
 
     fn take_answer(&self, merged: Merged, call: &Call<'_>) -> Written {
@@ -96,8 +94,9 @@ impl SharedRecords {
         let (mut record, mut applied) = merged.into_parts(own);
         let (marks, now) = (own.marks_in(&record), self.link.timer.now());
         if ahead.is_behind {
-            applied.kept.extend(ahead.look_ahead(&call.later, &mut record).kept);
+            ahead.look_ahead(&call.later, &mut record);
         }
+        let standing = own.part_of(&record);
         let see = |unwritten: &RecordDelta<'_>| call.see(record, unwritten);
         // For the contexts that have not read it, should the store fail before they ask.
         let answered = self.writer.backlog.answer(key, marks, &applied, ahead, now, see);
@@ -106,13 +105,11 @@ impl SharedRecords {
         }
         // What this process has counted already is not new a second time.
         for counted in [&ahead.unwritten, &answered.claimed].into_iter().flatten() {
-            let mut known = counted.merge_into(VisitorRecord::new()).into_record();
-            applied.join(call.delta.apply(&mut known));
+            applied.join(call.delta.new_beside(counted, &standing));
         }
         if let Some(remembered) = &answered.remembered {
-            let mut known = remembered.merge_into(VisitorRecord::new()).into_record();
             // Others may have forced another variation since, so that of forced ones only the store tells.
-            applied.join(call.delta.marks().apply(&mut known));
+            applied.join(call.delta.marks().new_beside(remembered, &standing));
         }
         if let Some(before) = before {
             applied.new_goals.retain(|goal| !before.has_reached(goal));
@@ -125,7 +122,9 @@ impl SharedRecords {
         let is_refused = error.as_ref().is_some_and(|error| !error.is_retryable());
         let change = |known: &RecordDelta<'static>, waiting: &RecordDelta<'static>| {
             let known = call.known_before().then(known.clone());
-            change_view_among(call.view, &known, own, waiting)
+            let mut written = change_view_among(call.view, &known, own, waiting);
+            written.applied = call.new_since_asked(&known, &written.record);
+            written
         };
         let backlog = &self.writer.backlog;
         let (written, wakes) = backlog.give_back(key, own, is_refused, ahead, now, change);
@@ -197,7 +196,8 @@ impl Call<'_> {
             // the variation that another thread has forced meanwhile.
             let answered = record;
             record = current.as_deref().cloned().unwrap_or_default();
-            self.own.take_assignments(&answered, &mut record, self.asked_in.as_deref());
+            let asked_in = self.asked_in.as_deref();
+            self.own.take_assignments(&answered, &mut record, asked_in, unwritten);
             self.own.apply(&mut record);
         } else {
             unwritten.apply(&mut record);
@@ -208,6 +208,18 @@ impl Call<'_> {
         let seen = Arc::new(record);
         self.view.change(|_| Arc::clone(&seen));
         seen
+    }
+
+    /// Returns what is new by what the context saw when the store was asked, and by what is known besides.
+    /// What others have been answered since, and is in the view, may be there by this very call, whose
+    /// answer was lost: then nobody else takes it for new.
+    fn new_since_asked(&self, known: &RecordDelta<'_>, shown: &VisitorRecord) -> Applied {
+        let asked_in = self.asked_in.as_deref();
+        let mut record = asked_in.map(|record| self.own.part_of(record)).unwrap_or_default();
+        known.apply(&mut record);
+        let mut applied = self.own.apply(&mut record);
+        applied.kept.extend(self.own.differing(shown));
+        applied
     }
 
     /// Returns what was known when the call began. Where another thread has changed the view since, that
