@@ -63,8 +63,10 @@ impl SharedRecords {
 
     fn write_later(&self, key: &str, delta: &RecordDelta<'_>, view: &View) -> Written {
         let (now, own) = (self.link.timer.now(), delta.clone().into_owned());
-        let change =
-            |known: &RecordDelta<'_>| change_view_among(view, known, delta, &RecordDelta::new());
+        let draft = Draft::of(view);
+        let change = |known: &RecordDelta<'_>| {
+            change_view_among(view, draft, known, delta, &RecordDelta::new())
+        };
         let (written, wakes) = self.writer.backlog.push(key, own, now, change);
         if wakes {
             self.writer.wake();
@@ -97,7 +99,8 @@ impl SharedRecords {
             ahead.look_ahead(&call.later, &mut record);
         }
         let standing = own.part_of(&record);
-        let see = |unwritten: &RecordDelta<'_>| call.see(record, unwritten);
+        let whole = (!ahead.is_behind).then(|| call.complete(record.clone())).flatten();
+        let see = |unwritten: &RecordDelta<'_>| call.see(record, whole, unwritten);
         // For the contexts that have not read it, should the store fail before they ask.
         let answered = self.writer.backlog.answer(key, marks, &applied, ahead, now, see);
         if answered.wakes {
@@ -119,10 +122,11 @@ impl SharedRecords {
 
     fn go_without(&self, error: Option<StoreError>, call: &Call<'_>) -> Written {
         let (now, Call { key, own, ahead, .. }) = (self.link.timer.now(), call);
+        let draft = Draft::of(call.view);
         let is_refused = error.as_ref().is_some_and(|error| !error.is_retryable());
         let change = |known: &RecordDelta<'static>, waiting: &RecordDelta<'static>| {
             let known = call.known_before().then(known.clone());
-            let mut written = change_view_among(call.view, &known, own, waiting);
+            let mut written = change_view_among(call.view, draft, &known, own, waiting);
             written.applied = call.new_since_asked(&known, &written.record);
             written
         };
@@ -189,9 +193,17 @@ struct Call<'w> {
 impl Call<'_> {
     /// Takes the store's answer for the view, with what the store has yet to be told, and returns what
     /// the view is then. What the store has lost of what the context has seen stays in it.
-    fn see(&self, mut record: VisitorRecord, unwritten: &RecordDelta<'_>) -> Arc<VisitorRecord> {
+    fn see(
+        &self,
+        mut record: VisitorRecord,
+        whole: Option<Draft>,
+        unwritten: &RecordDelta<'_>,
+    ) -> Arc<VisitorRecord> {
         let current = self.view.share();
-        if self.ahead.is_behind {
+        let whole = whole.filter(|whole| unwritten.is_empty() && whole.is_of(current.as_ref()));
+        if let Some(whole) = whole {
+            record = whole.record;
+        } else if self.ahead.is_behind {
             // What was on its way may have arrived since the store answered: the view knows more, and has
             // the variation that another thread has forced meanwhile.
             let answered = record;
@@ -208,6 +220,13 @@ impl Call<'_> {
         let seen = Arc::new(record);
         self.view.change(|_| Arc::clone(&seen));
         seen
+    }
+
+    /// Puts back in a record what the context knows, unless it knows nothing.
+    fn complete(&self, mut record: VisitorRecord) -> Option<Draft> {
+        let known = self.view.share()?;
+        complete(&mut record, &known);
+        Some(Draft { of: Some(known), record })
     }
 
     /// Returns what is new by what the context saw when the store was asked, and by what is known besides.
@@ -235,22 +254,46 @@ impl Call<'_> {
     }
 }
 
+/// A record to be made what a view becomes, prepared while no lock is held, since it may be long.
+struct Draft {
+    /// What the view was then.
+    of: Option<Arc<VisitorRecord>>,
+    record: VisitorRecord,
+}
+
+impl Draft {
+    /// Copies what a view is.
+    fn of(view: &View) -> Self {
+        let of = view.share();
+        let record = of.as_deref().cloned().unwrap_or_default();
+        Draft { of, record }
+    }
+
+    /// Returns whether the view is still the same.
+    fn is_of(&self, current: Option<&Arc<VisitorRecord>>) -> bool {
+        self.of.as_ref().map(Arc::as_ptr) == current.map(Arc::as_ptr)
+    }
+}
+
 /// Makes a change in a context's view alone.
 pub(crate) fn change_view(view: &View, delta: &RecordDelta<'_>) -> Written {
-    change_view_among(view, &RecordDelta::new(), delta, &RecordDelta::new())
+    change_view_among(view, Draft::of(view), &RecordDelta::new(), delta, &RecordDelta::new())
 }
 
 /// Makes a change in a context's view, on top of what is known besides, and what comes `after` it on top
 /// of the change.
 fn change_view_among(
     view: &View,
+    draft: Draft,
     known: &RecordDelta<'_>,
     delta: &RecordDelta<'_>,
     after: &RecordDelta<'_>,
 ) -> Written {
-    let mut written = Written::default();
+    let (mut written, mut draft) = (Written::default(), Some(draft));
     view.change(|current| {
-        let mut record = current.map(|record| (**record).clone()).unwrap_or_default();
+        let draft = draft.take().filter(|draft| draft.is_of(current));
+        let copy = || current.map(|record| (**record).clone()).unwrap_or_default();
+        let mut record = draft.map_or_else(copy, |draft| draft.record);
         known.apply(&mut record);
         let applied = delta.apply(&mut record);
         after.apply(&mut record);
@@ -283,8 +326,13 @@ mod tests {
                 let newer = RecordDelta::new().enter("home").leave("home").force("1", "z");
                 change_view(view, &newer);
             }
-            let written =
-                change_view_among(view, &call.known_before(), &change, &RecordDelta::new());
+            let written = change_view_among(
+                view,
+                Draft::of(view),
+                &call.known_before(),
+                &change,
+                &RecordDelta::new(),
+            );
             let seen = view.share().unwrap();
             assert_eq!(*seen, *written.record);
             assert_eq!(seen.is_at("home"), !is_overtaken);
@@ -311,7 +359,7 @@ mod tests {
                 change_view(view, &RecordDelta::new().force("1", forced));
             }
             let answer = RecordDelta::new().assign("1", "b").merge_into(VisitorRecord::new());
-            let seen = call.see(answer.into_record(), &RecordDelta::new());
+            let seen = call.see(answer.into_record(), None, &RecordDelta::new());
             assert_eq!(seen.assignment("1"), Some(forced.unwrap_or("b")));
             assert!(seen.has_reached("g") && view.share().is_some_and(|view| view == seen));
         }
@@ -323,7 +371,7 @@ mod tests {
         let assign = |key: &str, variation: &'static str| {
             let (view, delta) = (View::default(), RecordDelta::new().assign("1", variation));
             let change = |known: &RecordDelta<'_>| {
-                change_view_among(&view, known, &delta, &RecordDelta::new())
+                change_view_among(&view, Draft::of(&view), known, &delta, &RecordDelta::new())
             };
             let written = backlog.push(key, delta.clone(), Duration::ZERO, change).0;
             written.record.assignment("1").map(str::to_owned)
