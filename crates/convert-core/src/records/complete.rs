@@ -13,9 +13,7 @@ pub(super) fn complete(record: &mut VisitorRecord, known: &VisitorRecord) {
     let lacking: Vec<(&str, &str)> =
         known.assignments().filter(|(id, _)| record.assignment(id).is_none()).collect();
     record.assign_all(lacking);
-    for goal in known.goals() {
-        record.reach(goal);
-    }
+    record.reach_all(known.goals());
     let has = record.segments();
     let lacking: Attributes =
         known.segments().iter().filter(|(name, _)| has.find(name).is_none()).collect();
@@ -79,5 +77,19 @@ mod tests {
         let mut record = having(&others);
         complete(&mut record, &having(&known));
         assert_eq!(record.segments().custom().count(), 200_000);
+    }
+
+    #[test]
+    fn many_goals_are_put_back_in_linear_time() {
+        // As above: what another program has put into a record is not the config's.
+        let goals = |name: &str| -> VisitorRecord {
+            let goals: Vec<String> =
+                (0..100_000).map(|goal| format!("\"{name} {goal}\":true")).collect();
+            serde_json::from_str(&format!("{{\"goals\":{{{}}}}}", goals.join(","))).unwrap()
+        };
+        let (mut record, known) = (goals("other"), goals("known"));
+        complete(&mut record, &known);
+        complete(&mut record, &known);
+        assert_eq!(record.goals().count(), 200_000);
     }
 }

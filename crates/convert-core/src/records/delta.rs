@@ -275,6 +275,15 @@ impl<'d> RecordDelta<'d> {
         new
     }
 
+    /// Returns what is new beside a change that has been made elsewhere. An assignment of it that is not the
+    /// one in the record counts for nothing: it was lost, or came too late.
+    pub(crate) fn new_beside(&self, made: &RecordDelta<'_>, record: &VisitorRecord) -> Applied {
+        let mut known = made.merge_into(VisitorRecord::new()).into_record();
+        let mut applied = self.apply(&mut known);
+        applied.kept.retain(|id| known.assignment(id) == record.assignment(id));
+        applied
+    }
+
     /// Leaves out the marks that another delta does not have.
     pub(crate) fn with_marks_of(mut self, new: &RecordDelta<'d>) -> Self {
         let stays = |one: &Assignment<'_>| {
@@ -312,21 +321,43 @@ impl<'d> RecordDelta<'d> {
     }
 
     /// Gives a record the assignments that another one has in the experiences of this delta, but for those
-    /// that have changed since it was as `before`.
+    /// that have changed since it was as `before`, unless it is to what is too late by what `waits`.
     pub(crate) fn take_assignments(
         &self,
         from: &VisitorRecord,
         into: &mut VisitorRecord,
         before: Option<&VisitorRecord>,
+        waits: &RecordDelta<'_>,
     ) {
         for Assignment { experience_id, .. } in &self.assignments {
             let earlier = before.and_then(|before| before.assignment(experience_id));
             let found = from.assignment(experience_id);
-            let is_unchanged = into.assignment(experience_id) == earlier;
-            if let Some(variation_id) = found.filter(|_| is_unchanged) {
+            let current = into.assignment(experience_id);
+            let is_too_late = |one: &Assignment<'_>| {
+                one.replaces == Replaces::Nothing
+                    && one.experience_id == *experience_id
+                    && current == Some(&*one.variation_id)
+            };
+            let yields = current == earlier || waits.assignments.iter().any(is_too_late);
+            if let Some(variation_id) = found.filter(|_| yields) {
                 into.assign(experience_id, variation_id);
             }
         }
+    }
+
+    /// Returns what a record has of the assignments and goals of this delta.
+    pub(crate) fn part_of(&self, record: &VisitorRecord) -> VisitorRecord {
+        let mut part = VisitorRecord::new();
+        let ids = self.assignments.iter().map(|one| &*one.experience_id);
+        part.assign_all(ids.filter_map(|id| Some((id, record.assignment(id)?))));
+        for goal in &self.goals {
+            for name in [&*goal.key, &*goal.id] {
+                if record.has_reached(name) {
+                    part.reach(name);
+                }
+            }
+        }
+        part
     }
 
     /// Returns the experiences in which a record has another variation than this delta assigns.

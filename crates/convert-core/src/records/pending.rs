@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use convert_decision::VisitorRecord;
 
-use crate::records::delta::{Applied, RecordDelta};
+use crate::records::delta::RecordDelta;
 use crate::records::recent::Recent;
 use crate::records::settings::StoreConfig;
 use crate::tracking::Backoff;
@@ -144,15 +144,10 @@ impl Ahead {
 
     /// Makes in the store's answer what comes after it and is sure to stand: assignments that are
     /// forced, by what waits or is on its way and by `later`, what is left of the change.
-    pub(crate) fn look_ahead(
-        &self,
-        later: &RecordDelta<'_>,
-        record: &mut VisitorRecord,
-    ) -> Applied {
-        if let Some(unwritten) = &self.unwritten {
-            unwritten.forced().apply(record);
+    pub(crate) fn look_ahead(&self, later: &RecordDelta<'_>, record: &mut VisitorRecord) {
+        for delta in self.unwritten.iter().chain([later]) {
+            delta.forced().apply(record);
         }
-        later.forced().apply(record)
     }
 }
 

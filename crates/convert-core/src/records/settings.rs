@@ -10,9 +10,10 @@ use std::time::Duration;
 /// | [`Core::create_context`](crate::Core::create_context) | always: it reads the record |
 /// | [`Context::track_conversion`](crate::Context::track_conversion) | unless conversions are written in the background |
 /// | `run_experience`, `run_feature` and their kin | only where assignments wait, and only for one that is new |
+/// | [`Core::flush`](crate::Core::flush), [`Core::close`](crate::Core::close) | until everything is written, no longer than they are told to |
 /// | everything else | never |
 ///
-/// None of them waits longer than the store's own time for one call. The memory store, which is
+/// None of the first three waits longer than the store's own time for one call. The memory store, which is
 /// the default, knows no waiting, and none of this applies to it.
 ///
 /// ```
@@ -42,7 +43,8 @@ pub enum WriteMode {
     /// The change is made in the context's view at once, and in the store a moment later.
     Background,
     /// The call returns once the store has made the change, and with the store's answer. If the
-    /// store fails, the change is made in the background after all.
+    /// store fails, the change is made in the background after all; and so is a forced variation while
+    /// an earlier change of the visitor is on its way, which it must not overtake.
     Wait,
 }
 
@@ -53,7 +55,9 @@ impl StoreConfig {
     /// to write show different variations if, and only if, their configs or what they know of the
     /// visitor differ; the store keeps the first. With [`WriteMode::Wait`] the second machine
     /// shows the first one's variation, and each new assignment costs one exchange with the store.
-    /// Remembered assignments never wait.
+    /// Remembered assignments never wait. Where the store fails one call while it answers another, the
+    /// two may show different variations: both are reported, and the store keeps the one that it was
+    /// given first. If its answer is lost, that one goes unreported where another was shown meanwhile.
     pub fn assignments(self, mode: WriteMode) -> Self {
         StoreConfig { assignments: mode, ..self }
     }

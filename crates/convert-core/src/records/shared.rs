@@ -9,7 +9,7 @@ use crate::event::{EventBus, StoreOperation};
 use crate::records::Written;
 use crate::records::backlog::Backlog;
 use crate::records::complete::complete;
-use crate::records::delta::RecordDelta;
+use crate::records::delta::{Applied, RecordDelta};
 use crate::records::link::Link;
 use crate::records::merged::Merged;
 use crate::records::pending::Ahead;
@@ -63,8 +63,10 @@ impl SharedRecords {
 
     fn write_later(&self, key: &str, delta: &RecordDelta<'_>, view: &View) -> Written {
         let (now, own) = (self.link.timer.now(), delta.clone().into_owned());
-        let change =
-            |known: &RecordDelta<'_>| change_view_among(view, known, delta, &RecordDelta::new());
+        let draft = Draft::of(view);
+        let change = |known: &RecordDelta<'_>| {
+            change_view_among(view, draft, known, delta, &RecordDelta::new())
+        };
         let (written, wakes) = self.writer.backlog.push(key, own, now, change);
         if wakes {
             self.writer.wake();
@@ -80,15 +82,13 @@ impl SharedRecords {
         let left = (!later.is_empty()).then(|| self.write_later(key, &later, view));
         let asked_in = view.share();
         let call = Call { key, delta, own, later, ahead, before, asked_in, view };
-        match self.link.merge(key, &asked) {
+        let mut written = match self.link.merge(key, &asked) {
             Ok(merged) => self.take_answer(merged, &call),
-            Err(error) => {
-                let mut written = self.go_without(error, &call);
-                // What waits has been made in the view before.
-                written.applied.kept.extend(left.into_iter().flat_map(|left| left.applied.kept));
-                written
-            }
-        }
+            Err(error) => self.go_without(error, &call),
+        };
+        // What waits has been made in the view before, and may have been written with another change since.
+        written.applied.kept.extend(left.into_iter().flat_map(|left| left.applied.kept));
+        written
     }
 
     fn take_answer(&self, merged: Merged, call: &Call<'_>) -> Written {
@@ -96,9 +96,11 @@ impl SharedRecords {
         let (mut record, mut applied) = merged.into_parts(own);
         let (marks, now) = (own.marks_in(&record), self.link.timer.now());
         if ahead.is_behind {
-            applied.kept.extend(ahead.look_ahead(&call.later, &mut record).kept);
+            ahead.look_ahead(&call.later, &mut record);
         }
-        let see = |unwritten: &RecordDelta<'_>| call.see(record, unwritten);
+        let standing = own.part_of(&record);
+        let whole = (!ahead.is_behind).then(|| call.complete(record.clone())).flatten();
+        let see = |unwritten: &RecordDelta<'_>| call.see(record, whole, unwritten);
         // For the contexts that have not read it, should the store fail before they ask.
         let answered = self.writer.backlog.answer(key, marks, &applied, ahead, now, see);
         if answered.wakes {
@@ -106,13 +108,11 @@ impl SharedRecords {
         }
         // What this process has counted already is not new a second time.
         for counted in [&ahead.unwritten, &answered.claimed].into_iter().flatten() {
-            let mut known = counted.merge_into(VisitorRecord::new()).into_record();
-            applied.join(call.delta.apply(&mut known));
+            applied.join(call.delta.new_beside(counted, &standing));
         }
         if let Some(remembered) = &answered.remembered {
-            let mut known = remembered.merge_into(VisitorRecord::new()).into_record();
             // Others may have forced another variation since, so that of forced ones only the store tells.
-            applied.join(call.delta.marks().apply(&mut known));
+            applied.join(call.delta.marks().new_beside(remembered, &standing));
         }
         if let Some(before) = before {
             applied.new_goals.retain(|goal| !before.has_reached(goal));
@@ -122,10 +122,13 @@ impl SharedRecords {
 
     fn go_without(&self, error: Option<StoreError>, call: &Call<'_>) -> Written {
         let (now, Call { key, own, ahead, .. }) = (self.link.timer.now(), call);
+        let draft = Draft::of(call.view);
         let is_refused = error.as_ref().is_some_and(|error| !error.is_retryable());
         let change = |known: &RecordDelta<'static>, waiting: &RecordDelta<'static>| {
             let known = call.known_before().then(known.clone());
-            change_view_among(call.view, &known, own, waiting)
+            let mut written = change_view_among(call.view, draft, &known, own, waiting);
+            written.applied = call.new_since_asked(&known, &written.record);
+            written
         };
         let backlog = &self.writer.backlog;
         let (written, wakes) = backlog.give_back(key, own, is_refused, ahead, now, change);
@@ -190,14 +193,23 @@ struct Call<'w> {
 impl Call<'_> {
     /// Takes the store's answer for the view, with what the store has yet to be told, and returns what
     /// the view is then. What the store has lost of what the context has seen stays in it.
-    fn see(&self, mut record: VisitorRecord, unwritten: &RecordDelta<'_>) -> Arc<VisitorRecord> {
+    fn see(
+        &self,
+        mut record: VisitorRecord,
+        whole: Option<Draft>,
+        unwritten: &RecordDelta<'_>,
+    ) -> Arc<VisitorRecord> {
         let current = self.view.share();
-        if self.ahead.is_behind {
+        let whole = whole.filter(|whole| unwritten.is_empty() && whole.is_of(current.as_ref()));
+        if let Some(whole) = whole {
+            record = whole.record;
+        } else if self.ahead.is_behind {
             // What was on its way may have arrived since the store answered: the view knows more, and has
             // the variation that another thread has forced meanwhile.
             let answered = record;
             record = current.as_deref().cloned().unwrap_or_default();
-            self.own.take_assignments(&answered, &mut record, self.asked_in.as_deref());
+            let asked_in = self.asked_in.as_deref();
+            self.own.take_assignments(&answered, &mut record, asked_in, unwritten);
             self.own.apply(&mut record);
         } else {
             unwritten.apply(&mut record);
@@ -208,6 +220,25 @@ impl Call<'_> {
         let seen = Arc::new(record);
         self.view.change(|_| Arc::clone(&seen));
         seen
+    }
+
+    /// Puts back in a record what the context knows, unless it knows nothing.
+    fn complete(&self, mut record: VisitorRecord) -> Option<Draft> {
+        let known = self.view.share()?;
+        complete(&mut record, &known);
+        Some(Draft { of: Some(known), record })
+    }
+
+    /// Returns what is new by what the context saw when the store was asked, and by what is known besides.
+    /// What others have been answered since, and is in the view, may be there by this very call, whose
+    /// answer was lost: then nobody else takes it for new.
+    fn new_since_asked(&self, known: &RecordDelta<'_>, shown: &VisitorRecord) -> Applied {
+        let asked_in = self.asked_in.as_deref();
+        let mut record = asked_in.map(|record| self.own.part_of(record)).unwrap_or_default();
+        known.apply(&mut record);
+        let mut applied = self.own.apply(&mut record);
+        applied.kept.extend(self.own.differing(shown));
+        applied
     }
 
     /// Returns what was known when the call began. Where another thread has changed the view since, that
@@ -223,22 +254,46 @@ impl Call<'_> {
     }
 }
 
+/// A record to be made what a view becomes, prepared while no lock is held, since it may be long.
+struct Draft {
+    /// What the view was then.
+    of: Option<Arc<VisitorRecord>>,
+    record: VisitorRecord,
+}
+
+impl Draft {
+    /// Copies what a view is.
+    fn of(view: &View) -> Self {
+        let of = view.share();
+        let record = of.as_deref().cloned().unwrap_or_default();
+        Draft { of, record }
+    }
+
+    /// Returns whether the view is still the same.
+    fn is_of(&self, current: Option<&Arc<VisitorRecord>>) -> bool {
+        self.of.as_ref().map(Arc::as_ptr) == current.map(Arc::as_ptr)
+    }
+}
+
 /// Makes a change in a context's view alone.
 pub(crate) fn change_view(view: &View, delta: &RecordDelta<'_>) -> Written {
-    change_view_among(view, &RecordDelta::new(), delta, &RecordDelta::new())
+    change_view_among(view, Draft::of(view), &RecordDelta::new(), delta, &RecordDelta::new())
 }
 
 /// Makes a change in a context's view, on top of what is known besides, and what comes `after` it on top
 /// of the change.
 fn change_view_among(
     view: &View,
+    draft: Draft,
     known: &RecordDelta<'_>,
     delta: &RecordDelta<'_>,
     after: &RecordDelta<'_>,
 ) -> Written {
-    let mut written = Written::default();
+    let (mut written, mut draft) = (Written::default(), Some(draft));
     view.change(|current| {
-        let mut record = current.map(|record| (**record).clone()).unwrap_or_default();
+        let draft = draft.take().filter(|draft| draft.is_of(current));
+        let copy = || current.map(|record| (**record).clone()).unwrap_or_default();
+        let mut record = draft.map_or_else(copy, |draft| draft.record);
         known.apply(&mut record);
         let applied = delta.apply(&mut record);
         after.apply(&mut record);
@@ -271,8 +326,13 @@ mod tests {
                 let newer = RecordDelta::new().enter("home").leave("home").force("1", "z");
                 change_view(view, &newer);
             }
-            let written =
-                change_view_among(view, &call.known_before(), &change, &RecordDelta::new());
+            let written = change_view_among(
+                view,
+                Draft::of(view),
+                &call.known_before(),
+                &change,
+                &RecordDelta::new(),
+            );
             let seen = view.share().unwrap();
             assert_eq!(*seen, *written.record);
             assert_eq!(seen.is_at("home"), !is_overtaken);
@@ -299,7 +359,7 @@ mod tests {
                 change_view(view, &RecordDelta::new().force("1", forced));
             }
             let answer = RecordDelta::new().assign("1", "b").merge_into(VisitorRecord::new());
-            let seen = call.see(answer.into_record(), &RecordDelta::new());
+            let seen = call.see(answer.into_record(), None, &RecordDelta::new());
             assert_eq!(seen.assignment("1"), Some(forced.unwrap_or("b")));
             assert!(seen.has_reached("g") && view.share().is_some_and(|view| view == seen));
         }
@@ -311,7 +371,7 @@ mod tests {
         let assign = |key: &str, variation: &'static str| {
             let (view, delta) = (View::default(), RecordDelta::new().assign("1", variation));
             let change = |known: &RecordDelta<'_>| {
-                change_view_among(&view, known, &delta, &RecordDelta::new())
+                change_view_among(&view, Draft::of(&view), known, &delta, &RecordDelta::new())
             };
             let written = backlog.push(key, delta.clone(), Duration::ZERO, change).0;
             written.record.assignment("1").map(str::to_owned)

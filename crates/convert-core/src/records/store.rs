@@ -23,7 +23,8 @@ use crate::records::merged::Merged;
 /// Both may be called by any number of threads at once, with no lock held, and may block. Each
 /// call must end within a time of the store's own: the SDK cannot break one off, and that time is
 /// what a caller may have to wait. After three failures in a row the SDK leaves the store alone for
-/// a second at a time, so that an outage does not make every visitor wait. A panic counts as a
+/// a second at a time, so that an outage does not make every visitor wait; its writer thread tries on
+/// with the pauses of [`StoreConfig::backoff`](crate::StoreConfig::backoff). A panic counts as a
 /// failure. Every failure is counted in [`Stats`](crate::Stats), logged once a minute, and told as
 /// `store.failed`.
 ///
