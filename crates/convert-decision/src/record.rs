@@ -280,8 +280,11 @@ impl Segments {
 
     /// Sets segments, replacing those of the same names.
     pub fn merge(&mut self, other: Segments) {
-        self.members.merge(other.members);
-        self.stamp = next_stamp();
+        // The same again is no change.
+        if other.iter().any(|(name, value)| self.find(name) != Some(value)) {
+            self.members.merge(other.members);
+            self.stamp = next_stamp();
+        }
     }
 
     /// Returns whether there are none.
@@ -462,6 +465,9 @@ mod tests {
             );
             seen.push(segments.stamp());
         }
+        let same = segments.clone();
+        segments.merge(same);
+        assert_eq!(Some(&segments.stamp()), seen.last());
     }
 
     #[test]

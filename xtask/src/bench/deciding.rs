@@ -12,33 +12,41 @@ use super::fixture::{EXPERIENCES, Fixture, guarded};
 use super::measure::Work;
 use super::repeat::{REPEATS, repeat};
 
-/// What single decisions cost.
+/// What single decisions cost. Contexts remember what they find, so that each round begins with new ones:
+/// what a figure's later decisions gain by the earlier ones, an application's do as well, and no more.
 pub(super) fn works(fixture: &Fixture) -> Vec<Work<'_>> {
-    let (fresh, sticky, visitors) = (fixture.fresh(), fixture.sticky(), fixture.visitors());
+    let (fresh, visitors) = (fixture.fresh(), fixture.visitors());
     let unstored = unstored();
     let (keys, asked_again, explained) = (guarded(), guarded(), guarded());
     let all: Vec<String> = (0..EXPERIENCES).map(|index| format!("experience-{index}")).collect();
     let few = fresh.get(..fresh.len().div_ceil(20)).unwrap_or_default();
+    let ask = |key: &'static str| {
+        move |visitor: &Context| {
+            black_box(visitor.run_experience_with(black_box(key), &unstored));
+        }
+    };
+    let regex = ask("regex");
     vec![
-        Work::new("run_experience_fresh", fresh.len() * keys.len(), move || {
-            run_all(fresh, &keys, &unstored);
+        anew("run_experience_fresh", fixture, keys.len(), Fixture::new_contexts, move |visitor| {
+            run_all(visitor, &keys, &unstored);
         }),
-        Work::new("run_experience_regex", fresh.len() * REPEATS, move || {
-            for visitor in fresh {
-                repeat(|| {
-                    black_box(visitor.run_experience_with(black_box("regex"), &unstored));
-                });
-            }
+        anew("run_experience_regex", fixture, REPEATS, Fixture::new_contexts, move |visitor| {
+            repeat(|| regex(visitor));
         }),
-        first("run_experience_first", fixture, "experience-42"),
-        first("run_experience_first_regex", fixture, "regex"),
-        Work::new("run_experience_sticky", sticky.len() * all.len(), move || {
-            return_all(sticky, &all);
+        // The context lies in no near cache; the experience does, since it is the same for everybody.
+        anew("run_experience_first", fixture, 1, Fixture::new_contexts, ask("experience-42")),
+        anew("run_experience_first_regex", fixture, 1, Fixture::new_contexts, ask("regex")),
+        anew("run_experience_sticky", fixture, all.len(), Fixture::returning, move |visitor| {
+            return_all(visitor, &all);
         }),
         // An audience that is not permanent is asked again.
-        Work::new("run_experience_sticky_guarded", sticky.len() * asked_again.len(), move || {
-            return_all(sticky, &asked_again);
-        }),
+        anew(
+            "run_experience_sticky_guarded",
+            fixture,
+            asked_again.len(),
+            Fixture::returning,
+            move |visitor| return_all(visitor, &asked_again),
+        ),
         Work::new("context_and_run", visitors.len(), move || {
             for visitor in visitors {
                 let context = fixture.context(visitor);
@@ -52,32 +60,34 @@ pub(super) fn works(fixture: &Fixture) -> Vec<Work<'_>> {
                 }
             }
         }),
-        Work::new("run_experiences_100", fresh.len(), move || {
-            for visitor in fresh {
-                black_box(visitor.run_experiences_with(&unstored));
-            }
+        anew("run_experiences_100", fixture, 1, Fixture::new_contexts, move |visitor| {
+            black_box(visitor.run_experiences_with(&unstored));
         }),
     ]
 }
 
-/// The first decision of each visitor's context: nothing has been found out of their attributes. The
-/// context lies in no near cache; the experience does, since it is the same one for everybody.
-fn first<'f>(name: &'static str, fixture: &'f Fixture, key: &'static str) -> Work<'f> {
+/// Work that does so many operations with each visitor's context, all of which are made before each
+/// round.
+fn anew<'f>(
+    name: &'static str,
+    fixture: &'f Fixture,
+    operations: usize,
+    contexts: fn(&'f Fixture) -> Vec<Context>,
+    each: impl Fn(&Context) + 'f,
+) -> Work<'f> {
     let made = Rc::new(RefCell::new(Vec::<Context>::new()));
-    let (decided, unstored) = (Rc::clone(&made), unstored());
-    let decide = move || {
-        for visitor in &*decided.borrow() {
-            black_box(visitor.run_experience_with(black_box(key), &unstored));
-        }
-    };
+    let asked = Rc::clone(&made);
+    let run = move || asked.borrow().iter().for_each(&each);
     let prepare = move || {
-        made.replace(fixture.visitors().iter().map(|visitor| fixture.context(visitor)).collect());
+        made.replace(contexts(fixture));
         Ok(())
     };
-    Work::new(name, fixture.visitors().len(), decide).between(prepare, || Ok(()))
+    let operations = fixture.visitors().len() * operations;
+    Work::new(name, operations, run).between(prepare, || Ok(()))
 }
 
-/// How many decisions one thread makes in a second, and two together, each on a core of its own.
+/// How many decisions one thread makes in a second, and two together, each on a core of its own, with
+/// contexts that have been asked before.
 pub(super) fn rates(fixture: &Fixture) -> Vec<Work<'_>> {
     let fresh = fixture.fresh();
     let operations = |threads: usize| threads * fresh.len() * guarded().len();
@@ -94,7 +104,9 @@ pub(super) fn on_threads(visitors: &[Context], threads: usize) -> impl FnMut() {
                 let (keys, options) = (&keys, &options);
                 scope.spawn(move || {
                     pin(number);
-                    run_all(visitors, keys, options);
+                    for visitor in visitors {
+                        run_all(visitor, keys, options);
+                    }
                 });
             }
         });
@@ -111,18 +123,14 @@ pub(super) fn unstored_but_tracked() -> RunOptions<'static> {
     RunOptions::new().storage(false)
 }
 
-fn return_all(visitors: &[Context], keys: &[String]) {
-    for visitor in visitors {
-        for key in keys {
-            black_box(visitor.run_experience(black_box(key)));
-        }
+fn return_all(visitor: &Context, keys: &[String]) {
+    for key in keys {
+        black_box(visitor.run_experience(black_box(key)));
     }
 }
 
-fn run_all(visitors: &[Context], keys: &[String], options: &RunOptions<'_>) {
-    for visitor in visitors {
-        for key in keys {
-            black_box(visitor.run_experience_with(black_box(key), options));
-        }
+fn run_all(visitor: &Context, keys: &[String], options: &RunOptions<'_>) {
+    for key in keys {
+        black_box(visitor.run_experience_with(black_box(key), options));
     }
 }

@@ -182,12 +182,12 @@ pub(super) fn print_json(figures: &[Figure]) {
 
 /// Prints a table with the bars the figures are to meet.
 pub(super) fn print_table(figures: &[Figure]) {
-    println!("{:<24}{:>16}{:>8}{:>10}{:>12}  bar", "figure", "", "spread", "allocs", "bytes");
+    println!("{:<32}{:>16}{:>8}{:>10}{:>12}  bar", "figure", "", "spread", "allocs", "bytes");
     for figure in figures {
         let spread = figure.spread().map(|spread| format!("{:.0}%", 100.0 * spread));
         let [number, allocs, bytes] = figure.cells();
         let line = format!(
-            "{:<24}{number:>16}{:>8}{allocs:>10}{bytes:>12}  {}",
+            "{:<32}{number:>16}{:>8}{allocs:>10}{bytes:>12}  {}",
             figure.name,
             spread.unwrap_or_default(),
             bars::verdicts(figure, figures)

@@ -14,7 +14,8 @@ pub(super) struct Fixture {
     remembering: Core,
     visitors: Vec<Visitor>,
     fresh: OnceCell<Vec<Context>>,
-    sticky: OnceCell<Vec<Context>>,
+    /// Filled once the other core knows the visitors.
+    known: OnceCell<()>,
 }
 
 impl Fixture {
@@ -28,7 +29,7 @@ impl Fixture {
             remembering: Core::initialize(remembering).map_err(|error| error.to_string())?,
             visitors: workload::visitors(visitors),
             fresh: OnceCell::new(),
-            sticky: OnceCell::new(),
+            known: OnceCell::new(),
         })
     }
 
@@ -43,17 +44,22 @@ impl Fixture {
 
     /// The visitors' contexts; nothing is remembered of them.
     pub(super) fn fresh(&self) -> &[Context] {
-        self.fresh.get_or_init(|| contexts(&self.core, &self.visitors))
+        self.fresh.get_or_init(|| self.new_contexts())
     }
 
-    /// The contexts of visitors who come back, and whose every assignment is remembered.
-    pub(super) fn sticky(&self) -> &[Context] {
-        self.sticky.get_or_init(|| {
+    /// Makes contexts that have been asked for nothing, of visitors of whom nothing is remembered.
+    pub(super) fn new_contexts(&self) -> Vec<Context> {
+        contexts(&self.core, &self.visitors)
+    }
+
+    /// Makes contexts of visitors who come back, and whose every assignment is remembered.
+    pub(super) fn returning(&self) -> Vec<Context> {
+        self.known.get_or_init(|| {
             for context in contexts(&self.remembering, &self.visitors) {
                 context.run_experiences();
             }
-            contexts(&self.remembering, &self.visitors)
-        })
+        });
+        contexts(&self.remembering, &self.visitors)
     }
 
     /// Makes a visitor's context.

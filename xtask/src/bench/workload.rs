@@ -41,6 +41,19 @@ pub(super) fn project_with_audience(experiences: usize, key: &str, rules: &Value
     project
 }
 
+/// A project of experiences each of which has an audience with these rules, in their order.
+pub(super) fn project_with_audiences(rules: &[Value]) -> Value {
+    let mut project = project(0);
+    for (at, rules) in rules.iter().enumerate() {
+        let id = at.to_string();
+        push(&mut project, "audiences", json!({"id": id, "key": id, "rules": rules}));
+        let mut experience = experience(at, 1);
+        set(&mut experience, "audiences", json!([id]));
+        push(&mut project, "experiences", experience);
+    }
+    project
+}
+
 /// A project of about 3 MB with 1,000 experiences.
 pub(super) fn large_project() -> String {
     written_project(1_000)

@@ -36,6 +36,10 @@ use crate::records::{RecordDelta, View, Written, change_view};
 /// Nothing it does blocks, but for [`Context::set_preview`], and what an external store is asked
 /// for: see [`StoreConfig`](crate::StoreConfig).
 ///
+/// It remembers which conditions of audiences the attributes have been found to meet, so that later
+/// decisions that ask for the same do not compare them again. Attributes that change have it forget;
+/// calls with attributes of their own, an attribute provider and previews have everything compared.
+///
 /// ```
 /// use convert_core::{Core, SdkConfig};
 /// use convert_decision::attributes;
@@ -235,9 +239,13 @@ impl Context {
         record: Option<&'v VisitorRecord>,
         options: &'v RunOptions<'v>,
     ) -> Evaluation<'c, 'v> {
-        let preview = self.preview.as_ref().and_then(Previewed::resolve);
-        let evaluation = self.evaluation_from(record.unwrap_or_default(), options);
-        evaluation.preview(preview).remembers(self.keeps_traces(options.storage))
+        let record = record.unwrap_or_default();
+        let evaluation = self.evaluation_from(record, options);
+        let evaluation = evaluation.remembers(self.keeps_traces(options.storage));
+        let Some(previewed) = &self.preview else { return evaluation };
+        // Every call puts the record together anew, so that there is nothing to remember beside it.
+        let facts = Facts::new(self.attributes()).with_call(options.attributes);
+        evaluation.facts(facts.with_segments(record.segments())).preview(previewed.resolve())
     }
 
     /// Puts together what a single decision follows from where nothing is previewed.

@@ -106,7 +106,7 @@ impl Baseline {
     }
 
     pub(super) fn print_table(&self, stored: &Baseline) {
-        println!("{:<24}{:>14}{:>14}{:>14}", "figure", "instructions", "C library", "change");
+        println!("{:<32}{:>14}{:>14}{:>14}", "figure", "instructions", "C library", "change");
         let with_system = stored.environment.has_same_library(&self.environment);
         for count in &self.counts {
             let change = stored.named(&count.name).map(|stored| {
@@ -114,7 +114,7 @@ impl Baseline {
                 format!("{:+.1} %", 100.0 * change)
             });
             let change = change.unwrap_or_else(|| "new".to_owned());
-            println!("{:<24}{:>14.1}{:>14.1}{change:>14}", count.name, count.own, count.system);
+            println!("{:<32}{:>14.1}{:>14.1}{change:>14}", count.name, count.own, count.system);
         }
     }
 
@@ -126,7 +126,10 @@ impl Baseline {
         }
         let mut worse = Vec::new();
         for count in &self.counts {
-            let Some(stored) = stored.named(&count.name) else { continue };
+            let Some(stored) = stored.named(&count.name) else {
+                worse.push(format!("{} is not stored", count.name));
+                continue;
+            };
             let change = count.total(with_system) / stored.total(with_system) - 1.0;
             if change > TOLERATED {
                 let growth = count.growth(stored);
@@ -195,8 +198,9 @@ mod tests {
     }
 
     #[test]
-    fn a_figure_that_is_not_stored_is_not_compared() {
-        assert!(baseline(99.0).compare(&Baseline::default()).is_ok());
+    fn a_figure_that_is_not_stored_fails() {
+        let message = baseline(99.0).compare(&Baseline::default()).unwrap_err();
+        assert!(message.contains("figure is not stored"), "{message}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `cargo xtask bench --scale`: what grows with what.
 
+mod conditions;
 mod configs;
 mod curve;
 mod experiences;
@@ -108,6 +109,13 @@ const SWEEPS: &[Sweep] = &[
         x_label: "rules in the audience, or options of its one rule",
         y_label: "ns a decision",
         curves: rules::over_rules,
+    },
+    Sweep {
+        name: "conditions",
+        title: "Projects with more and fewer conditions that differ",
+        x_label: "different conditions in the project",
+        y_label: "ns a decision",
+        curves: conditions::curves,
     },
     Sweep {
         name: "attributes",
