@@ -98,9 +98,10 @@ const SIDE_BY_SIDE: &str = "The same experiment with one audience rule, among 10
 const PEERS: &str = "| | decision | allocations | times | context and decision | allocations |\n\
                      |---|---:|---:|---:|---:|---:|\n";
 const PLOT: &str = "![Nanoseconds a decision, by library](docs/plots/peers.svg)";
-const SCALE: &str = "A decision for one experience takes as many instructions in a project of 10,000 experiences as in one of 100, and\n\
-     [as much time](docs/plots/scale-experiences.svg) while the caches hold what it reads. Where they do not, since every\n\
-     experience is asked for in turn, it waits for memory, up to several times as long as it computes. What\n\
+const SCALE: &str = "A decision for one experience takes [as much time](docs/plots/scale-experiences.svg) in a project of 10,000\n\
+     experiences as in one of 100 while the caches hold what it reads. Where they do not, since every experience is asked\n\
+     for in turn, it waits for memory, about as long as it computes. A context remembers up to 128\n\
+     [conditions that differ](docs/plots/scale-conditions.svg); it is small, and gone with the request. What\n\
      [visitors in memory](docs/plots/scale-visitor-memory.svg) take up, what\n\
      [finding one among a million](docs/plots/scale-visitors.svg) costs, and other curves lie in [docs/plots](docs/plots);\n\
      [where the time goes](docs/adr/0006-where-a-decision-spends-its-time.md) tells what was in the way.";
@@ -111,11 +112,11 @@ const SHOWN: &[(&str, &str)] = &[
     ("bucket_value_bulk", "the same in a column of ids, each"),
     (
         "run_experience_fresh",
-        "a decision that nothing is stored of, with an audience of four rules that the context was asked for before",
+        "one of 50 decisions of a new context, each with an audience of four rules; nothing is stored",
     ),
-    ("run_experience_regex", "with a regular expression, asked for before"),
-    ("run_experience_first", "the first of a context, whose rules are compared, out of far caches"),
-    ("run_experience_first_regex", "the first, with a regular expression"),
+    ("run_experience_regex", "one of 20 with the same regular expression"),
+    ("run_experience_first", "the first of a context alone, out of far caches"),
+    ("run_experience_first_regex", "the first alone, with a regular expression"),
     (
         "run_experience_sticky",
         "for a visitor decided for before, half of the experiences with an audience",

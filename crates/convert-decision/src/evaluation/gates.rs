@@ -1,6 +1,6 @@
 //! The gates a visitor must pass before an experience is decided.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use convert_config::rule::{Exclusion, Findings};
 use convert_config::{Audience, Experience, Identified as _, Location, LocationGate};
@@ -123,7 +123,8 @@ impl<'c> Evaluation<'c, '_> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "every decision passes here, from few places")]
     fn check_audiences<O: Observer<'c>>(
         &self,
         experience: &'c Experience,
@@ -133,20 +134,33 @@ impl<'c> Evaluation<'c, '_> {
         if self.shows_all(observer) {
             return self.show_audiences(experience, is_bucketed, observer);
         }
-        match self.recall_audiences(experience, is_bucketed) {
+        let set = experience.finding_set(is_bucketed);
+        let Some(findings) = set.and_then(|set| self.facts.findings(self.config, set)) else {
+            return self.ask_audiences(experience, is_bucketed, observer);
+        };
+        let known = Findings::from_bits(findings.load(Ordering::Relaxed));
+        match experience.lets_in(known) {
             Some(true) => Ok(()),
             Some(false) => Err(Reason::AudienceMismatch),
-            None => self.ask_audiences(experience, is_bucketed, observer),
+            None => self.learn_audience(experience, known, findings, observer),
         }
     }
 
-    /// Returns whether the audiences let the visitor in, if earlier decisions have found it out.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "every decision passes here, from few places")]
-    fn recall_audiences(&self, experience: &Experience, is_bucketed: bool) -> Option<bool> {
-        let set = experience.finding_set(is_bucketed)?;
-        let findings = self.facts.findings(self.config, set)?;
-        experience.lets_in(Findings::from_bits(findings.load(Ordering::Relaxed)))
+    /// Asks the only audience of an experience, of whose conditions not enough is known.
+    #[inline(never)]
+    fn learn_audience<O: Observer<'c>>(
+        &self,
+        experience: &'c Experience,
+        known: Findings,
+        findings: &AtomicU64,
+        observer: &mut O,
+    ) -> Result<(), Reason> {
+        let only = self.config.audiences_of(experience).next();
+        let found = match only.and_then(Audience::rules) {
+            Some(rules) => self.match_learning(rules, known, findings, observer),
+            None => Match::No,
+        };
+        found.or_else_reason(Reason::AudienceMismatch)
     }
 
     #[inline(never)]
@@ -171,6 +185,7 @@ impl<'c> Evaluation<'c, '_> {
         if all || !is_asked { Ok(()) } else { Err(Reason::AudienceMismatch) }
     }
 
+    #[inline(never)]
     fn show_audiences<O: Observer<'c>>(
         &self,
         experience: &'c Experience,

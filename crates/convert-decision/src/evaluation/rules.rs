@@ -68,8 +68,8 @@ impl<'c> Evaluation<'c, '_> {
     }
 
     /// Matches a rule tree of whose conditions not enough is known.
-    #[inline(never)]
-    fn match_learning<O: Observer<'c>>(
+    #[inline]
+    pub(super) fn match_learning<O: Observer<'c>>(
         &self,
         rules: &'c RuleTree,
         mut known: Findings,
