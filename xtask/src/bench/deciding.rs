@@ -90,7 +90,7 @@ fn anew<'f>(
 /// contexts that have been asked before.
 pub(super) fn rates(fixture: &Fixture) -> Vec<Work<'_>> {
     let fresh = fixture.fresh();
-    let operations = |threads: usize| threads * fresh.len() * guarded().len();
+    let operations = |threads: usize| threads * PASSES * fresh.len() * guarded().len();
     let rate = |name, threads| Work::rate(name, operations(threads), on_threads(fresh, threads));
     vec![rate("run_experience_1t", 1), rate("run_experience_2t", 2)]
 }
@@ -104,7 +104,7 @@ pub(super) fn on_threads(visitors: &[Context], threads: usize) -> impl FnMut() {
                 let (keys, options) = (&keys, &options);
                 scope.spawn(move || {
                     pin(number);
-                    for visitor in visitors {
+                    for visitor in (0..PASSES).flat_map(|_| visitors) {
                         run_all(visitor, keys, options);
                     }
                 });
@@ -134,3 +134,7 @@ fn run_all(visitor: &Context, keys: &[String], options: &RunOptions<'_>) {
         black_box(visitor.run_experience_with(black_box(key), options));
     }
 }
+
+/// How often threads go through the visitors, so that their start, and a core that has to wake up, weigh
+/// little.
+pub(super) const PASSES: usize = 5;

@@ -1,6 +1,6 @@
 //! More and fewer threads that decide from one core.
 
-use super::super::deciding::on_threads;
+use super::super::deciding::{PASSES, on_threads};
 use super::super::figure::{Figure, Reading};
 use super::super::fixture::{Fixture, guarded};
 use super::super::measure::{Work, count};
@@ -30,7 +30,7 @@ fn curve(
 ) -> Result<Curve, String> {
     let fixture = Fixture::new(VISITORS)?;
     let works = THREADS.iter().map(|&threads| {
-        let operations = threads * VISITORS * guarded().len();
+        let operations = threads * VISITORS * PASSES * guarded().len();
         (count(threads), Work::rate("scale", operations, on_threads(fixture.fresh(), threads)))
     });
     Curve::measured(name, growth, works.collect(), options.rounds(), read)
