@@ -212,6 +212,12 @@ impl VisitorRecord {
         self.goals = without_repeats(known.into_iter().chain(keys.into_iter().map(SmolStr::from)));
     }
 
+    /// Takes the report segments for those of an earlier state of the record, if they are the same:
+    /// what a visitor's [`Profile`](crate::Profile) has found beside those stays known.
+    pub fn recognise_segments(&mut self, earlier: &VisitorRecord) {
+        self.segments.recognise(&earlier.segments);
+    }
+
     /// Returns whether nothing at all is remembered.
     pub fn is_empty(&self) -> bool {
         *self == VisitorRecord::default()
@@ -284,6 +290,14 @@ impl Segments {
         if other.iter().any(|(name, value)| self.find(name) != Some(value)) {
             self.members.merge(other.members);
             self.stamp = next_stamp();
+        }
+    }
+
+    /// Takes these segments for `known` ones if they are the same, so that what has been found beside
+    /// those is known beside these as well. What comes from outside is new until then.
+    pub(crate) fn recognise(&mut self, known: &Segments) {
+        if self == known {
+            self.stamp = known.stamp;
         }
     }
 
@@ -468,6 +482,13 @@ mod tests {
         let same = segments.clone();
         segments.merge(same);
         assert_eq!(Some(&segments.stamp()), seen.last());
+        let read = |json: &str| -> Segments { serde_json::from_str(json).unwrap() };
+        for (json, is_same) in [(r#"{"country":"DE"}"#, true), (r#"{"country":"FR"}"#, false)] {
+            let mut read = read(json);
+            assert_ne!(read.stamp(), segments.stamp());
+            read.recognise(&segments);
+            assert_eq!(read.stamp() == segments.stamp(), is_same);
+        }
     }
 
     #[test]

@@ -196,9 +196,10 @@ impl RuleTree {
 
     /// Returns which of the [sets of findings](Findings) is about the tree's conditions, if one is.
     ///
-    /// That is so for trees of one branch, in the audiences of experiences, that do not ask for the time;
-    /// where a config has more conditions than there are places, the experiences that come first have
-    /// them. Trees that ask for report segments have [a set of their own](Findings::ABOUT_SEGMENTS).
+    /// That is so for trees of one branch with at most 32 conditions, in the audiences of experiences,
+    /// that ask neither for the time nor for other experiences. Where a config has more conditions than
+    /// there are places, they go to experiences in their order, as far as they fit. Trees that ask for
+    /// report segments have [a set of their own](Findings::ABOUT_SEGMENTS).
     #[inline]
     pub fn finding_set(&self) -> Option<usize> {
         self.places.as_ref().map(|places| places.set())

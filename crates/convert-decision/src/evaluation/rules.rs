@@ -214,13 +214,15 @@ impl<'c> Evaluation<'c, '_> {
         match answer {
             Answer::Value(value) if is_condition(element) => {
                 let found = Match::from(value.as_view().is_truthy());
-                show(element, Some(value.as_view()), found, observer)
+                show(element, Some(value.as_view()), found, None, observer)
             }
             Answer::Value(value) => compare(element, Some(value.as_view()), observer),
             Answer::NeedMoreData => {
-                show(element, None, Match::Open(Reason::NeedMoreData), observer)
+                show(element, None, Match::Open(Reason::NeedMoreData), None, observer)
             }
-            Answer::NoDataFound => show(element, None, Match::Open(Reason::NoDataFound), observer),
+            Answer::NoDataFound => {
+                show(element, None, Match::Open(Reason::NoDataFound), None, observer)
+            }
             Answer::Unknown => {
                 let clock = self.surroundings.wall_clock();
                 let time =
@@ -240,16 +242,22 @@ fn compare<'c, O: Observer<'c>>(
     if verdict == Verdict::Impossible(Flaw::StepLimit) {
         observer.gave_up(element);
     }
-    show(element, value, Match::from(verdict.is_match(element.is_negated())), observer)
+    // That there is no such attribute is seen already.
+    let flaw = match verdict {
+        Verdict::Impossible(flaw) if flaw != Flaw::Missing && !is_condition(element) => Some(flaw),
+        _ => None,
+    };
+    show(element, value, Match::from(verdict.is_match(element.is_negated())), flaw, observer)
 }
 
 fn show<'c, O: Observer<'c>>(
     element: &'c Element,
     value: Option<ValueRef<'_>>,
     found: Match,
+    flaw: Option<Flaw>,
     observer: &mut O,
 ) -> Match {
-    observer.open(|| Step::comparison(element, value));
+    observer.open(|| Step::comparison(element, value, flaw));
     observer.close(|| found.text());
     found
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use convert_config::rule::{Element, Exclusion, RuleTree};
+use convert_config::rule::{Element, Exclusion, Flaw, RuleTree};
 use convert_config::{
     Audience, Experience, Goal, Identified, Location, LocationGate, ProjectConfig, Segment, Text,
     Value, ValueRef, Variation,
@@ -97,11 +97,19 @@ impl Step {
         Step::about(&CARRIER, experience)
     }
 
-    /// A comparison, with the attribute as it was seen.
+    /// A comparison, with the attribute as it was seen, and why it was impossible if it was.
     #[inline]
-    pub(crate) fn comparison(element: &Element, value: Option<ValueRef<'_>>) -> Self {
+    pub(crate) fn comparison(
+        element: &Element,
+        value: Option<ValueRef<'_>>,
+        flaw: Option<Flaw>,
+    ) -> Self {
         let saw = value.map(|value| Value::from(value).into_owned());
-        Step::of(What::Rule { element: element.clone(), saw })
+        let step = Step::of(What::Rule { element: element.clone(), saw });
+        match flaw {
+            Some(flaw) => step.detail("why", flaw.text()),
+            None => step,
+        }
     }
 
     /// A question of mutual exclusion.

@@ -160,7 +160,7 @@ mod tests {
         )
         .unwrap();
         let element = &config.audiences()[0].rules().unwrap().elements()[0];
-        let step = Step::comparison(element, None);
+        let step = Step::comparison(element, None, None);
         assert_eq!(step, step.clone());
         let more = step.clone().detail("note", 1).seen("other", None);
         assert_eq!(

@@ -3,11 +3,9 @@
 use std::sync::Arc;
 
 use convert_bucketing::value_from_hash;
-use convert_config::rule::{Element, Flaw, Verdict};
+use convert_config::rule::Element;
 use convert_config::{Outline, Value, ValueRef};
 use smol_str::SmolStr;
-
-use crate::provider::is_condition;
 
 /// What a step is about and what it saw, as it is recorded: while deciding, nothing is put into words
 /// that can be put into words when somebody asks.
@@ -118,10 +116,8 @@ impl What {
                 let given = is_given.then_some(ValueRef::Text(wanted));
                 [Some(("experience", text(wanted))), Some(("given", given)), None, None, None]
             }
-            What::Rule { element, saw } => {
-                let saw = saw.as_ref().map(Value::as_view);
-                let why = flaw_of(element, saw).map(|flaw| ("why", text(flaw.text())));
-                [Some(("saw", saw)), why, None, None, None]
+            What::Rule { saw, .. } => {
+                [Some(("saw", saw.as_ref().map(Value::as_view))), None, None, None, None]
             }
             What::Exclusion { is_negated, is_assigned, is_unknown, .. } => {
                 let negated = Some(("negated", Some(ValueRef::Bool(*is_negated))));
@@ -151,15 +147,6 @@ impl What {
             What::Detailed(detailed) => (&detailed.what, &detailed.details),
             what => (what, &[]),
         }
-    }
-}
-
-/// Returns why a comparison was impossible. That there is no such attribute is seen already, and what
-/// a provider says of a condition is the outcome itself.
-fn flaw_of(element: &Element, saw: Option<ValueRef<'_>>) -> Option<Flaw> {
-    match element.test().verdict(saw) {
-        Verdict::Impossible(flaw) if flaw != Flaw::Missing && !is_condition(element) => Some(flaw),
-        _ => None,
     }
 }
 
