@@ -31,6 +31,7 @@ mod refresh;
 mod remote;
 mod stats;
 mod striped;
+mod sync;
 mod tracking;
 mod worker;
 

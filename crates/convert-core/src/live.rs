@@ -1,6 +1,6 @@
 //! The config a core decides from, and how it came to it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::event::ConfigSource;
 use crate::health::Health;
 use crate::stats::Stats;
+use crate::sync::{Mutex, MutexGuard};
 
 /// The current snapshot and its provenance. Decisions touch the snapshot alone.
 pub(crate) struct Live {
@@ -130,7 +131,7 @@ impl Live {
     }
 
     fn status(&self) -> MutexGuard<'_, Status> {
-        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+        self.status.lock()
     }
 }
 

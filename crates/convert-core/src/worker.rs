@@ -4,13 +4,14 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle, ThreadId};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select};
 
 use crate::clock::{Alarm, Deadline};
+use crate::sync::{Mutex, assert_no_lock_held};
 
 /// A thread that waits for a time to come or for a command.
 pub(crate) struct Worker {
@@ -97,6 +98,7 @@ impl Worker {
         if self.is_current() {
             return false;
         }
+        assert_no_lock_held("waiting for a worker to end");
         match self.done.recv_timeout(deadline.remaining()) {
             Ok(never) => match never {},
             Err(RecvTimeoutError::Timeout) => return false,
@@ -120,7 +122,8 @@ impl Thread {
         if self.is_current() {
             return;
         }
-        let handle = self.handle.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let handle = self.handle.lock().take();
+        assert_no_lock_held("joining a thread");
         // A panic has been reported by the thread itself.
         let _ = handle.map(JoinHandle::join);
     }

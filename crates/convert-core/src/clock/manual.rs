@@ -1,8 +1,10 @@
 //! A clock that a test moves.
 
 use std::fmt;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
+
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// A clock that stands still until it is moved: for tests of what happens in the background.
 ///
@@ -73,7 +75,7 @@ impl ManualClock {
             if let Some(at) = state.pending.iter().map(|pending| pending.at).min() {
                 return at;
             }
-            state = self.shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self.shared.changed.wait(state);
         }
     }
 
@@ -103,7 +105,7 @@ impl ManualClock {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.state.lock()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Previewing one variation.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use convert_config::ProjectConfig;
 use convert_decision::{ForcedArm, Preview, PreviewError, Segments};
@@ -9,6 +9,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::records::{RecordDelta, Seen};
 use crate::stats::Counters;
+use crate::sync::{Mutex, MutexGuard};
 
 /// A preview, and the config that has its experience.
 #[derive(Debug)]
@@ -139,6 +140,6 @@ impl Previewed {
 
 impl Said {
     fn lock(&self) -> MutexGuard<'_, RecordDelta<'static>> {
-        self.delta.lock().unwrap_or_else(PoisonError::into_inner)
+        self.delta.lock()
     }
 }

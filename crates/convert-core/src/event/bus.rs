@@ -4,13 +4,14 @@ use std::cell::RefCell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use super::sync::{
     AtomicBool, AtomicUsize, Condvar, Mutex, MutexGuard, Ordering, thread_local as local,
 };
 use crate::clock::Deadline;
 use crate::event::LifecycleEvent;
+use crate::sync::assert_no_lock_held;
 
 /// What is called with every event.
 pub(crate) type Listener = Arc<dyn Fn(&LifecycleEvent) + Send + Sync>;
@@ -122,8 +123,7 @@ impl EventBus {
             if left.is_zero() {
                 return false;
             }
-            let waited = self.quiet.wait_timeout(state, left);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            state = self.quiet.wait_timeout(state, left);
         }
         true
     }
@@ -206,6 +206,7 @@ impl EventBus {
         if !entry.is_active.load(Ordering::Acquire) || is_running(&running) {
             return;
         }
+        assert_no_lock_held("calling an event handler");
         let _ = RUNNING.try_with(|stack| stack.borrow_mut().push(running));
         let outcome = catch_unwind(AssertUnwindSafe(|| (entry.listener)(event)));
         let _ = RUNNING.try_with(|stack| stack.borrow_mut().pop());
@@ -238,7 +239,7 @@ impl EventBus {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

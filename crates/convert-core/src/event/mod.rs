@@ -89,6 +89,7 @@ impl LifecycleEvent {
 /// The primitives that the bus stands on; the model checker puts its own in their place.
 mod sync {
     pub(super) use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-    pub(super) use std::sync::{Condvar, Mutex, MutexGuard};
     pub(super) use std::thread_local;
+
+    pub(super) use crate::sync::{Condvar, Mutex, MutexGuard};
 }

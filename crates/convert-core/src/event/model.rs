@@ -18,8 +18,9 @@ mod bus;
 
 mod sync {
     pub(super) use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-    pub(super) use loom::sync::{Condvar, Mutex, MutexGuard};
     pub(super) use loom::thread_local;
+
+    pub(super) use crate::sync::loom::{Condvar, Mutex, MutexGuard};
 }
 
 use self::bus::EventBus;

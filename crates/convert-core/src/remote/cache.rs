@@ -10,6 +10,7 @@ use convert_transport::{ConfigRequest, Validators};
 use serde_json::json;
 
 use crate::live::{Identity, Loaded};
+use crate::sync::assert_no_lock_held;
 
 /// A file that holds a line of JSON about a config, and then the config as the service sent it.
 pub(crate) struct CacheFile {
@@ -25,6 +26,7 @@ impl CacheFile {
 
     /// Replaces the file whole.
     pub(crate) fn store(&self, body: &[u8], identity: &Identity, wall: i64) -> Result<(), String> {
+        assert_no_lock_held("writing the cache file");
         let head = json!({
             "format": FORMAT,
             "owner": self.owner,
@@ -45,6 +47,7 @@ impl CacheFile {
 
     /// Reads the config and when it was stored, if the file is whole and belongs to this core.
     pub(crate) fn load(&self) -> Result<(Loaded, i64), String> {
+        assert_no_lock_held("reading the cache file");
         let bytes = read(&self.path).map_err(|error| error.kind().to_string())?;
         let line_end = bytes.iter().position(|byte| *byte == b'\n').ok_or("it has no head")?;
         let (head, body) = bytes.split_at(line_end);

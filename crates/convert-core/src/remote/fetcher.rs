@@ -11,6 +11,7 @@ use convert_transport::{
 
 use crate::error::{ConfigLoadError, Error};
 use crate::live::{Identity, Loaded};
+use crate::sync::assert_no_lock_held;
 
 /// Makes the same request again and again.
 pub(crate) struct Fetcher {
@@ -69,6 +70,7 @@ impl Fetcher {
 
     fn exchange(&self, request: &ConfigRequest) -> Result<ConfigResponse, Error> {
         let endpoint = request.redacted_path();
+        assert_no_lock_held("fetching a config");
         // A transport that panics must not end refresh for good.
         let outcome = catch_unwind(AssertUnwindSafe(|| self.transport.fetch_config(request)));
         let outcome = outcome.unwrap_or_else(|payload| {

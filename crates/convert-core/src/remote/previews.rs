@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use convert_config::ProjectConfig;
@@ -10,6 +10,7 @@ use convert_decision::PreviewError;
 
 use crate::error::Error;
 use crate::records::Lru;
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// What was found for the experiences asked for last.
 pub(crate) struct Previews {
@@ -60,7 +61,7 @@ impl Previews {
             if memo.fetching.insert(experience_id.into()) {
                 break;
             }
-            memo = self.ended.wait(memo).unwrap_or_else(PoisonError::into_inner);
+            memo = self.ended.wait(memo);
         }
         drop(memo);
         let _turn = Turn { previews: self, experience_id };
@@ -80,7 +81,7 @@ impl Previews {
     }
 
     fn memo(&self) -> MutexGuard<'_, Memo> {
-        self.memo.lock().unwrap_or_else(PoisonError::into_inner)
+        self.memo.lock()
     }
 }
 

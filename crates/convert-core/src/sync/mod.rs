@@ -1,0 +1,24 @@
+//! Locks, and what else the rest of the crate builds on. Nothing in here uses another module of the crate.
+
+mod held;
+#[allow(dead_code, reason = "not every module of the crate uses these locks yet")]
+mod lock;
+#[cfg(test)]
+#[allow(dead_code, reason = "not every module of the crate uses these locks yet")]
+pub(crate) mod loom;
+#[allow(dead_code, reason = "not every module of the crate uses these locks yet")]
+mod process;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use self::held::assert_no_lock_held;
+pub(crate) use self::lock::{Condvar, Mutex, MutexGuard};
+#[allow(unused_imports, reason = "not every module of the crate uses these locks yet")]
+pub(crate) use self::process::ProcessId;
+
+/// The primitives that the locks stand on; `loom` puts the model checker's in their place.
+mod raw {
+    pub(super) use std::sync::{Condvar, Mutex, MutexGuard};
+
+    pub(super) use super::held::HeldLock;
+}
