@@ -6,6 +6,8 @@ use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 
 /// One fault or oddity that loading stepped over.
 ///
+/// Control characters from the config are escaped in its path and its reason.
+///
 /// ```
 /// use convert_config::{ProjectConfig, Severity};
 ///

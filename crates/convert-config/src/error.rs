@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::escape::escape;
+
 /// Says why a config cannot be used at all, and where.
 ///
 /// Only faults of the whole config are errors; a fault of one entity is a
@@ -22,8 +24,12 @@ pub struct InvalidConfigError {
 
 impl InvalidConfigError {
     /// Makes an error for the JSON path `path`; an empty path stands for the whole config.
-    pub fn new(path: impl Into<String>, reason: impl Into<String>) -> Self {
-        InvalidConfigError { path: path.into(), reason: reason.into() }
+    ///
+    /// Control characters in both are escaped, since they may come from the config.
+    pub fn new(path: impl AsRef<str>, reason: impl AsRef<str>) -> Self {
+        let path = escape(path.as_ref()).into_owned();
+        let reason = escape(reason.as_ref()).into_owned();
+        InvalidConfigError { path, reason }
     }
 
     /// Returns the JSON path of the fault, `project.id` say; empty for the whole config.

@@ -26,6 +26,8 @@ mod diagnostic;
 pub mod ecma;
 mod entity;
 mod error;
+#[doc(hidden)]
+pub mod escape;
 mod experience;
 mod feature;
 mod id_mark;

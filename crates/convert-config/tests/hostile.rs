@@ -10,6 +10,7 @@
 
 use std::sync::Arc;
 
+use convert_config::escape::is_escaped;
 use convert_config::rule::Test;
 use convert_config::{Diagnostic, ProjectConfig, Severity, Value, ValueMap, ValueRef};
 use serde::de::{Deserialize as _, IntoDeserializer as _};
@@ -268,3 +269,37 @@ fn formats_without_a_limit_are_limited() {
 
 /// Long enough for whatever is quadratic to take for ever.
 const LONG: usize = 60_000;
+
+/// Text that ends a line, clears a terminal, and turns the direction of what follows.
+const STEERING: &str = r"a\u001b[2J\nWARN forged\u202e\u2028";
+
+#[test]
+fn control_characters_of_a_config_are_escaped_in_diagnostics_and_errors() {
+    let named = project(&format!(
+        r#""features": [{{"id": "{STEERING}", "variables": [{{"key": "{STEERING}", "type": "{STEERING}"}}]}}],
+        "audiences": [{{"id": "{STEERING}"}}, {{"id": "{STEERING}"}}],
+        "experiences": [{{"id": "{STEERING}", "audiences": ["{STEERING}x"], "variations": [
+            {{"id": "{STEERING}", "changes": [{{"type": "fullStackFeature", "data":
+                {{"feature_id": "{STEERING}", "variables_data": {{"{STEERING}": 1e999}}}}}}]}}]}}]"#
+    ));
+    assert!(named.diagnostics().iter().any(|one| one.reason().contains(r"\u{1b}[2J\nWARN")));
+    for diagnostic in named.diagnostics() {
+        for shown in [diagnostic.to_string(), diagnostic.path().into(), diagnostic.reason().into()]
+        {
+            assert!(!shown.contains(is_escaped), "{shown:?}");
+        }
+    }
+    let error = ProjectConfig::from_json(&format!(r#"{{"error": "{STEERING}"}}"#)).unwrap_err();
+    assert!(error.reason().contains(r"a\u{1b}[2J\nWARN forged\u{202e}"), "{error:?}");
+    assert!(!error.to_string().contains(is_escaped));
+    let config = project(&format!(
+        r#""audiences": [{{"id": "1", "rules": {}}}]"#,
+        rules(&format!(
+            r#"[{{"rule_type": "t", "key": "{STEERING}", "value": "{STEERING}",
+                "matching": {{"match_type": "{STEERING}", "negated": false}}}}]"#
+        ))
+    ));
+    let elements = config.audiences()[0].rules().unwrap().elements();
+    assert!(elements.iter().all(|element| !element.to_string().contains(is_escaped)));
+    assert_eq!(elements.len(), 1);
+}

@@ -259,6 +259,8 @@
 //!   four small crates, and nothing as long as the service answers.
 //! - `test-util`: `ManualClock`, which moves when a test says so.
 
+#[doc(hidden)]
+pub use convert_config::escape;
 pub use convert_config::{
     Audience, Buckets, Catalog, Change, Diagnostic, EntityCounts, Experience, Feature,
     FeatureChange, Goal, Identified, InvalidConfigError, Layout, Location, LocationGate,

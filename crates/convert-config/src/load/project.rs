@@ -143,7 +143,7 @@ fn brief(value: &Value<'_>) -> String {
         Value::Text(text) => text.to_string(),
         other => serde_json::to_string(other).unwrap_or_default(),
     };
-    text.chars().take(MAX_MESSAGE).filter(|c| !c.is_control()).collect()
+    text.chars().take(MAX_MESSAGE).collect()
 }
 
 fn required_id(value: &Value<'_>, path: &Path<'_>) -> Result<SmolStr, InvalidConfigError> {

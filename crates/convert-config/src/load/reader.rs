@@ -47,16 +47,16 @@ impl<'v> Reader<'_, 'v> {
     }
 
     /// Records that the member `name` (or, with an empty name, this value) is wrong.
-    pub(super) fn warn(&self, name: &str, reason: impl Into<String>) {
+    pub(super) fn warn(&self, name: &str, reason: impl fmt::Display) {
         self.report(Severity::Warning, name, reason);
     }
 
     /// Records something harmless about the member `name`.
-    pub(super) fn note(&self, name: &str, reason: impl Into<String>) {
+    pub(super) fn note(&self, name: &str, reason: impl fmt::Display) {
         self.report(Severity::Note, name, reason);
     }
 
-    fn report(&self, severity: Severity, name: &str, reason: impl Into<String>) {
+    fn report(&self, severity: Severity, name: &str, reason: impl fmt::Display) {
         match name {
             "" => self.sink.push(severity, self.path, reason),
             name => self.sink.push(severity, Path::Field(self.path, name), reason),

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::escape::Escaped;
 use crate::load::reader::Path;
 use crate::pattern::{Pattern, PatternError};
 use crate::rule::{Condition, Test};
@@ -72,7 +73,7 @@ impl Sink {
         &self,
         severity: Severity,
         path: impl fmt::Display,
-        reason: impl Into<String>,
+        reason: impl fmt::Display,
     ) {
         let mut gathered = self.gathered.borrow_mut();
         let count = match severity {
@@ -81,7 +82,9 @@ impl Sink {
         };
         *count += 1;
         if *count <= MOST {
-            let diagnostic = Diagnostic { path: path.to_string(), reason: reason.into(), severity };
+            let path = Escaped(path).to_string();
+            let reason = Escaped(reason).to_string();
+            let diagnostic = Diagnostic { path, reason, severity };
             gathered.diagnostics.push(diagnostic);
         }
     }

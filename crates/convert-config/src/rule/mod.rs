@@ -15,6 +15,7 @@ pub(crate) use self::findings::{Pair, Places};
 pub use self::operator::{Flaw, Operand, Test, Verdict};
 pub use self::options::Options;
 
+use crate::escape::Escaped;
 use crate::mark::Mark;
 use crate::value::{Value, ValueRef};
 
@@ -385,13 +386,18 @@ impl Exclusion {
 impl fmt::Display for Element {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let subject = self.key().or(self.rule_type()).unwrap_or("?");
-        f.write_str(subject)?;
+        Escaped(subject).fmt(f)?;
         f.write_str(if self.is_negated() { " not " } else { " " })?;
-        f.write_str(self.operator().unwrap_or("?"))?;
+        Escaped(self.operator().unwrap_or("?")).fmt(f)?;
         match self.operand().as_view() {
             ValueRef::Null => Ok(()),
-            ValueRef::Text(text) if text.bytes().all(is_plain_in_json) => write!(f, " \"{text}\""),
-            _ => write!(f, " {}", serde_json::to_string(self.operand()).unwrap_or_default()),
+            ValueRef::Text(text) if text.bytes().all(is_plain_in_json) => {
+                write!(f, " \"{}\"", Escaped(text))
+            }
+            _ => {
+                let json = serde_json::to_string(self.operand()).unwrap_or_default();
+                write!(f, " {}", Escaped(json))
+            }
         }
     }
 }

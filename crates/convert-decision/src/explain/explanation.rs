@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::OnceLock;
 
+use convert_config::escape::Escaped;
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 use smol_str::SmolStr;
 
@@ -11,7 +12,7 @@ use crate::evaluation::Evaluation;
 use crate::explain::outcome::ExplainedOutcome;
 use crate::explain::recorder::Recorder;
 use crate::explain::step::Step;
-use crate::explain::step_ref::{OneLine, Steps};
+use crate::explain::step_ref::Steps;
 use crate::fingerprint::visitor_fingerprint;
 use crate::observer::Observer as _;
 use crate::reason::Reason;
@@ -215,11 +216,11 @@ impl Subject {
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (subject, key, visitor) = (self.subject.name(), OneLine(&self.key), self.visitor());
+        let (subject, key, visitor) = (self.subject.name(), Escaped(&self.key), self.visitor());
         write!(f, "{subject} {key} for visitor {visitor}: {}", self.reason.code())?;
         if let Some(outcome) = &self.outcome {
             let variation = outcome.variation_key().or(outcome.variation_id()).unwrap_or_default();
-            write!(f, " -> {} ({})", OneLine(variation), outcome.source())?;
+            write!(f, " -> {} ({})", Escaped(variation), outcome.source())?;
         }
         writeln!(f)?;
         self.steps().try_for_each(|step| write!(f, "{step:1}"))

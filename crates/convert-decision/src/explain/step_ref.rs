@@ -1,8 +1,9 @@
 //! The steps of an explanation, each with those inside it.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::iter::FusedIterator;
 
+use convert_config::escape::Escaped;
 use convert_config::{Value, ValueRef};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
@@ -85,7 +86,7 @@ impl<'e> StepRef<'e> {
     fn write(self, f: &mut fmt::Formatter<'_>, depth: usize) -> fmt::Result {
         write!(f, "{:indent$}{}", "", self.name(), indent = 2 * depth)?;
         if let Some(subject) = self.subject() {
-            write!(f, " {}", OneLine(subject))?;
+            write!(f, " {}", Escaped(subject))?;
         }
         write!(f, ": {}", self.outcome())?;
         // What an element says is in the step's subject already.
@@ -132,7 +133,8 @@ fn write_detail(
 ) -> fmt::Result {
     match value.map(Value::from) {
         Some(value) => {
-            write!(f, "{name} {}", serde_json::to_string(&value).unwrap_or_default())
+            let json = serde_json::to_string(&value).unwrap_or_default();
+            write!(f, "{name} {}", Escaped(json))
         }
         None => write!(f, "{name} nothing"),
     }
@@ -191,16 +193,5 @@ impl Serialize for StepRef<'_> {
 impl Serialize for Steps<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.clone())
-    }
-}
-
-/// A text from outside, which must not begin lines of its own.
-pub(super) struct OneLine<'t>(pub(super) &'t str);
-
-impl fmt::Display for OneLine<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.chars().try_for_each(|c| {
-            if c.is_control() { write!(f, "{}", c.escape_default()) } else { f.write_char(c) }
-        })
     }
 }
