@@ -23,6 +23,7 @@ mod context;
 mod entity;
 mod error;
 mod event;
+mod file;
 mod handle;
 mod health;
 mod live;

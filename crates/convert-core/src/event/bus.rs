@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Weak};
 
@@ -11,7 +10,7 @@ use super::sync::{
 };
 use crate::clock::Deadline;
 use crate::event::LifecycleEvent;
-use crate::sync::assert_no_lock_held;
+use crate::sync::{LogThrottle, assert_no_lock_held, panic_guard};
 
 /// What is called with every event.
 pub(crate) type Listener = Arc<dyn Fn(&LifecycleEvent) + Send + Sync>;
@@ -25,7 +24,7 @@ pub(crate) struct EventBus {
     listeners: AtomicUsize,
     state: Mutex<State>,
     quiet: Condvar,
-    panics: AtomicU64,
+    panics: LogThrottle,
 }
 
 #[derive(Default)]
@@ -135,7 +134,7 @@ impl EventBus {
 
     /// Returns how many times a subscriber has panicked.
     pub(crate) fn panics(&self) -> u64 {
-        self.panics.load(std::sync::atomic::Ordering::Relaxed)
+        self.panics.count()
     }
 
     /// Adds an entry and returns the event to replay to it.
@@ -208,20 +207,15 @@ impl EventBus {
         }
         assert_no_lock_held("calling an event handler");
         let _ = RUNNING.try_with(|stack| stack.borrow_mut().push(running));
-        let outcome = catch_unwind(AssertUnwindSafe(|| (entry.listener)(event)));
+        let outcome = panic_guard(|| (entry.listener)(event));
         let _ = RUNNING.try_with(|stack| stack.borrow_mut().pop());
-        if let Err(payload) = outcome {
-            // Dropping the payload is the application's code too, and may panic again.
-            if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-                std::mem::forget(again);
-            }
+        if outcome.is_err() {
             self.report_panic(event);
         }
     }
 
     fn report_panic(&self, event: &LifecycleEvent) {
-        let count = 1 + self.panics.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        if count.is_power_of_two() {
+        if let Some(count) = self.panics.record() {
             let name = event.name();
             log::error!(
                 target: "convert_sdk::events",

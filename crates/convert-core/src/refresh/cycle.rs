@@ -1,7 +1,5 @@
 //! Fetching again and again, and what comes of it.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use convert_config::InvalidConfigError;
 
 use crate::error::Error;
@@ -9,6 +7,7 @@ use crate::event::{ConfigFacts, ConfigUpdatedEvent, LifecycleEvent, RefreshFaile
 use crate::handle::{Shared, report_diagnostics};
 use crate::refresh::{Attempt, Schedule};
 use crate::remote::{Fetched, Remote};
+use crate::sync::{LogThrottle, panic_guard};
 use crate::worker::{Inbox, Wake};
 
 /// How long to go on.
@@ -45,15 +44,11 @@ pub(crate) fn run(
         }
         drop(alarm);
         let unit = randomness.f64();
-        let turn =
-            catch_unwind(AssertUnwindSafe(|| turn(shared, remote, inbox, &mut schedule, unit)));
-        match turn {
+        match panic_guard(|| turn(shared, remote, inbox, &mut schedule, unit)) {
             Ok(Turn::Stopped) => break,
             Ok(Turn::Loaded) if plan == Plan::UntilLoaded => break,
             Ok(Turn::Loaded | Turn::Failed) => {}
-            Err(payload) => {
-                // Dropping the payload is the application's code too, and may panic again.
-                std::mem::forget(payload);
+            Err(_) => {
                 schedule.plan(Attempt::Failed, shared.timer.now(), unit);
                 survive(shared, &schedule);
             }
@@ -92,8 +87,7 @@ fn turn(
 /// Whatever it was, it must not end refresh for good, and it may well panic again.
 fn survive(shared: &Shared, schedule: &Schedule) {
     let error = InvalidConfigError::new("", "code of the application's panicked while refreshing");
-    let told = catch_unwind(AssertUnwindSafe(|| fail(shared, error.into(), schedule)));
-    told.unwrap_or_else(std::mem::forget);
+    let _ = panic_guard(|| fail(shared, error.into(), schedule));
 }
 
 /// Judges how soon another attempt makes sense.
@@ -149,7 +143,7 @@ fn fail(shared: &Shared, error: Error, schedule: &Schedule) {
     shared.counters.refresh_failures.count();
     let consecutive_failures = shared.live.fail(error.clone());
     let next_refresh_in = schedule.next().saturating_sub(shared.timer.now());
-    if consecutive_failures.is_power_of_two() {
+    if LogThrottle::selects(consecutive_failures.into()) {
         log::warn!(
             target: "convert_sdk::refresh",
             "the config could not be refreshed, {consecutive_failures} times in a row; the next \

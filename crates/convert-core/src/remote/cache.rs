@@ -1,7 +1,7 @@
 //! The last good config, kept in a file.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use convert_config::{ProjectConfig, Value};
 use convert_transport::{ConfigRequest, Validators};
 use serde_json::json;
 
+use crate::file::read_regular;
 use crate::live::{Identity, Loaded};
 use crate::sync::assert_no_lock_held;
 
@@ -47,8 +48,7 @@ impl CacheFile {
 
     /// Reads the config and when it was stored, if the file is whole and belongs to this core.
     pub(crate) fn load(&self) -> Result<(Loaded, i64), String> {
-        assert_no_lock_held("reading the cache file");
-        let bytes = read(&self.path).map_err(|error| error.kind().to_string())?;
+        let bytes = read_regular(&self.path, MAX_LENGTH).map_err(|error| error.to_string())?;
         let line_end = bytes.iter().position(|byte| *byte == b'\n').ok_or("it has no head")?;
         let (head, body) = bytes.split_at(line_end);
         let body = body.get(1..).unwrap_or_default();
@@ -89,12 +89,6 @@ fn write(path: &Path, head: &[u8], body: &[u8]) -> io::Result<()> {
     file.write_all(body)?;
     // Without this a crash of the machine could leave an empty file under the final name.
     file.sync_all()
-}
-
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(MAX_LENGTH).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 /// Hashes what a config depends on: one of another key, environment or token must not be used.

@@ -1,8 +1,6 @@
 //! Asking the service for a config.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use convert_config::{InvalidConfigError, ProjectConfig};
 use convert_transport::{
@@ -11,7 +9,7 @@ use convert_transport::{
 
 use crate::error::{ConfigLoadError, Error};
 use crate::live::{Identity, Loaded};
-use crate::sync::assert_no_lock_held;
+use crate::sync::{LogThrottle, assert_no_lock_held, panic_guard};
 
 /// Makes the same request again and again.
 pub(crate) struct Fetcher {
@@ -19,7 +17,7 @@ pub(crate) struct Fetcher {
     request: ConfigRequest,
     /// What must not be printed even if the service repeats it.
     settings: TransportConfig,
-    panics: AtomicU64,
+    panics: LogThrottle,
 }
 
 /// What came of a request.
@@ -36,7 +34,7 @@ impl Fetcher {
         request: ConfigRequest,
         settings: TransportConfig,
     ) -> Self {
-        Fetcher { transport, request, settings, panics: AtomicU64::new(0) }
+        Fetcher { transport, request, settings, panics: LogThrottle::default() }
     }
 
     /// Asks for the config, unless it is still the one known by `held`. Blocks.
@@ -72,10 +70,8 @@ impl Fetcher {
         let endpoint = request.redacted_path();
         assert_no_lock_held("fetching a config");
         // A transport that panics must not end refresh for good.
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.transport.fetch_config(request)));
-        let outcome = outcome.unwrap_or_else(|payload| {
-            // Dropping the payload is the application's code too, and may panic again.
-            std::mem::forget(payload);
+        let outcome = panic_guard(|| self.transport.fetch_config(request));
+        let outcome = outcome.unwrap_or_else(|_| {
             self.report_panic(&endpoint);
             Err(request.error(TransportErrorKind::InvalidResponse))
         });
@@ -91,8 +87,7 @@ impl Fetcher {
     }
 
     fn report_panic(&self, endpoint: &str) {
-        let count = 1 + self.panics.fetch_add(1, Ordering::Relaxed);
-        if count.is_power_of_two() {
+        if let Some(count) = self.panics.record() {
             log::error!(
                 target: "convert_sdk::transport",
                 "the transport panicked: GET {endpoint}; it has {count} times so far"

@@ -3,9 +3,11 @@
 mod held;
 #[allow(dead_code, reason = "not every module of the crate uses these locks yet")]
 mod lock;
+mod log_throttle;
 #[cfg(test)]
 #[allow(dead_code, reason = "not every module of the crate uses these locks yet")]
 pub(crate) mod loom;
+mod panic_guard;
 #[allow(dead_code, reason = "not every module of the crate uses these locks yet")]
 mod process;
 #[cfg(test)]
@@ -13,6 +15,8 @@ mod tests;
 
 pub(crate) use self::held::assert_no_lock_held;
 pub(crate) use self::lock::{Condvar, Mutex, MutexGuard};
+pub(crate) use self::log_throttle::LogThrottle;
+pub(crate) use self::panic_guard::panic_guard;
 #[allow(unused_imports, reason = "not every module of the crate uses these locks yet")]
 pub(crate) use self::process::ProcessId;
 
