@@ -1,5 +1,7 @@
 //! Locks, and what else the rest of the crate builds on. Nothing in here uses another module of the crate.
 
+#[allow(dead_code, reason = "only the spool and the cache file use files")]
+mod file;
 mod held;
 #[allow(dead_code, reason = "not every module of the crate uses these locks yet")]
 mod lock;
@@ -13,6 +15,8 @@ mod process;
 #[cfg(test)]
 mod tests;
 
+#[allow(unused_imports, reason = "only the spool and the cache file use files")]
+pub(crate) use self::file::{open_regular, read_regular};
 pub(crate) use self::held::assert_no_lock_held;
 pub(crate) use self::lock::{Condvar, Mutex, MutexGuard};
 pub(crate) use self::log_throttle::LogThrottle;
