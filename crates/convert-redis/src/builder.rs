@@ -155,8 +155,10 @@ fn trusting(info: ConnectionInfo, roots: &[u8]) -> redis::RedisResult<Client> {
 #[cfg(feature = "tls")]
 fn provide_cryptography() {
     if rustls::crypto::CryptoProvider::get_default().is_none() {
-        // Another thread may have set one meanwhile, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        if let Ok(provider) = convert_transport::crypto_provider() {
+            // Another thread may have set one meanwhile, which is as good.
+            let _ = rustls::crypto::CryptoProvider::clone(&provider).install_default();
+        }
     }
 }
 

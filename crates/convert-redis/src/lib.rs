@@ -49,7 +49,7 @@
 //!
 //! - `tls`: `rediss://` addresses, with the roots that browsers trust or those the application gives.
 //!   The `redis` crate takes the process's default provider of `rustls`; if there is none when the
-//!   first such address is built, *ring* becomes it. An application that wants another sets its
+//!   first such address is built, the one of the features of `convert-sdk` becomes it. An application that wants another sets its
 //!   default before.
 
 mod batch;

@@ -5,7 +5,6 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 use rustls::RootCertStore;
-use rustls::crypto::ring;
 use rustls::pki_types::CertificateDer;
 use ureq::config::AutoHeaderValue;
 use ureq::http::Response;
@@ -14,6 +13,7 @@ use ureq::{Agent, Body, Proxy, ProxyProtocol};
 
 use crate::config::TransportConfig;
 use crate::error::{TransportError, TransportErrorKind};
+use crate::provider::crypto_provider;
 use crate::proxy_env::ProxySettings;
 
 /// A pool of HTTPS connections.
@@ -29,7 +29,7 @@ impl Client {
     ) -> Result<Self, TransportError> {
         let tls = TlsConfig::builder()
             .provider(TlsProvider::Rustls)
-            .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))
+            .unversioned_rustls_crypto_provider(crypto_provider()?)
             .root_certs(trusted_roots(config)?)
             .build();
         let agent = Agent::config_builder()

@@ -8,7 +8,10 @@
 //!
 //! # Features
 //!
-//! - `https` (default): `HttpsTransport`, on a pure-Rust TLS stack with compiled-in roots.
+//! - `https`: `HttpsTransport`, on rustls with compiled-in roots.
+//! - `aws-lc-rs` (default) and `ring`: `https` with that provider of cryptography. With both, or
+//!   with neither, the provider that the process has installed is used if there is one; otherwise
+//!   both mean aws-lc-rs, and neither is an error when an `HttpsTransport` is made.
 //! - `platform-verifier`: adds `TransportConfig::platform_verifier`.
 //!
 //! Without `https` this crate has no dependencies.
@@ -36,6 +39,8 @@ mod header;
 #[cfg(feature = "https")]
 mod https;
 mod percent;
+#[cfg(feature = "https")]
+mod provider;
 mod proxy;
 #[cfg(feature = "https")]
 mod proxy_env;
@@ -51,6 +56,9 @@ pub use config::TransportConfig;
 pub use error::{TransportError, TransportErrorKind};
 #[cfg(feature = "https")]
 pub use https::HttpsTransport;
+#[cfg(feature = "https")]
+#[doc(hidden)]
+pub use provider::crypto_provider;
 pub use proxy::ProxyUrl;
 pub use request::{BatchRequest, ConfigRequest};
 pub use response::{BatchResponse, ConfigBody, ConfigResponse, Validators};

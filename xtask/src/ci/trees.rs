@@ -59,16 +59,8 @@ const BARS: &[(&str, &str, &[&str], usize)] = &[
 
 /// What an application must not get by way of the SDK: other TLS libraries, a second provider for
 /// rustls, a runtime.
-const BANNED: &[&str] = &[
-    "openssl",
-    "openssl-sys",
-    "native-tls",
-    "aws-lc-rs",
-    "aws-lc-sys",
-    "tokio",
-    "async-std",
-    "smol",
-];
+const BANNED: &[&str] =
+    &["openssl", "openssl-sys", "native-tls", "ring", "tokio", "async-std", "smol"];
 
 #[cfg(test)]
 mod tests {

@@ -64,7 +64,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         &[LOWEST, "convert-config", "convert-decision", "convert-transport", "convert-core"],
     ),
     ("convert-cli", &["convert-sdk", "convert-redis"]),
-    ("convert-redis", &["convert-sdk"]),
+    ("convert-redis", &["convert-sdk", "convert-transport"]),
     ("convert-openfeature", &["convert-sdk"]),
     ("test-support", ALL),
     ("convert-tests", ALL),

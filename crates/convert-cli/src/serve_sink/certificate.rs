@@ -7,7 +7,7 @@ use rcgen::{
     KeyUsagePurpose,
 };
 use rustls::ServerConfig;
-use rustls::crypto::ring;
+use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 /// An authority of this process, and the TLS settings of a server on this machine that it vouches
@@ -22,7 +22,7 @@ impl Identity {
     pub(super) fn new() -> Result<Self, String> {
         let (authority_pem, certificate, key) =
             certify().map_err(|error| format!("no certificate can be made: {error}"))?;
-        let server = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        let server = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .and_then(|settings| {
                 settings.with_no_client_auth().with_single_cert(vec![certificate], key)
