@@ -1,5 +1,7 @@
 //! The arguments of the command line.
 
+use std::time::Duration;
+
 use clap::{Args, Parser, Subcommand};
 use convert_sdk::{Attributes, Value};
 
@@ -85,6 +87,15 @@ fn parse_pair(text: &str) -> Result<Pair, String> {
     Ok(Pair(name.to_owned(), read.unwrap_or_else(|_| Value::from(value.to_owned()))))
 }
 
+/// Reads a number of seconds above 0.
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
+    text.parse()
+        .ok()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .filter(|timeout| !timeout.is_zero())
+        .ok_or_else(|| "not a number of seconds above 0".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
@@ -112,5 +123,14 @@ mod tests {
             assert_eq!(parse_pair(text).unwrap().1, expected, "{text}");
         }
         assert!(parse_pair("a").is_err() && parse_pair("=1").is_err());
+    }
+
+    #[test]
+    fn a_timeout_is_a_time() {
+        assert_eq!(seconds("10"), Ok(Duration::from_secs(10)));
+        assert_eq!(seconds("0.25"), Ok(Duration::from_millis(250)));
+        for text in ["", "0", "-1", "nan", "inf", "1e30", "10s"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
     }
 }

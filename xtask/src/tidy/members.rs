@@ -94,7 +94,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ),
     ("pulp", &[LOWEST]),
     ("redis", &["convert-redis"]),
-    ("tokio", &[]),
+    ("tokio", &["convert-cli"]),
 ];
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Who the sink says it is.
+//! The certificate of the sink.
 
 use std::sync::Arc;
 
@@ -7,11 +7,12 @@ use rcgen::{
     KeyUsagePurpose,
 };
 use rustls::ServerConfig;
-use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
-/// An authority of this process, and the TLS settings of a server on this machine that it vouches
-/// for. Its key is never written anywhere, so that trusting it ends with the process.
+/// An authority of this process, and the TLS settings of a server on this machine whose
+/// certificate it has signed. Its key is never written to a file, so that trust in it ends with
+/// the process.
 pub(super) struct Identity {
     authority_pem: String,
     server: Arc<ServerConfig>,
@@ -20,15 +21,15 @@ pub(super) struct Identity {
 impl Identity {
     /// Makes keys and certificates.
     pub(super) fn new() -> Result<Self, String> {
-        let (authority_pem, certificate, key) =
-            certify().map_err(|error| format!("no certificate can be made: {error}"))?;
-        let server = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        let made = certify().map_err(|error| format!("failed to make a certificate: {error}"))?;
+        // The provider is passed explicitly, so that this does not depend on which ones are built.
+        let server = ServerConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()
             .and_then(|settings| {
-                settings.with_no_client_auth().with_single_cert(vec![certificate], key)
+                settings.with_no_client_auth().with_single_cert(vec![made.certificate], made.key)
             })
-            .map_err(|error| format!("TLS cannot be set up: {error}"))?;
-        Ok(Identity { authority_pem, server: Arc::new(server) })
+            .map_err(|error| format!("failed to set up TLS: {error}"))?;
+        Ok(Identity { authority_pem: made.authority_pem, server: Arc::new(server) })
     }
 
     /// Returns what a client must trust.
@@ -42,7 +43,11 @@ impl Identity {
     }
 }
 
-type Certified = (String, rustls::pki_types::CertificateDer<'static>, PrivateKeyDer<'static>);
+struct Certified {
+    authority_pem: String,
+    certificate: CertificateDer<'static>,
+    key: PrivateKeyDer<'static>,
+}
 
 fn certify() -> Result<Certified, Error> {
     let mut params = CertificateParams::default();
@@ -53,6 +58,9 @@ fn certify() -> Result<Certified, Error> {
     let names = ["localhost", "127.0.0.1"].map(str::to_owned);
     let key = KeyPair::generate()?;
     let certificate = CertificateParams::new(names)?.signed_by(&key, &authority)?;
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    Ok((authority.pem(), certificate.der().clone(), key))
+    Ok(Certified {
+        authority_pem: authority.pem(),
+        certificate: certificate.der().clone(),
+        key: PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())),
+    })
 }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::board::{Board, Row};
+use super::endpoint::Refusal;
 use super::shape::Batch;
-use super::worker::Refusal;
 use crate::failure::Failure;
 use crate::output::{complain, grouped, terminal_height, write_table};
 
@@ -37,7 +37,7 @@ impl Report {
     }
 
     /// Returns how long to wait for more before the table is drawn.
-    pub(super) fn patience(&self) -> Duration {
+    pub(super) fn redraw_delay(&self) -> Duration {
         if !self.is_live || !self.is_stale {
             return LONG;
         }
@@ -79,16 +79,40 @@ impl Report {
     ) -> Result<(), Failure> {
         self.is_stale = true;
         if self.is_json {
-            let line = json!({"refused": refusal.message, "status": refusal.status});
+            let line = json!({"refused": refusal.message, "status": refusal.status.as_u16()});
             writeln!(out, "{line}")?;
             return Ok(out.flush()?);
         }
-        let message = format!("refused with status {}: {}", refusal.status, refusal.message);
+        let message =
+            format!("refused with status {}: {}", refusal.status.as_u16(), refusal.message);
         if self.is_live {
             self.refusal = Some(message);
             return self.redraw(out, board);
         }
         complain(&message);
+        Ok(())
+    }
+
+    /// Shows that a connection was cut off or broke; the first few times, since one client can
+    /// cause any number of them.
+    pub(super) fn connection_failed(
+        &mut self,
+        out: &mut dyn Write,
+        board: &Board,
+        fault: &str,
+        count: u64,
+    ) -> Result<(), Failure> {
+        self.is_stale = true;
+        if self.is_live {
+            self.refusal = Some(fault.to_owned());
+            return self.redraw(out, board);
+        }
+        if count <= SHOWN_FAILURES {
+            complain(fault);
+        }
+        if count == SHOWN_FAILURES {
+            complain("further connections that fail are counted only");
+        }
         Ok(())
     }
 
@@ -111,6 +135,9 @@ impl Report {
     /// Shows the whole table in the end.
     pub(super) fn end(&mut self, out: &mut dyn Write, board: &Board) -> Result<(), Failure> {
         if self.is_json {
+            if board.failed_connections() > SHOWN_FAILURES {
+                complain(&format!("{} connections failed", grouped(board.failed_connections())));
+            }
             return Ok(());
         }
         if self.is_live {
@@ -126,17 +153,22 @@ fn draw(out: &mut dyn Write, board: &Board, most: usize) -> Result<(), Failure> 
     let hidden = visitors.len().saturating_sub(most);
     let mut rows = vec![HEADING.map(str::to_owned).to_vec()];
     rows.extend(visitors.iter().skip(hidden).map(|row| cells(&row.name, row)));
+    rows.extend(board.others().map(|others| cells("(others)", others)));
     rows.push(cells("TOTAL", board.total()));
     write_table(out, &rows)?;
-    writeln!(
+    let and_more = if board.others().is_some() { "+" } else { "" };
+    write!(
         out,
-        "visitors {}, events {}, batches {}, refused {}",
+        "visitors {}{and_more}, events {}, batches {}, refused {}",
         grouped(visitors.len() as u64),
         grouped(board.events()),
         grouped(board.batches()),
         grouped(board.refused())
     )?;
-    Ok(())
+    if board.failed_connections() > 0 {
+        write!(out, ", failed connections {}", grouped(board.failed_connections()))?;
+    }
+    Ok(writeln!(out)?)
 }
 
 fn cells(name: &str, row: &Row) -> Vec<String> {
@@ -157,6 +189,8 @@ const HEADING: [&str; 6] =
 const HOME: &str = "\x1b[H\x1b[2J";
 /// How many lines of the terminal are not for visitors.
 const FRAME: usize = 5;
+/// How many failed connections are shown one by one.
+const SHOWN_FAILURES: u64 = 10;
 const PAUSE: Duration = Duration::from_millis(200);
 /// As good as for ever.
 const LONG: Duration = Duration::from_secs(3_600);

@@ -7,6 +7,7 @@ use clap::Args;
 use clap::builder::{StringValueParser, TypedValueParser};
 use convert_sdk::{Secret, TransportConfig};
 
+use crate::args::seconds;
 use crate::failure::Failure;
 
 /// The options of everything that goes over the network.
@@ -47,14 +48,6 @@ pub(super) fn secret() -> impl TypedValueParser<Value = Secret> {
     StringValueParser::new().map(Secret::new)
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
-    text.parse()
-        .ok()
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .filter(|timeout| !timeout.is_zero())
-        .ok_or_else(|| "not a number of seconds above 0".to_owned())
-}
-
 fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     std::fs::read(file)
         .map_err(|error| Failure::new(format_args!("{} cannot be read: {error}", file.display())))
@@ -62,17 +55,3 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
 
 /// Under which help lists the options that only matter with the service.
 pub(super) const HEADING: &str = "Service";
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_timeout_is_a_time() {
-        assert_eq!(seconds("10"), Ok(Duration::from_secs(10)));
-        assert_eq!(seconds("0.25"), Ok(Duration::from_millis(250)));
-        for text in ["", "0", "-1", "nan", "inf", "1e30", "10s"] {
-            assert!(seconds(text).is_err(), "{text}");
-        }
-    }
-}

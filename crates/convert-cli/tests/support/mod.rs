@@ -1,7 +1,10 @@
 //! Running the built program.
 
 #![allow(dead_code, reason = "every test file uses a part of this")]
+#![allow(clippy::indexing_slicing, reason = "a member that is missing reads as null")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot run the program fails")]
+
+pub(crate) mod sink;
 
 use std::io::Write as _;
 use std::path::PathBuf;
