@@ -23,7 +23,6 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::args::seconds;
 use crate::failure::Failure;
-use crate::output::complain;
 use crate::replacement;
 
 use self::board::Board;
@@ -93,11 +92,6 @@ pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode
     let running = Running::start(arguments, &runtime)?;
     let is_live = io::stdout().is_terminal() && !arguments.json;
     let mut report = Report::new(arguments.json, is_live, running.url.clone());
-    report.begin(out)?;
-    if !arguments.json {
-        let url = &running.url;
-        complain(&format!("listening on {url}; send events with a track base URL of {url}/v1"));
-    }
     let outcome = runtime.block_on(running.show(arguments, &mut report, out));
     // Standard input may still be read, which cannot be ended.
     runtime.shutdown_background();
@@ -155,8 +149,11 @@ impl Running {
             arguments.for_batches.is_some_and(|most| board.batches() >= most)
                 || arguments.for_events.is_some_and(|most| board.events() >= most)
         };
-        // One future for all rounds, so that no interrupt between two of them is missed.
+        // One future for all rounds, polled before anybody knows of the server, so that no interrupt
+        // is missed.
         let mut interrupt = pin!(tokio::signal::ctrl_c());
+        let _ = timeout(Duration::ZERO, &mut interrupt).await;
+        report.begin(out)?;
         while !is_enough(&board) {
             let arrival = tokio::select! {
                 arrival = timeout(report.redraw_delay(), self.arrivals.recv()) => arrival,

@@ -31,8 +31,10 @@ impl Report {
     pub(super) fn begin(&mut self, out: &mut dyn Write) -> Result<(), Failure> {
         if self.is_json {
             writeln!(out, "{}", json!({"listening": self.url}))?;
-            out.flush()?;
+            return Ok(out.flush()?);
         }
+        let url = &self.url;
+        complain(&format!("listening on {url}; send events with a track base URL of {url}/v1"));
         Ok(())
     }
 
