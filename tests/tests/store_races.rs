@@ -153,9 +153,9 @@ impl Machine {
 
     /// Gives contexts that are made from now on the other variation of the menu.
     fn refresh(&self) {
-        let before = self.core.current_config().serial();
+        let before = self.core.current_config();
         self.core.refresh_now();
-        assert!(wait_until(PATIENCE, || self.core.current_config().serial() != before));
+        assert!(wait_until(PATIENCE, || !Arc::ptr_eq(&self.core.current_config(), &before)));
     }
 
     /// Waits until everything is written and delivered, and returns what was told of whom.

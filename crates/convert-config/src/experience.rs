@@ -10,7 +10,7 @@ use crate::catalog::Identified;
 use crate::id_mark::IdMark;
 use crate::mark::Mark;
 use crate::outline::Outline;
-use crate::rule::{Findings, Pair, RuleTree};
+use crate::rule::RuleTree;
 use crate::value::Value;
 use crate::variation::Variation;
 
@@ -39,11 +39,6 @@ pub struct Experience {
     pub(crate) id_mark: IdMark,
     pub(crate) rank: u32,
     pub(crate) archived: bool,
-    pub(crate) open: bool,
-    /// What the only audience asks for, if there is one and it asks for little.
-    pub(crate) wanted: Option<Pair>,
-    /// Whether that audience is not asked once the visitor has been bucketed.
-    pub(crate) wanted_once: bool,
     pub(crate) shadowed: bool,
     pub(crate) all_audiences: bool,
     pub(crate) environment: Environment,
@@ -176,33 +171,6 @@ impl Experience {
     /// decided.
     pub fn is_shadowed(&self) -> bool {
         self.shadowed
-    }
-
-    /// Returns whether nothing but environment and audiences keeps visitors out: the experience has
-    /// variations, is not archived, and is restricted to neither locations nor segments.
-    #[inline]
-    pub fn is_open(&self) -> bool {
-        self.open
-    }
-
-    /// Returns which [set of findings](Findings) settles whether the audiences let a visitor in, if one
-    /// does; `is_bucketed` says whether the visitor is part of the experience already.
-    #[inline]
-    pub fn finding_set(&self, is_bucketed: bool) -> Option<usize> {
-        if is_bucketed && self.wanted_once { None } else { self.wanted.map(Pair::set) }
-    }
-
-    /// Returns whether the audiences let a visitor in, if the findings of the set tell.
-    #[inline]
-    pub fn lets_in(&self, known: Findings) -> Option<bool> {
-        self.wanted.and_then(|wanted| wanted.recall(known))
-    }
-
-    /// Works out what [`Experience::is_open`] returns.
-    pub(crate) fn close_off(&mut self) {
-        let is_everywhere = matches!(self.locations, LocationGate::Open);
-        let is_for_all = self.segments.is_empty();
-        self.open = !self.archived && is_everywhere && is_for_all && !self.variations.is_empty();
     }
 
     /// Returns whether the project lists the experience as archived.

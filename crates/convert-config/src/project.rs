@@ -27,7 +27,6 @@ use crate::variation::FeatureChange;
 /// ```
 #[derive(Debug, Clone)]
 pub struct ProjectConfig {
-    pub(crate) serial: u64,
     pub(crate) account_id: SmolStr,
     pub(crate) project_id: SmolStr,
     pub(crate) name: Option<SmolStr>,
@@ -108,13 +107,6 @@ impl ProjectConfig {
     /// answered with an error instead of a config.
     pub fn from_json<J: AsRef<[u8]> + ?Sized>(json: &J) -> Result<Self, InvalidConfigError> {
         load::from_json(json.as_ref())
-    }
-
-    /// Returns a number that no other config loaded by this process has, other than clones of this one:
-    /// what is worked out about a config and kept apart from it is told by it where it belongs.
-    #[inline]
-    pub fn serial(&self) -> u64 {
-        self.serial
     }
 
     /// Returns the account's id.

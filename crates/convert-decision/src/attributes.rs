@@ -3,15 +3,13 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::sync::atomic::AtomicU64;
 
 use convert_config::rule::{Element, Verdict};
-use convert_config::{Mark, ProjectConfig, ShortText, Text, Value, ValueRef};
+use convert_config::{Mark, ShortText, Text, Value, ValueRef};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 use smol_str::SmolStr;
 
-use crate::profile::Profile;
 use crate::record::Segments;
 
 /// Named values of a visitor, copied in and kept sorted in one small allocation.
@@ -119,15 +117,6 @@ impl Attributes {
     /// Returns whether there are none.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
-    }
-
-    /// Returns what an element of rules is about.
-    #[inline]
-    pub(crate) fn find_for(&self, element: &Element) -> Option<&Entry> {
-        if !element.has_key() {
-            return None;
-        }
-        self.find(element.mark(), || element.key().unwrap_or_default())
     }
 
     /// Returns the entry whose name has this mark; the name is read only where the mark is not all.
@@ -337,100 +326,79 @@ impl From<Value<'_>> for Stored {
 ///
 /// ```
 /// use convert_config::{Mark, Value, ValueRef};
-/// use convert_decision::{Facts, attributes};
+/// use convert_decision::{AttributeLayers, attributes};
 ///
 /// let own = attributes! { "plan" => "free", "age" => 42 };
 /// let call = [("plan", Value::from("pro"))];
-/// let facts = Facts::new(&own).with_call(&call);
-/// assert_eq!(facts.find("plan"), Some(ValueRef::Text("pro")));
-/// assert_eq!(facts.find("age"), Some(ValueRef::Integer(42)));
+/// let layers = AttributeLayers::new(&own).with_call(&call);
+/// assert_eq!(layers.find("plan"), Some(ValueRef::Text("pro")));
+/// assert_eq!(layers.find("age"), Some(ValueRef::Integer(42)));
 /// ```
 #[derive(Clone, Copy)]
-pub struct Facts<'v> {
+pub struct AttributeLayers<'v> {
     call: &'v [(&'v str, Value<'v>)],
     own: &'v Attributes,
-    profile: Option<&'v Profile>,
     segments: Option<&'v Segments>,
 }
 
-/// One of the attributes that rules see.
+/// One of the attributes that rules see: of the context or the record, or of the call.
 #[derive(Clone, Copy)]
-pub(crate) enum Fact<'v> {
-    Kept(&'v Entry),
-    Called(&'v Value<'v>),
+pub(crate) enum Layered<'v> {
+    Stored(&'v Entry),
+    OfCall(&'v Value<'v>),
 }
 
-impl<'v> Facts<'v> {
+impl<'v> AttributeLayers<'v> {
     /// Starts from the context's attributes.
     #[inline]
     pub fn new(own: &'v Attributes) -> Self {
-        Facts { call: &[], own, profile: None, segments: None }
-    }
-
-    /// Starts from the context's attributes, and remembers with them what decisions find.
-    #[inline]
-    pub fn of(profile: &'v Profile) -> Self {
-        Facts { profile: Some(profile), ..Facts::new(profile.attributes()) }
+        AttributeLayers { call: &[], own, segments: None }
     }
 
     /// Lays a call's attributes on top.
     #[must_use]
     #[inline]
     pub fn with_call(self, call: &'v [(&'v str, Value<'v>)]) -> Self {
-        Facts { call, ..self }
+        AttributeLayers { call, ..self }
     }
 
     /// Adds the report segments of the visitor's record.
     #[must_use]
     #[inline]
     pub fn with_segments(self, segments: &'v Segments) -> Self {
-        Facts { segments: Some(segments), ..self }
+        AttributeLayers { segments: Some(segments), ..self }
     }
 
     /// Returns the value that rules see under exactly this name.
     pub fn find(&self, name: &str) -> Option<ValueRef<'v>> {
-        self.find_marked(Mark::of(name), || name).map(Fact::value)
+        self.find_marked(Mark::of(name), || name).map(Layered::value)
     }
 
     /// Returns what an element of rules is about.
     #[inline]
-    pub(crate) fn find_for(&self, element: &Element) -> Option<Fact<'v>> {
+    pub(crate) fn find_for(&self, element: &Element) -> Option<Layered<'v>> {
         if !element.has_key() {
             return None;
         }
         self.find_marked(element.mark(), || element.key().unwrap_or_default())
     }
 
-    /// Returns what has been found by the conditions of a set, if these facts are all they ask for.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "every decision passes here, from few places")]
-    pub(crate) fn findings(&self, config: &ProjectConfig, set: usize) -> Option<&'v AtomicU64> {
-        self.profile.filter(|_| self.call.is_empty())?.findings(config, set, self.segments)
-    }
-
-    /// Returns the context's attributes, if there is nothing else.
-    #[inline]
-    pub(crate) fn own_alone(&self) -> Option<&'v Attributes> {
-        let has_no_segments = self.segments.is_none_or(Segments::is_empty);
-        (self.call.is_empty() && has_no_segments).then_some(self.own)
-    }
-
-    fn find_marked<'n>(&self, mark: Mark, name: impl Fn() -> &'n str) -> Option<Fact<'v>> {
+    fn find_marked<'n>(&self, mark: Mark, name: impl Fn() -> &'n str) -> Option<Layered<'v>> {
         let called = self.call.iter().rev().find(|(known, _)| *known == name());
         if let Some((_, value)) = called {
-            return Some(Fact::Called(value));
+            return Some(Layered::OfCall(value));
         }
         let recorded = self.segments.and_then(|segments| segments.find_marked(mark, &name));
-        recorded.or_else(|| self.own.find(mark, name)).map(Fact::Kept)
+        recorded.or_else(|| self.own.find(mark, name)).map(Layered::Stored)
     }
 }
 
-impl<'v> Fact<'v> {
+impl<'v> Layered<'v> {
     #[inline]
     pub(crate) fn value(self) -> ValueRef<'v> {
         match self {
-            Fact::Kept(entry) => entry.value(),
-            Fact::Called(value) => value.as_view(),
+            Layered::Stored(entry) => entry.value(),
+            Layered::OfCall(value) => value.as_view(),
         }
     }
 
@@ -438,16 +406,16 @@ impl<'v> Fact<'v> {
     #[inline]
     pub(crate) fn verdict(self, element: &Element) -> Verdict {
         match self {
-            Fact::Kept(entry) => entry.verdict(element),
-            Fact::Called(value) => element.test().verdict(Some(value.as_view())),
+            Layered::Stored(entry) => entry.verdict(element),
+            Layered::OfCall(value) => element.test().verdict(Some(value.as_view())),
         }
     }
 }
 
-impl fmt::Debug for Facts<'_> {
+impl fmt::Debug for AttributeLayers<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let call: Vec<_> = self.call.iter().map(|(name, _)| name).collect();
-        f.debug_struct("Facts")
+        f.debug_struct("AttributeLayers")
             .field("call", &call)
             .field("own", self.own)
             .field("segments", &self.segments)

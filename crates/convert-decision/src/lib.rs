@@ -10,7 +10,7 @@
 //!
 //! ```
 //! use convert_config::ProjectConfig;
-//! use convert_decision::{Evaluation, Facts, Silent, attributes};
+//! use convert_decision::{Evaluation, AttributeLayers, NoopObserver, attributes};
 //!
 //! let config = ProjectConfig::from_json(r#"{
 //!     "account_id": "1", "project": {"id": "2"},
@@ -20,9 +20,9 @@
 //!     "experiences": [{"id": "3", "key": "hero", "audiences": ["9"],
 //!         "variations": [{"id": "30", "key": "blue"}]}]}"#)?;
 //! let attributes = attributes! { "plan" => "Pro" };
-//! let evaluation = Evaluation::new(&config, "visitor-1").facts(Facts::new(&attributes));
+//! let evaluation = Evaluation::new(&config, "visitor-1").attributes(AttributeLayers::new(&attributes));
 //!
-//! let decision = evaluation.decide_by_key("hero", &mut Silent)?;
+//! let decision = evaluation.decide_by_key("hero", &mut NoopObserver)?;
 //! assert_eq!(decision.variation().key(), Some("blue"));
 //! assert!(decision.is_new());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -36,19 +36,17 @@ mod explain;
 mod fingerprint;
 mod observer;
 mod preview;
-mod profile;
 mod provider;
 mod reason;
 mod record;
 
-pub use attributes::{Attributes, AttributesIter, Facts};
+pub use attributes::{AttributeLayers, Attributes, AttributesIter};
 pub use decision::{Decision, FeatureDecision, Source};
 pub use evaluation::{CallOptions, Evaluation, Pending, Surroundings};
 pub use explain::{ExplainedOutcome, Explanation, Step, StepRef, Steps, Subject};
 pub use fingerprint::visitor_fingerprint;
-pub use observer::{Observer, Silent, Transition};
+pub use observer::{NoopObserver, Observer, Transition};
 pub use preview::{ForcedArm, Preview, PreviewError};
-pub use profile::Profile;
 pub use provider::{Answer, AttributeProvider, ClockFace, Moment, WallClock};
 pub use reason::Reason;
 pub use record::{Segments, VisitorRecord};

@@ -5,10 +5,10 @@ use convert_config::rule::Element;
 
 use crate::explain::Step;
 
-/// Is told what an evaluation does. Every method does nothing by default.
+/// Receives what an evaluation does. Every method does nothing by default, and is inlined away then.
 ///
-/// Steps nest: each `open` is followed by its inner steps and then by one `close`. The closures
-/// are called only by observers that want the step, so that a plain evaluation builds none.
+/// Steps nest: each `step_start` is followed by its inner steps and then by one `step_end`. The
+/// closures are called only by observers that want the step, so a plain evaluation builds none.
 ///
 /// ```
 /// use convert_config::ProjectConfig;
@@ -17,7 +17,7 @@ use crate::explain::Step;
 /// #[derive(Default)]
 /// struct Count(usize);
 /// impl Observer<'_> for Count {
-///     fn open(&mut self, _step: impl FnOnce() -> Step) {
+///     fn step_start(&mut self, _step: impl FnOnce() -> Step) {
 ///         self.0 += 1;
 ///     }
 /// }
@@ -30,35 +30,33 @@ use crate::explain::Step;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Observer<'c> {
-    /// Whether steps are opened and closed. Defaults to `true`; without, an evaluation that needs no
-    /// provider is faster.
-    const WATCHES: bool = true;
-
     /// Is called when a step begins.
-    fn open(&mut self, step: impl FnOnce() -> Step) {
+    #[inline]
+    fn step_start(&mut self, step: impl FnOnce() -> Step) {
         let _ = step;
     }
 
     /// Is called with the outcome when the step opened last ends.
-    fn close(&mut self, outcome: impl FnOnce() -> &'static str) {
+    #[inline]
+    fn step_end(&mut self, outcome: impl FnOnce() -> &'static str) {
         let _ = outcome;
     }
 
     /// Is called when the visitor comes to a location or leaves it.
-    fn moved(&mut self, location: &'c Location, transition: Transition) {
+    fn location_changed(&mut self, location: &'c Location, transition: Transition) {
         let _ = (location, transition);
     }
 
     /// Is called when a pattern gave up on a text, so that its element counted as false.
-    fn gave_up(&mut self, element: &'c Element) {
+    fn pattern_limit_hit(&mut self, element: &'c Element) {
         let _ = element;
     }
 }
 
-/// An observer that looks away: plain evaluation.
+/// An observer that ignores everything: plain evaluation.
 #[derive(Debug, Clone, Copy, Default)]
 #[expect(clippy::exhaustive_structs, reason = "there is nothing it could ever hold")]
-pub struct Silent;
+pub struct NoopObserver;
 
 /// A change of the set of locations that a visitor is at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +68,4 @@ pub enum Transition {
     Deactivated,
 }
 
-impl Observer<'_> for Silent {
-    const WATCHES: bool = false;
-}
+impl Observer<'_> for NoopObserver {}

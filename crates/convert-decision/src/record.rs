@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use convert_config::{
     CUSTOM_SEGMENTS, Experience, Mark, Text, Value, ValueRef, Variation, is_segment_name,
@@ -50,11 +49,9 @@ pub struct VisitorRecord {
 /// assert!(segments.find("country").is_some());
 /// assert!(segments.find("shoe_size").is_none());
 /// ```
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Segments {
     members: Attributes,
-    /// Segments with the same stamp are the same; zero are none.
-    stamp: u64,
 }
 
 impl Default for &VisitorRecord {
@@ -72,7 +69,7 @@ impl VisitorRecord {
         VisitorRecord {
             bucketing: Assignments::new(),
             locations: Vec::new(),
-            segments: Segments { members: Attributes::new(), stamp: 0 },
+            segments: Segments { members: Attributes::new() },
             goals: Vec::new(),
             others: Vec::new(),
         }
@@ -212,12 +209,6 @@ impl VisitorRecord {
         self.goals = without_repeats(known.into_iter().chain(keys.into_iter().map(SmolStr::from)));
     }
 
-    /// Takes the report segments for those of an earlier state of the record, if they are the same:
-    /// what a visitor's [`Profile`](crate::Profile) has found beside those stays known.
-    pub fn recognise_segments(&mut self, earlier: &VisitorRecord) {
-        self.segments.recognise(&earlier.segments);
-    }
-
     /// Returns whether nothing at all is remembered.
     pub fn is_empty(&self) -> bool {
         *self == VisitorRecord::default()
@@ -225,17 +216,6 @@ impl VisitorRecord {
 }
 
 impl Segments {
-    fn new(members: Attributes) -> Self {
-        let stamp = if members.is_empty() { 0 } else { next_stamp() };
-        Segments { members, stamp }
-    }
-
-    /// Returns a number that tells these segments from all that have other members.
-    #[inline]
-    pub(crate) fn stamp(&self) -> u64 {
-        self.stamp
-    }
-
     /// Returns the value of a segment.
     pub fn find(&self, name: &str) -> Option<ValueRef<'_>> {
         self.members.get(name)
@@ -271,7 +251,6 @@ impl Segments {
         let ids = without_repeats(held.chain(segment_ids.into_iter().map(SmolStr::new)));
         let ids: Vec<String> = ids.into_iter().map(String::from).collect();
         self.members.insert(CUSTOM_SEGMENTS, ids);
-        self.stamp = next_stamp();
     }
 
     /// Takes the custom segments out, where they are a list, and returns their ids.
@@ -279,7 +258,6 @@ impl Segments {
         let ids: Vec<String> = self.custom().map(Cow::into_owned).collect();
         if matches!(self.members.get(CUSTOM_SEGMENTS), Some(ValueRef::List(_))) {
             self.members.remove(CUSTOM_SEGMENTS);
-            self.stamp = next_stamp();
         }
         ids
     }
@@ -289,15 +267,6 @@ impl Segments {
         // The same again is no change.
         if other.iter().any(|(name, value)| self.find(name) != Some(value)) {
             self.members.merge(other.members);
-            self.stamp = next_stamp();
-        }
-    }
-
-    /// Takes these segments for `known` ones if they are the same, so that what has been found beside
-    /// those is known beside these as well. What comes from outside is new until then.
-    pub(crate) fn recognise(&mut self, known: &Segments) {
-        if self == known {
-            self.stamp = known.stamp;
         }
     }
 
@@ -312,12 +281,6 @@ impl Segments {
     }
 }
 
-impl PartialEq for Segments {
-    fn eq(&self, other: &Self) -> bool {
-        self.members == other.members
-    }
-}
-
 impl fmt::Debug for Segments {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.members.fmt(f)
@@ -328,7 +291,7 @@ impl From<Attributes> for Segments {
     /// Keeps the attributes that are report segments.
     fn from(attributes: Attributes) -> Self {
         let is_segment = |(name, _): &(&str, ValueRef<'_>)| Segments::is_name(name);
-        Segments::new(attributes.iter().filter(is_segment).collect())
+        Segments { members: attributes.iter().filter(is_segment).collect() }
     }
 }
 
@@ -430,12 +393,7 @@ fn read_segments<'v, N: AsRef<str>, V: Into<Value<'v>>>(
     members: impl Iterator<Item = (N, V)>,
 ) -> Segments {
     let members = members.filter(|(name, _)| Segments::is_name(name.as_ref()));
-    Segments::new(members.collect())
-}
-
-fn next_stamp() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    NEXT.fetch_add(1, Ordering::Relaxed)
+    Segments { members: members.collect() }
 }
 
 /// Keeps the first of every repeated text; in linear time, since records come from outside.
@@ -459,36 +417,6 @@ mod tests {
         let record: VisitorRecord = serde_json::from_str(json).unwrap();
         assert_eq!(serde_json::to_string(&record).unwrap(), r#"{"mine":{"a":1}}"#);
         assert!(serde_json::from_str::<VisitorRecord>("[]").is_err());
-    }
-
-    #[test]
-    fn segments_that_have_changed_have_another_stamp() {
-        let mut segments = Segments::default();
-        assert_eq!((segments.stamp(), Segments::from(Attributes::new()).stamp()), (0, 0));
-        let mut seen = vec![segments.stamp()];
-        let changes: [fn(&mut Segments); 4] = [
-            |it| it.merge(Segments::from(Attributes::from([("country", "DE")]))),
-            |it| it.add_custom(["5"]),
-            |it| drop(it.take_custom()),
-            |it| *it = Segments::from(Attributes::from([("country", "DE")])),
-        ];
-        for change in changes {
-            change(&mut segments);
-            assert!(
-                !seen.contains(&segments.stamp()) && segments.clone().stamp() == segments.stamp()
-            );
-            seen.push(segments.stamp());
-        }
-        let same = segments.clone();
-        segments.merge(same);
-        assert_eq!(Some(&segments.stamp()), seen.last());
-        let read = |json: &str| -> Segments { serde_json::from_str(json).unwrap() };
-        for (json, is_same) in [(r#"{"country":"DE"}"#, true), (r#"{"country":"FR"}"#, false)] {
-            let mut read = read(json);
-            assert_ne!(read.stamp(), segments.stamp());
-            read.recognise(&segments);
-            assert_eq!(read.stamp() == segments.stamp(), is_same);
-        }
     }
 
     #[test]

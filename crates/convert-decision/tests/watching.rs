@@ -1,12 +1,9 @@
 //! Watching an evaluation changes nothing about its outcome.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-
 use convert_config::{ProjectConfig, Value};
 use convert_decision::{
-    Attributes, Evaluation, Facts, Moment, Observer, Profile, Reason, Segments, Silent, Source,
-    Surroundings, VisitorRecord, WallClock,
+    AttributeLayers, Attributes, Evaluation, NoopObserver, Observer, Reason, Segments, Source,
+    VisitorRecord,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -16,15 +13,6 @@ use serde_json::json;
 struct Watcher;
 
 impl Observer<'_> for Watcher {}
-
-/// A clock that runs while decisions are made.
-struct Running(AtomicI64);
-
-impl WallClock for Running {
-    fn now(&self) -> Moment {
-        Moment::new(self.0.load(Ordering::Relaxed), 0)
-    }
-}
 
 type Outcome = Result<(Option<String>, Source, Option<u16>), Reason>;
 
@@ -155,92 +143,13 @@ proptest! {
         if sticky {
             record.assign("3", "30");
         }
-        let facts = Facts::new(&own);
+        let facts = AttributeLayers::new(&own);
         for facts in [facts, facts.with_call(&called).with_segments(record.segments())] {
-            let evaluation = Evaluation::new(&config, "visitor-1").facts(facts).record(&record);
+            let evaluation = Evaluation::new(&config, "visitor-1").attributes(facts).record(&record);
             prop_assert_eq!(
-                outcome(&evaluation, "e", &mut Silent),
+                outcome(&evaluation, "e", &mut NoopObserver),
                 outcome(&evaluation, "e", &mut Watcher)
             );
         }
     }
-
-    #[test]
-    fn what_was_found_before_changes_no_outcome(
-        audiences in vec(audience(), 1..6),
-        wanted in vec((vec(0..6_usize, 1..3), any::<bool>()), 1..6),
-        changes in vec(attributes(), 1..4),
-        calls in vec((0..6_usize, attributes(), attributes(), 0..5_u8), 1..24),
-        sticky in any::<bool>(),
-    ) {
-        let audiences = numbered(audiences);
-        let ids: Vec<_> = audiences.iter().map(|audience| audience["id"].clone()).collect();
-        let experiences: Vec<_> = wanted
-            .iter()
-            .enumerate()
-            .map(|(number, (places, all))| {
-                let own: Vec<_> = places.iter().map(|place| &ids[place % ids.len()]).collect();
-                let matching = if *all { "all" } else { "any" };
-                json!({"id": format!("3{number}"), "key": format!("e{number}"), "audiences": own,
-                    "settings": {"matching_options": {"audiences": matching}},
-                    "variations": [{"id": "30"}]})
-            })
-            .collect();
-        let count = experiences.len();
-        let config = ProjectConfig::from_json(&json!({
-            "account_id": "1", "project": {"id": "2"}, "audiences": audiences,
-            "experiences": experiences}).to_string()).unwrap();
-        let clock = Arc::new(Running(AtomicI64::new(0)));
-        let surroundings = Surroundings::new().clock(Some(Arc::clone(&clock) as _));
-        let (mut profile, mut own) = (Profile::new(&config), Attributes::new());
-        let mut record = VisitorRecord::new();
-        if sticky {
-            record.assign("30", "30");
-        }
-        for change in changes {
-            let change = read(change).into_iter().collect::<Attributes>();
-            profile.merge(change.clone());
-            own.merge(change);
-            for (place, called, recorded, kind) in &calls {
-                clock.0.fetch_add(3_600, Ordering::Relaxed);
-                let called = if *kind == 0 { read(called.clone()) } else { Vec::new() };
-                if *kind == 1 {
-                    let recorded = read(recorded.clone()).into_iter().collect::<Attributes>();
-                    record.merge_segments(Segments::from(recorded));
-                }
-                let evaluation = Evaluation::new(&config, "v").record(&record);
-                let evaluation = evaluation.surroundings(&surroundings);
-                let [kept, anew] = [Facts::of(&profile), Facts::new(&own)].map(|facts| {
-                    let facts = facts.with_call(&called).with_segments(record.segments());
-                    evaluation.facts(facts)
-                });
-                let key = format!("e{}", place % count);
-                let expected = outcome(&anew, &key, &mut Watcher);
-                prop_assert_eq!(outcome(&kept, &key, &mut Silent), expected.clone());
-                prop_assert_eq!(outcome(&kept, &key, &mut Silent), expected);
-            }
-        }
-    }
-}
-
-#[test]
-fn a_profile_is_about_one_config() {
-    let config = |value: &str| {
-        let element = json!({"rule_type": "generic_text_key_value", "key": "plan", "value": value,
-            "matching": {"match_type": "equals", "negated": false}});
-        ProjectConfig::from_json(&json!({"account_id": "1", "project": {"id": "2"},
-            "audiences": [{"id": "7", "rules": {"OR": [{"AND": [{"OR_WHEN": [element]}]}]}}],
-            "experiences": [{"id": "3", "key": "e", "audiences": ["7"], "variations": [{"id": "30"}]}],
-        }).to_string()).unwrap()
-    };
-    let (pro, free) = (config("pro"), config("free"));
-    let mut profile = Profile::new(&pro);
-    profile.merge([("plan", "pro")]);
-    for _ in 0..2 {
-        for (config, is_in) in [(&pro, true), (&free, false), (&pro.clone(), true)] {
-            let evaluation = Evaluation::new(config, "v").facts(Facts::of(&profile));
-            assert_eq!(outcome(&evaluation, "e", &mut Silent).is_ok(), is_in);
-        }
-    }
-    assert!(!format!("{profile:?}").contains("pro"));
 }

@@ -68,10 +68,7 @@ pub(super) fn link_experiences(
             (experience.variations, experience.buckets) = (variations, buckets);
         }
     }
-    experiences.map(|mut experience| {
-        experience.close_off();
-        experience
-    })
+    experiences
 }
 
 /// Lists, for every feature, the experiences that can turn it on where all are decided.

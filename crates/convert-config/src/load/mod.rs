@@ -8,7 +8,6 @@ mod features;
 pub(crate) mod json;
 mod link;
 mod locate;
-mod places;
 mod project;
 mod reader;
 mod root;

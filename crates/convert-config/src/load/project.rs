@@ -1,7 +1,5 @@
 //! Reading the root of a config.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use serde::de::{DeserializeSeed as _, Deserializer, Error as _};
 use smol_str::SmolStr;
 
@@ -10,7 +8,6 @@ use crate::ecma::{parse_int, trim};
 use crate::error::InvalidConfigError;
 use crate::load::json::parse;
 use crate::load::link::{Referents, link_carriers, link_exclusions, link_experiences};
-use crate::load::places::place_conditions;
 use crate::load::reader::{Path, label_of};
 use crate::load::root::{DocumentSeed, Entities, Listed, Root};
 use crate::load::sink::Sink;
@@ -87,13 +84,11 @@ fn link(root: Root<'_>, path: &Path<'_>) -> Result<ProjectConfig, InvalidConfigE
         segments: &segments,
     };
     let (drafts, list) = (root.experiences.into_read(), Path::Field(path, "experiences"));
-    let mut experiences = link_experiences(drafts, referents, &list, &sink);
+    let experiences = link_experiences(drafts, referents, &list, &sink);
     link_carriers(&mut features, &experiences);
     let list = Path::Field(path, "audiences");
     link_exclusions(&mut audiences, &experiences, &list, &sink);
-    place_conditions(&mut audiences.catalog, &mut experiences);
     Ok(ProjectConfig {
-        serial: NEXT_SERIAL.fetch_add(1, Ordering::Relaxed),
         account_id,
         project_id,
         name: project.member("name").and_then(label_of),
@@ -166,8 +161,6 @@ fn utc_offset(project: &Value<'_>) -> i32 {
     if offset.is_nan() { 0 } else { offset.clamp(-DAY, DAY) as i32 }
 }
 
-/// What tells loaded configs apart.
-static NEXT_SERIAL: AtomicU64 = AtomicU64::new(1);
 /// Longer messages of the service are cut.
 const MAX_MESSAGE: usize = 200;
 /// Seconds in a day.

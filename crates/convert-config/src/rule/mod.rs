@@ -5,13 +5,9 @@ use std::sync::{Arc, OnceLock};
 
 use smol_str::SmolStr;
 
-mod findings;
 mod operator;
 mod options;
-mod route;
 
-pub use self::findings::Findings;
-pub(crate) use self::findings::{Pair, Places};
 pub use self::operator::{Flaw, Operand, Test, Verdict};
 pub use self::options::Options;
 
@@ -42,10 +38,6 @@ pub struct RuleTree {
     blocks: Box<[u32]>,
     /// Where in `blocks` each branch ends.
     branches: Box<[u32]>,
-    /// The element to begin with, as [`Element::next`] gives them.
-    first: u32,
-    /// Where its conditions stand among a visitor's findings, if they do.
-    places: Option<Box<Places>>,
     pub(crate) exclusion: Option<Box<Exclusion>>,
 }
 
@@ -105,8 +97,6 @@ pub struct Block<'r> {
 /// ```
 #[derive(Debug, Clone)]
 pub struct Element {
-    /// Which element comes next where this one does not match, and where it does.
-    next: [u32; 2],
     condition: Arc<Condition>,
 }
 
@@ -155,94 +145,12 @@ impl RuleTree {
         branches: Vec<u32>,
         exclusion: Option<Box<Exclusion>>,
     ) -> Self {
-        let (first, next) = route::plan(elements.len(), &blocks, &branches);
-        let on_route = |(element, next)| Element { next, ..element };
-        let elements = elements.into_iter().zip(next).map(on_route).collect();
         RuleTree {
-            elements,
+            elements: elements.into(),
             blocks: blocks.into(),
             branches: branches.into(),
-            first,
-            places: None,
             exclusion,
         }
-    }
-
-    /// Walks the tree from one element to the next that matters, and returns whether it holds.
-    ///
-    /// `is_match` is asked whether an element matches. It is asked in config order, for as few
-    /// elements as settle the tree.
-    ///
-    /// ```
-    /// use convert_config::{ProjectConfig, ValueRef};
-    ///
-    /// let config = ProjectConfig::from_json(
-    ///     r#"{"account_id": "1", "project": {"id": "2"}, "audiences": [{"id": 7, "rules": {"OR": [{"AND": [{"OR_WHEN": [
-    ///         {"key": "plan", "value": "Pro", "matching": {"match_type": "equals", "negated": false}}]}]}]}}]}"#,
-    /// )?;
-    /// let rules = config.audiences()[0].rules();
-    /// let holds = |plan| rules.is_some_and(|rules| rules.holds(|element| element.matches(plan)));
-    /// assert!(holds(Some(ValueRef::Text("PRO"))) && !holds(None));
-    /// # Ok::<(), convert_config::InvalidConfigError>(())
-    /// ```
-    #[inline]
-    pub fn holds<'r>(&'r self, mut is_match: impl FnMut(&'r Element) -> bool) -> bool {
-        let mut at = self.first;
-        while let Some(element) = self.elements.get(at as usize) {
-            let [miss, hit] = element.next;
-            at = if is_match(element) { hit } else { miss };
-        }
-        at == MATCHED
-    }
-
-    /// Returns which of the [sets of findings](Findings) is about the tree's conditions, if one is.
-    ///
-    /// That is so for trees of one branch with at most 32 conditions, in the audiences of experiences,
-    /// that ask neither for the time nor for other experiences. Where a config has more conditions than
-    /// there are places, they go to experiences in their order, as far as they fit. Trees that ask for
-    /// report segments have [a set of their own](Findings::ABOUT_SEGMENTS).
-    #[inline]
-    pub fn finding_set(&self) -> Option<usize> {
-        self.places.as_ref().map(|places| places.set())
-    }
-
-    /// Returns whether the tree holds, if the findings of its set tell.
-    #[inline]
-    pub fn recall(&self, known: Findings) -> Option<bool> {
-        self.places.as_ref().and_then(|places| places.recall(known))
-    }
-
-    /// Walks the tree as [`RuleTree::holds`] does, without asking for what is known already, and notes
-    /// what is found out. The findings are those of the tree's set.
-    #[inline]
-    pub fn learn<'r>(
-        &'r self,
-        known: &mut Findings,
-        mut is_match: impl FnMut(&'r Element) -> bool,
-    ) -> bool {
-        let Some(places) = &self.places else { return self.holds(is_match) };
-        let mut at = self.first;
-        while let Some(element) = self.elements.get(at as usize) {
-            let [miss, hit] = element.next;
-            let matches = places.find(at as usize, known, || is_match(element));
-            at = if matches { hit } else { miss };
-        }
-        at == MATCHED
-    }
-
-    /// Gives the conditions places in a set of findings, in the order of the elements.
-    pub(crate) fn place(&mut self, set: usize, elements: Box<[u8]>) {
-        self.places = Some(Box::new(Places::new(set, elements, &self.blocks)));
-    }
-
-    /// Returns the places of the conditions in short, if they have some and are few.
-    pub(crate) fn pair(&self) -> Option<Pair> {
-        self.places.as_ref().and_then(|places| places.pair())
-    }
-
-    /// Returns whether there is one alternative, with requirements: without any, it holds for nobody.
-    pub(crate) fn has_one_branch(&self) -> bool {
-        self.branches.len() == 1 && !self.blocks.is_empty()
     }
 
     /// Returns the alternatives in config order.
@@ -298,12 +206,7 @@ impl<'r> Block<'r> {
 
 impl Element {
     pub(crate) fn new(condition: Arc<Condition>) -> Self {
-        Element { next: [UNMATCHED; 2], condition }
-    }
-
-    /// Tells conditions apart: elements that say the same have the same one.
-    pub(crate) fn condition(&self) -> *const Condition {
-        Arc::as_ptr(&self.condition)
+        Element { condition }
     }
 
     /// Returns the kind of rule (`generic_text_key_value`, `country`, …).
@@ -412,9 +315,5 @@ fn slice<T>(items: &[T], from: u32, to: u32) -> &[T] {
     items.get(from as usize..to as usize).unwrap_or_default()
 }
 
-/// What comes next when a tree holds. No tree has as many elements.
-const MATCHED: u32 = u32::MAX;
-/// What comes next when a tree does not hold.
-const UNMATCHED: u32 = u32::MAX - 1;
 /// The rule type that marks a mutual-exclusion rule.
 pub(crate) const EXCLUSION_RULE_TYPE: &str = "bucketed_into_experience_key";

@@ -91,9 +91,7 @@ impl<'d> Effects<'d> {
 }
 
 impl<'c: 'd, 'd> Observer<'c> for Effects<'d> {
-    const WATCHES: bool = false;
-
-    fn moved(&mut self, location: &'c Location, transition: Transition) {
+    fn location_changed(&mut self, location: &'c Location, transition: Transition) {
         let (tells, keeps) = (self.context.is_watched(), self.keeps());
         if !(tells || keeps) {
             return;
@@ -120,7 +118,7 @@ impl<'c: 'd, 'd> Observer<'c> for Effects<'d> {
     }
 
     #[cold]
-    fn gave_up(&mut self, element: &'c Element) {
+    fn pattern_limit_hit(&mut self, element: &'c Element) {
         let count = self.context.shared.counters.patterns_given_up.count();
         if count.is_power_of_two() {
             log::warn!(

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use convert_config::ProjectConfig;
 use convert_decision::{
-    Attributes, Evaluation, Explanation, Facts, Profile, Reason, Segments, Silent, VisitorRecord,
+    AttributeLayers, Attributes, Evaluation, Explanation, NoopObserver, Reason, Segments,
+    VisitorRecord,
 };
 
 mod announce;
@@ -36,10 +37,6 @@ use crate::records::{RecordDelta, View, Written, change_view};
 /// Nothing it does blocks, but for [`Context::set_preview`], and what an external store is asked
 /// for: see [`StoreConfig`](crate::StoreConfig).
 ///
-/// It remembers which conditions of audiences the attributes have been found to meet, so that later
-/// decisions that ask for the same do not compare them again. Attributes that change have it forget;
-/// calls with attributes of their own, an attribute provider and previews have everything compared.
-///
 /// ```
 /// use convert_core::{Core, SdkConfig};
 /// use convert_decision::attributes;
@@ -58,7 +55,7 @@ pub struct Context {
     shared: Arc<Shared>,
     config: Arc<ProjectConfig>,
     visitor_id: String,
-    profile: Profile,
+    attributes: Attributes,
     location: Attributes,
     preview: Option<Previewed>,
     record: View,
@@ -69,12 +66,11 @@ pub struct Context {
 impl Context {
     pub(crate) fn new(shared: Arc<Shared>, visitor_id: String) -> Self {
         let config = shared.live.config();
-        let profile = Profile::new(&config);
         let mut context = Context {
             shared,
             config,
             visitor_id,
-            profile,
+            attributes: Attributes::new(),
             location: Attributes::new(),
             preview: None,
             record: View::default(),
@@ -121,7 +117,7 @@ impl Context {
             self.record_segments(Segments::from(attributes.clone()));
             self.record.settle();
         }
-        self.profile.merge(attributes);
+        self.attributes.merge(attributes);
     }
 
     /// Sets report segments of the visitor, replacing those of the same names; a list of custom
@@ -164,7 +160,7 @@ impl Context {
         }
         let record = self.seen();
         let evaluation = self.evaluation(record.as_deref(), options);
-        let added = evaluation.select_segments(keys, &mut Silent)?;
+        let added = evaluation.select_segments(keys, &mut NoopObserver)?;
         if !added.is_empty() && self.keeps_traces(options.storage) {
             self.apply(&RecordDelta::new().add_custom_segments(added.iter().copied()));
         }
@@ -181,7 +177,7 @@ impl Context {
 
     /// Returns the attributes the context was given.
     pub fn attributes(&self) -> &Attributes {
-        self.profile.attributes()
+        &self.attributes
     }
 
     /// Returns what is remembered of the visitor, to be kept by the application.
@@ -243,9 +239,7 @@ impl Context {
         let evaluation = self.evaluation_from(record, options);
         let evaluation = evaluation.remembers(self.keeps_traces(options.storage));
         let Some(previewed) = &self.preview else { return evaluation };
-        // Every call puts the record together anew, so that there is nothing to remember beside it.
-        let facts = Facts::new(self.attributes()).with_call(options.attributes);
-        evaluation.facts(facts.with_segments(record.segments())).preview(previewed.resolve())
+        evaluation.preview(previewed.resolve())
     }
 
     /// Puts together what a single decision follows from where nothing is previewed.
@@ -256,9 +250,9 @@ impl Context {
         record: &'v VisitorRecord,
         options: &'v RunOptions<'v>,
     ) -> Evaluation<'c, 'v> {
-        let facts = Facts::of(&self.profile).with_call(options.attributes);
+        let attributes = AttributeLayers::new(&self.attributes).with_call(options.attributes);
         Evaluation::new(&self.config, &self.visitor_id)
-            .facts(facts.with_segments(record.segments()))
+            .attributes(attributes.with_segments(record.segments()))
             .location(options.location.unwrap_or(&self.location))
             .record(record)
             .options(&options.call)

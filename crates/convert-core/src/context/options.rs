@@ -42,8 +42,7 @@ impl<'o> RunOptions<'o> {
     }
 
     /// Sets attributes for this call alone; each replaces the context's of the same name. They are
-    /// never recorded. What the context remembers of conditions has no part in such a call. Defaults to
-    /// none.
+    /// never recorded. Defaults to none.
     pub fn attributes(self, attributes: &'o [(&'o str, Value<'o>)]) -> Self {
         RunOptions { attributes, ..self }
     }

@@ -5,7 +5,8 @@ use std::iter;
 
 use convert_config::{Goal, Identified as _};
 use convert_decision::{
-    Decision, Evaluation, Facts, Segments, Silent, VisitorRecord, visitor_fingerprint,
+    AttributeLayers, Decision, Evaluation, NoopObserver, Segments, VisitorRecord,
+    visitor_fingerprint,
 };
 use smol_str::SmolStr;
 
@@ -124,9 +125,9 @@ impl Context {
             return true;
         };
         let evaluation = Evaluation::new(&self.config, &self.visitor_id)
-            .facts(Facts::new(attributes))
+            .attributes(AttributeLayers::new(attributes))
             .surroundings(&self.shared.surroundings);
-        evaluation.match_goal(goal, &mut Silent).is_ok()
+        evaluation.match_goal(goal, &mut NoopObserver).is_ok()
     }
 
     /// Queues an exposure for each new assignment. Where assignments are stored, those that another

@@ -21,7 +21,6 @@ pub(super) fn complete(record: &mut VisitorRecord, known: &VisitorRecord) {
         record.merge_segments(Segments::from(lacking));
     }
     complete_custom(record, known.segments());
-    record.recognise_segments(known);
 }
 
 /// In linear time, since ids may come from outside.

@@ -77,7 +77,7 @@ fn carries(arm: &ForcedArm<'_>, feature: &Feature) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observer::Silent;
+    use crate::observer::NoopObserver;
     use crate::preview::Preview;
     use crate::reason::Reason;
 
@@ -116,11 +116,11 @@ mod tests {
         let (earlier, later) = (earlier(), later());
         let evaluation = Evaluation::new(&later, "v");
         let old = earlier.experience("old").unwrap();
-        let decision = evaluation.decide(old, &mut Silent).unwrap();
+        let decision = evaluation.decide(old, &mut NoopObserver).unwrap();
         assert_eq!(decision.experience().key(), Some("new"));
         assert_eq!(decision.variation().key(), Some("new"));
         let gone = earlier.experience("gone").unwrap();
-        let reason = evaluation.decide(gone, &mut Silent).unwrap_err();
+        let reason = evaluation.decide(gone, &mut NoopObserver).unwrap_err();
         assert_eq!(reason, Reason::ExperienceNotFound);
 
         let banner = earlier.features().by_key("banner").unwrap();
@@ -138,11 +138,11 @@ mod tests {
         let (earlier, later) = (earlier(), later());
         let evaluation = Evaluation::new(&later, "v");
         let before = Evaluation::new(&earlier, "v");
-        let gone = before.decide_by_key("gone", &mut Silent).unwrap();
+        let gone = before.decide_by_key("gone", &mut NoopObserver).unwrap();
         assert_eq!(before.features_in(gone).count(), 1);
         assert_eq!(evaluation.features_in(gone).count(), 0);
         let preview = Preview::new("3", "30").resolve(&earlier).unwrap();
-        let old = before.preview(Some(preview)).decide_by_key("old", &mut Silent).unwrap();
+        let old = before.preview(Some(preview)).decide_by_key("old", &mut NoopObserver).unwrap();
         let enabled: Vec<_> = evaluation.features_in(old).map(|on| on.feature().key()).collect();
         assert_eq!(enabled, [Some("banner")]);
     }
@@ -155,7 +155,7 @@ mod tests {
         let keys: Vec<_> = evaluation.experiences().map(Experience::key).collect();
         assert_eq!(keys, [Some("old")]);
         for name in ["old", "3"] {
-            let decision = evaluation.decide_by_key(name, &mut Silent).unwrap();
+            let decision = evaluation.decide_by_key(name, &mut NoopObserver).unwrap();
             assert_eq!(decision.variation().key(), Some("old"), "{name}");
         }
         let banner = later.features().by_key("banner").unwrap();

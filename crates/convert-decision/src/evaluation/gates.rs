@@ -1,11 +1,9 @@
 //! The gates a visitor must pass before an experience is decided.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use convert_config::rule::{Exclusion, Findings};
+use convert_config::rule::Exclusion;
 use convert_config::{Audience, Experience, Identified as _, Location, LocationGate};
 
-use crate::attributes::Facts;
+use crate::attributes::AttributeLayers;
 use crate::evaluation::Evaluation;
 use crate::evaluation::rules::Match;
 use crate::explain::Step;
@@ -22,11 +20,6 @@ impl<'c> Evaluation<'c, '_> {
         is_bucketed: bool,
         observer: &mut O,
     ) -> Result<(), Reason> {
-        if experience.is_open() && !self.shows_all(observer) {
-            self.check_visitor_id(observer)?;
-            self.check_environment(experience, observer)?;
-            return self.check_audiences(experience, is_bucketed, observer);
-        }
         check(observer, "not archived", Reason::Archived, !experience.is_archived())?;
         self.check_visitor_id(observer)?;
         self.check_environment(experience, observer)?;
@@ -44,16 +37,16 @@ impl<'c> Evaluation<'c, '_> {
     }
 
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "every decision passes here, from two places")]
+    #[expect(clippy::inline_always, reason = "every decision passes here, from one place")]
     fn check_environment<O: Observer<'c>>(
         &self,
         experience: &'c Experience,
         observer: &mut O,
     ) -> Result<(), Reason> {
         let given = self.environment();
-        observer.open(|| Step::environment(experience, given.map(|(_, name)| name)));
+        observer.step_start(|| Step::environment(experience, given.map(|(_, name)| name)));
         let passes = given.is_none_or(|(mark, name)| experience.runs_in_marked(mark, name));
-        observer.close(|| match given {
+        observer.step_end(|| match given {
             _ if runs_anywhere(experience) => "not restricted",
             None => "not checked",
             Some(_) => passed(passes),
@@ -66,19 +59,19 @@ impl<'c> Evaluation<'c, '_> {
         experience: &'c Experience,
         observer: &mut O,
     ) -> Result<(), Reason> {
-        observer.open(|| Step::locations(experience, self.options.ignores_location));
+        observer.step_start(|| Step::locations(experience, self.options.ignores_location));
         if self.options.ignores_location {
-            observer.close(|| "skipped");
+            observer.step_end(|| "skipped");
             return Ok(());
         }
         let found = match experience.location_gate() {
             LocationGate::Open => Match::Yes,
             LocationGate::At { all, .. } => self.match_locations(experience, *all, observer),
             LocationGate::SiteArea(rules) => {
-                self.match_rules(rules, &Facts::new(self.location), observer)
+                self.match_rules(rules, &AttributeLayers::new(self.location), observer)
             }
         };
-        observer.close(|| match experience.location_gate() {
+        observer.step_end(|| match experience.location_gate() {
             LocationGate::Open => "not restricted",
             LocationGate::At { .. } | LocationGate::SiteArea(_) => found.text(),
         });
@@ -94,14 +87,16 @@ impl<'c> Evaluation<'c, '_> {
     ) -> Match {
         let mut tally = Tally::default();
         for location in self.config.locations_of(experience) {
-            observer.open(|| Step::location(location));
+            observer.step_start(|| Step::location(location));
             let found = match location.rules() {
-                Some(rules) => self.match_rules(rules, &Facts::new(self.location), observer),
+                Some(rules) => {
+                    self.match_rules(rules, &AttributeLayers::new(self.location), observer)
+                }
                 None => Match::No,
             };
-            observer.close(|| found.text());
+            observer.step_end(|| found.text());
             if let Some(transition) = self.transition(location, found) {
-                observer.moved(location, transition);
+                observer.location_changed(location, transition);
             }
             tally.count(found);
         }
@@ -123,83 +118,20 @@ impl<'c> Evaluation<'c, '_> {
         }
     }
 
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "every decision passes here, from few places")]
     fn check_audiences<O: Observer<'c>>(
         &self,
         experience: &'c Experience,
         is_bucketed: bool,
         observer: &mut O,
     ) -> Result<(), Reason> {
-        if self.shows_all(observer) {
-            return self.show_audiences(experience, is_bucketed, observer);
-        }
-        let set = experience.finding_set(is_bucketed);
-        let Some(findings) = set.and_then(|set| self.facts.findings(self.config, set)) else {
-            return self.ask_audiences(experience, is_bucketed, observer);
-        };
-        let known = Findings::from_bits(findings.load(Ordering::Relaxed));
-        match experience.lets_in(known) {
-            Some(true) => Ok(()),
-            Some(false) => Err(Reason::AudienceMismatch),
-            None => self.learn_audience(experience, known, findings, observer),
-        }
-    }
-
-    /// Asks the only audience of an experience, of whose conditions not enough is known.
-    #[inline(never)]
-    fn learn_audience<O: Observer<'c>>(
-        &self,
-        experience: &'c Experience,
-        known: Findings,
-        findings: &AtomicU64,
-        observer: &mut O,
-    ) -> Result<(), Reason> {
-        let only = self.config.audiences_of(experience).next();
-        let found = match only.and_then(Audience::rules) {
-            Some(rules) => self.match_learning(rules, known, findings, observer),
-            None => Match::No,
-        };
-        found.or_else_reason(Reason::AudienceMismatch)
-    }
-
-    #[inline(never)]
-    fn ask_audiences<O: Observer<'c>>(
-        &self,
-        experience: &'c Experience,
-        is_bucketed: bool,
-        observer: &mut O,
-    ) -> Result<(), Reason> {
         let all = experience.needs_all_audiences();
-        let mut is_asked = false;
-        for audience in self.config.audiences_of(experience) {
-            if is_bucketed && audience.is_permanent() {
-                continue;
-            }
-            is_asked = true;
-            let is_in = self.match_audience(audience, observer) == Match::Yes;
-            if is_in != all {
-                return if is_in { Ok(()) } else { Err(Reason::AudienceMismatch) };
-            }
-        }
-        if all || !is_asked { Ok(()) } else { Err(Reason::AudienceMismatch) }
-    }
-
-    #[inline(never)]
-    fn show_audiences<O: Observer<'c>>(
-        &self,
-        experience: &'c Experience,
-        is_bucketed: bool,
-        observer: &mut O,
-    ) -> Result<(), Reason> {
-        let all = experience.needs_all_audiences();
-        observer.open(|| Step::audiences(experience));
+        observer.step_start(|| Step::audiences(experience));
         let mut tally = Tally::default();
         let mut checked = 0;
         for audience in self.config.audiences_of(experience) {
             if is_bucketed && audience.is_permanent() {
-                observer.open(|| Step::skipped_audience(audience));
-                observer.close(|| "skipped");
+                observer.step_start(|| Step::skipped_audience(audience));
+                observer.step_end(|| "skipped");
                 continue;
             }
             checked += 1;
@@ -214,21 +146,21 @@ impl<'c> Evaluation<'c, '_> {
             0 => Match::Yes,
             checked => tally.outcome(if all { checked } else { 1 }),
         };
-        observer.close(|| if checked == 0 { "nothing to check" } else { found.text() });
+        observer.step_end(|| if checked == 0 { "nothing to check" } else { found.text() });
         found.or_else_reason(Reason::AudienceMismatch)
     }
 
     #[inline]
     fn match_audience<O: Observer<'c>>(&self, audience: &'c Audience, observer: &mut O) -> Match {
-        observer.open(|| Step::audience(audience));
+        observer.step_start(|| Step::audience(audience));
         let found = match audience.rules() {
             None => Match::No,
             Some(rules) => match rules.exclusion() {
                 Some(exclusion) => self.match_exclusion(exclusion, observer),
-                None => self.match_kept(rules, observer),
+                None => self.match_rules(rules, &self.attributes, observer),
             },
         };
-        observer.close(|| found.text());
+        observer.step_end(|| found.text());
         found
     }
 
@@ -241,9 +173,9 @@ impl<'c> Evaluation<'c, '_> {
     ) -> Match {
         // A target that the config lacks has no visitors; loading has reported it.
         let is_bucketed = exclusion.target().is_some_and(|target| self.is_assigned(target));
-        observer.open(|| Step::exclusion(exclusion, is_bucketed));
+        observer.step_start(|| Step::exclusion(exclusion, is_bucketed));
         let found = Match::from(is_bucketed != exclusion.is_negated());
-        observer.close(|| found.text());
+        observer.step_end(|| found.text());
         found
     }
 
@@ -258,10 +190,10 @@ impl<'c> Evaluation<'c, '_> {
         observer: &mut O,
     ) -> Result<(), Reason> {
         let mut segments = self.config.segments_of(experience).peekable();
-        observer.open(|| Step::segments(self.config, experience, self.record));
+        observer.step_start(|| Step::segments(self.config, experience, self.record));
         let passes = segments.peek().is_none()
             || segments.any(|segment| self.record.segments().has_custom(segment.id()));
-        observer.close(|| match self.config.segments_of(experience).next() {
+        observer.step_end(|| match self.config.segments_of(experience).next() {
             Some(_) => passed(passes),
             None => "not restricted",
         });
@@ -306,8 +238,8 @@ fn check<'c, O: Observer<'c>>(
     reason: Reason,
     passes: bool,
 ) -> Result<(), Reason> {
-    observer.open(|| Step::new(name));
-    observer.close(|| passed(passes));
+    observer.step_start(|| Step::new(name));
+    observer.step_end(|| passed(passes));
     if passes { Ok(()) } else { Err(reason) }
 }
 

@@ -8,7 +8,7 @@ use crate::observer::Observer;
 use crate::reason::Reason;
 
 impl<'c> Evaluation<'c, '_> {
-    /// Matches a goal's rules against the facts.
+    /// Matches a goal's rules against the attributes.
     ///
     /// # Errors
     ///
@@ -18,9 +18,9 @@ impl<'c> Evaluation<'c, '_> {
         goal: &'c Goal,
         observer: &mut O,
     ) -> Result<(), Reason> {
-        observer.open(|| Step::goal(goal));
-        let found = goal.rules().map(|rules| self.match_rules(rules, &self.facts, observer));
-        observer.close(|| found.map_or("none", |found| found.text()));
+        observer.step_start(|| Step::goal(goal));
+        let found = goal.rules().map(|rules| self.match_rules(rules, &self.attributes, observer));
+        observer.step_end(|| found.map_or("none", |found| found.text()));
         found.ok_or(Reason::RuleMismatch)?.or_else_reason(Reason::RuleMismatch)
     }
 }

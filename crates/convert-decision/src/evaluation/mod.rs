@@ -14,7 +14,7 @@ mod settings;
 pub use self::pass::Pending;
 pub use self::settings::{CallOptions, Surroundings};
 
-use crate::attributes::{Attributes, Facts};
+use crate::attributes::{AttributeLayers, Attributes};
 use crate::decision::{Decision, Source};
 use crate::explain::Step;
 use crate::observer::Observer;
@@ -31,11 +31,11 @@ use crate::record::VisitorRecord;
 ///
 /// ```
 /// use convert_config::ProjectConfig;
-/// use convert_decision::{Evaluation, Reason, Silent};
+/// use convert_decision::{Evaluation, Reason, NoopObserver};
 ///
 /// let config = ProjectConfig::from_json(r#"{"account_id": "1", "project": {"id": "2"}}"#)?;
 /// let evaluation = Evaluation::new(&config, "visitor-1");
-/// let reason = evaluation.decide_by_key("hero", &mut Silent).unwrap_err();
+/// let reason = evaluation.decide_by_key("hero", &mut NoopObserver).unwrap_err();
 /// assert_eq!(reason, Reason::ExperienceNotFound);
 /// # Ok::<(), convert_config::InvalidConfigError>(())
 /// ```
@@ -43,7 +43,7 @@ use crate::record::VisitorRecord;
 pub struct Evaluation<'c, 'v> {
     config: &'c ProjectConfig,
     visitor_id: &'v str,
-    facts: Facts<'v>,
+    attributes: AttributeLayers<'v>,
     location: &'v Attributes,
     record: &'v VisitorRecord,
     pub(crate) pending: Option<&'v Pending<'c>>,
@@ -60,7 +60,7 @@ impl<'c, 'v> Evaluation<'c, 'v> {
         Evaluation {
             config,
             visitor_id,
-            facts: Facts::new(&NOTHING),
+            attributes: AttributeLayers::new(&NOTHING),
             location: &NOTHING,
             record: Default::default(),
             pending: None,
@@ -74,8 +74,8 @@ impl<'c, 'v> Evaluation<'c, 'v> {
     /// Sets what audience rules see. Defaults to nothing.
     #[must_use]
     #[inline]
-    pub fn facts(self, facts: Facts<'v>) -> Self {
-        Evaluation { facts, ..self }
+    pub fn attributes(self, attributes: AttributeLayers<'v>) -> Self {
+        Evaluation { attributes, ..self }
     }
 
     /// Sets what location rules see. Defaults to nothing, which restricted experiences never match.
@@ -233,23 +233,23 @@ impl<'c, 'v> Evaluation<'c, 'v> {
         let wanted = self.options.forced_variation;
         let forced = wanted.and_then(|id| experience.variation_by_id(id));
         if let Some(unknown) = wanted.filter(|_| forced.is_none()) {
-            observer.open(|| Step::unknown_force(unknown));
-            observer.close(|| "no such id");
+            observer.step_start(|| Step::unknown_force(unknown));
+            observer.step_end(|| "no such id");
         }
         match (forced, sticky) {
             (Some(forced), Some(sticky)) if !std::ptr::eq(forced, sticky) => {
-                observer.open(|| Step::forced(forced, Some(sticky)));
-                observer.close(|| "chosen");
+                observer.step_start(|| Step::forced(forced, Some(sticky)));
+                observer.step_end(|| "chosen");
                 return Ok(decided(forced, Source::Forced, None, true));
             }
             (Some(forced), None) => {
-                observer.open(|| Step::forced(forced, None));
-                observer.close(|| "chosen");
+                observer.step_start(|| Step::forced(forced, None));
+                observer.step_end(|| "chosen");
                 return Ok(decided(forced, Source::Forced, None, true));
             }
             (_, Some(sticky)) => {
-                observer.open(|| Step::stored(sticky, forced.is_some()));
-                observer.close(|| "chosen");
+                observer.step_start(|| Step::stored(sticky, forced.is_some()));
+                observer.step_end(|| "chosen");
                 return Ok(decided(sticky, Source::Sticky, None, false));
             }
             (None, None) => {}
@@ -258,8 +258,8 @@ impl<'c, 'v> Evaluation<'c, 'v> {
         let bucket_value = value_from_hash(hash);
         let variation = experience.variation_at(bucket_value);
         let stored = || self.record.assignment(experience.id());
-        observer.open(|| Step::bucketing(experience, hash).gone(stored()));
-        observer.close(|| if variation.is_some() { "chosen" } else { "not in traffic" });
+        observer.step_start(|| Step::bucketing(experience, hash).gone(stored()));
+        observer.step_end(|| if variation.is_some() { "chosen" } else { "not in traffic" });
         let variation = variation.ok_or(Reason::NotInTraffic)?;
         Ok(decided(variation, Source::Bucketed, Some(bucket_value), true))
     }
@@ -270,8 +270,8 @@ impl<'c, 'v> Evaluation<'c, 'v> {
         observer: &mut O,
     ) -> Result<Decision<'c>, Reason> {
         self.check_visitor_id(observer)?;
-        observer.open(|| Step::preview(arm.variation));
-        observer.close(|| "chosen");
+        observer.step_start(|| Step::preview(arm.variation));
+        observer.step_end(|| "chosen");
         Ok(Decision {
             experience: arm.experience,
             variation: arm.variation,

@@ -12,7 +12,7 @@ use crate::evaluation::Evaluation;
 ///
 /// ```
 /// use convert_config::ProjectConfig;
-/// use convert_decision::{Evaluation, Pending, Silent};
+/// use convert_decision::{Evaluation, Pending, NoopObserver};
 ///
 /// let config = ProjectConfig::from_json(r#"{
 ///     "account_id": "1", "project": {"id": "2"},
@@ -23,11 +23,11 @@ use crate::evaluation::Evaluation;
 ///         {"id": "3", "key": "hero", "variations": [{"id": "30", "key": "blue"}]},
 ///         {"id": "4", "key": "rest", "audiences": ["9"], "variations": [{"id": "40"}]}]}"#)?;
 /// let evaluation = Evaluation::new(&config, "visitor-1");
-/// assert!(evaluation.decide_by_key("rest", &mut Silent).is_ok());
+/// assert!(evaluation.decide_by_key("rest", &mut NoopObserver).is_ok());
 ///
 /// let mut pending = Pending::new();
-/// pending.note(evaluation.decide_by_key("hero", &mut Silent)?);
-/// assert!(evaluation.pending(&pending).decide_by_key("rest", &mut Silent).is_err());
+/// pending.note(evaluation.decide_by_key("hero", &mut NoopObserver)?);
+/// assert!(evaluation.pending(&pending).decide_by_key("rest", &mut NoopObserver).is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default)]

@@ -29,11 +29,11 @@ impl<'c> Evaluation<'c, '_> {
                 continue;
             }
             if !latched {
-                observer.open(|| Step::segment(segment));
+                observer.step_start(|| Step::segment(segment));
                 let found = segment
                     .rules()
-                    .map_or(Match::No, |rules| self.match_rules(rules, &self.facts, observer));
-                observer.close(|| found.text());
+                    .map_or(Match::No, |rules| self.match_rules(rules, &self.attributes, observer));
+                observer.step_end(|| found.text());
                 latched = match found {
                     Match::Yes => true,
                     Match::No => false,

@@ -11,7 +11,7 @@ use crate::provider::{AttributeProvider, WallClock};
 ///
 /// ```
 /// use convert_config::ProjectConfig;
-/// use convert_decision::{Evaluation, Reason, Silent, Surroundings};
+/// use convert_decision::{Evaluation, Reason, NoopObserver, Surroundings};
 ///
 /// let config = ProjectConfig::from_json(
 ///     r#"{"account_id": "1", "project": {"id": "2"},
@@ -19,7 +19,7 @@ use crate::provider::{AttributeProvider, WallClock};
 /// )?;
 /// let surroundings = Surroundings::new().environment(Some("production"));
 /// let evaluation = Evaluation::new(&config, "visitor-1").surroundings(&surroundings);
-/// let reason = evaluation.decide_by_key("hero", &mut Silent).unwrap_err();
+/// let reason = evaluation.decide_by_key("hero", &mut NoopObserver).unwrap_err();
 /// assert_eq!(reason, Reason::EnvironmentMismatch);
 /// # Ok::<(), convert_config::InvalidConfigError>(())
 /// ```
@@ -35,7 +35,7 @@ pub struct Surroundings {
 ///
 /// ```
 /// use convert_config::ProjectConfig;
-/// use convert_decision::{CallOptions, Evaluation, Silent, Source};
+/// use convert_decision::{CallOptions, Evaluation, NoopObserver, Source};
 ///
 /// let config = ProjectConfig::from_json(
 ///     r#"{"account_id": "1", "project": {"id": "2"},
@@ -43,7 +43,7 @@ pub struct Surroundings {
 /// )?;
 /// let options = CallOptions::new().force_variation(Some("31"));
 /// let evaluation = Evaluation::new(&config, "visitor-1").options(&options);
-/// let decision = evaluation.decide_by_key("hero", &mut Silent)?;
+/// let decision = evaluation.decide_by_key("hero", &mut NoopObserver)?;
 /// assert_eq!((decision.variation().id(), decision.source()), (Some("31"), Source::Forced));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -94,11 +94,11 @@ impl Explanation {
         let (mut enabled, mut open) = (None, None);
         let mut pending = evaluation.pending.cloned().unwrap_or_default();
         for carrier in evaluation.carriers_of(feature) {
-            recorder.open(|| Step::carrier(carrier));
+            recorder.step_start(|| Step::carrier(carrier));
             let outcome = evaluation.pending(&pending).decide(carrier, &mut recorder);
             let carries = |one: &Decision<'_>| evaluation.feature_in(feature, *one).is_some();
             enabled = outcome.ok().filter(carries);
-            recorder.close(|| match outcome {
+            recorder.step_end(|| match outcome {
                 Ok(_) if enabled.is_some() => "turns it on",
                 Ok(_) => "does not turn it on",
                 Err(reason) => reason.code(),

@@ -29,7 +29,7 @@ impl Default for Recorder {
 
 impl Observer<'_> for Recorder {
     #[inline]
-    fn open(&mut self, step: impl FnOnce() -> Step) {
+    fn step_start(&mut self, step: impl FnOnce() -> Step) {
         let mut step = step();
         step.set_inner(self.open);
         self.open = position(self.steps.len());
@@ -37,7 +37,7 @@ impl Observer<'_> for Recorder {
     }
 
     #[inline]
-    fn close(&mut self, outcome: impl FnOnce() -> &'static str) {
+    fn step_end(&mut self, outcome: impl FnOnce() -> &'static str) {
         let inner = position(self.steps.len()).saturating_sub(self.open).saturating_sub(1);
         let Some(step) = self.steps.get_mut(self.open as usize) else {
             return;

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use convert_decision::{Evaluation, Facts, Silent};
+use convert_decision::{AttributeLayers, Evaluation, NoopObserver};
 use convert_sdk::{Attributes, Core, Value as Attribute};
 use serde_json::{Value, json};
 
@@ -91,9 +91,9 @@ fn comparing(core: &Core, attributes: Attributes) -> Work<'static> {
     let config = core.current_config();
     Work::new("scale", MANY, move || {
         for _ in 0..MANY {
-            let facts = Facts::new(black_box(&attributes));
-            let evaluation = Evaluation::new(&config, "visitor").facts(facts);
-            black_box(evaluation.decide_by_key(black_box("scaled"), &mut Silent).is_ok());
+            let facts = AttributeLayers::new(black_box(&attributes));
+            let evaluation = Evaluation::new(&config, "visitor").attributes(facts);
+            black_box(evaluation.decide_by_key(black_box("scaled"), &mut NoopObserver).is_ok());
         }
     })
 }
