@@ -100,8 +100,7 @@ const PEERS: &str = "| | decision | allocations | times | context and decision |
 const PLOT: &str = "![Nanoseconds a decision, by library](docs/plots/peers.svg)";
 const SCALE: &str = "A decision for one experience takes [as much time](docs/plots/scale-experiences.svg) in a project of 10,000\n\
      experiences as in one of 100 while the caches hold what it reads. Where they do not, since every experience is asked\n\
-     for in turn, it waits for memory, about as long as it computes. A context remembers some 128\n\
-     [conditions that differ](docs/plots/scale-conditions.svg), 32 of report segments besides. What\n\
+     for in turn, it waits for memory, about as long as it computes. What\n\
      [visitors in memory](docs/plots/scale-visitor-memory.svg) take up, what\n\
      [finding one among a million](docs/plots/scale-visitors.svg) costs, and other curves lie in [docs/plots](docs/plots);\n\
      [where the time goes](docs/adr/0006-where-a-decision-spends-its-time.md) tells what was in the way.";
