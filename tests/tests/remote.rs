@@ -326,20 +326,116 @@ fn a_service_that_comes_back_takes_over_from_the_cache_and_ends_the_asking() {
 }
 
 #[test]
-fn the_cache_stands_in_only_where_trying_again_makes_sense() {
-    let file = TemporaryFile::new("retryable");
+fn a_good_config_stands_in_whatever_the_service_answers_and_ready_says_why() {
+    let second = Duration::from_secs(1);
+    let (file, wall) = (TemporaryFile::new("whatever"), Wall::default());
+    let settings = |server: &LoopbackServer| {
+        let transport = server.transport_config().timeout(Duration::from_millis(700));
+        let config = SdkConfig::from_sdk_key(KEY).unwrap().transport(transport).tracking(false);
+        config.cache_file(&file.0).wall_clock(wall.clone())
+    };
+    wall.0.store(1_000, Ordering::SeqCst);
+    let good = LoopbackServer::start([Reply::json(config("1"))]);
+    Core::initialize(settings(&good)).unwrap();
+    wall.0.store(1_090, Ordering::SeqCst);
+    let answers: Vec<(&str, Step)> = vec![
+        ("closed at once", Step::CloseOnAccept),
+        ("silent in the handshake", Step::HangInHandshake),
+        ("silent", Step::Hang),
+        ("dripping", Step::DripBody(second)),
+        ("cut", Step::CutBody),
+        ("short", Reply::json(config("9")).announcing(100_000).into()),
+        ("not HTTP", Step::Garbage),
+        ("plain HTTP", Step::PlainHttp),
+        ("a certificate of another host", Step::WrongName),
+        ("an expired certificate", Step::Expired),
+        ("redirect", Reply::new(302).header("location", "https://localhost/").into()),
+        ("moved", Reply::new(301).header("location", "https://localhost/").into()),
+        ("204", Reply::new(204).into()),
+        ("unasked 304", Reply::new(304).into()),
+        ("400", Reply::new(400).into()),
+        ("401", Reply::new(401).into()),
+        ("403", Reply::new(403).into()),
+        ("404", Reply::new(404).into()),
+        ("407", Reply::new(407).into()),
+        ("429", Reply::new(429).header("retry-after", "30").into()),
+        ("500", Reply::new(500).into()),
+        ("503", Reply::new(503).into()),
+        ("empty", Reply::json("").into()),
+        ("a web page", Reply::json("<html>sign in</html>").into()),
+        ("an error", Reply::json(r#"{"error": "no such project"}"#).into()),
+        ("another document", Reply::json("[]").into()),
+        ("a config without a project", Reply::json(r#"{"account_id": "1"}"#).into()),
+        ("a part of a config", Reply::json(&config("9")[..60]).into()),
+        ("a bomb", Reply::gzip_bomb(64 * 1024 * 1024).into()),
+    ];
+    for (name, answer) in answers {
+        let server = LoopbackServer::start([answer]);
+        let events = Events::default();
+        let core = Core::initialize(settings(&server).on_event(events.handler()));
+        let core = core.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(hero(&core).as_deref(), Some("1"), "{name}");
+        let told = events.all();
+        let LifecycleEvent::Ready(ready) = &told[0] else { panic!("{name}: {told:?}") };
+        assert_eq!((ready.source(), ready.age()), (ConfigSource::Cache, second * 90), "{name}");
+        assert!(ready.failure().is_some(), "{name}");
+        assert!(core.health().last_error().is_some(), "{name}");
+        assert!(core.health().next_refresh_in().is_some(), "{name}: it is asked again");
+    }
+}
+
+#[test]
+fn a_key_that_never_got_a_config_fails_although_there_is_a_file() {
+    let file = TemporaryFile::new("other-key");
     let settings = |config: SdkConfig| config.cache_file(&file.0);
     answered(ConfigAnswer::body(config("1")), settings).unwrap();
-    for answer in [
-        ConfigAnswer::Status(401),
-        ConfigAnswer::Status(404),
-        ConfigAnswer::Failure(TransportErrorKind::Tls),
-        ConfigAnswer::body("no config"),
-    ] {
-        assert!(answered(answer.clone(), settings).is_err(), "{answer:?}");
+    for status in [401, 403, 404] {
+        let other_key = SdkConfig::from_sdk_key("10012345/10067891").unwrap();
+        let service = Arc::new(RecordingTransport::default());
+        service.script_configs([ConfigAnswer::Status(status)]);
+        let outcome = Core::initialize(settings(other_key).transport_impl(service));
+        let Err(Error::ConfigLoad(error)) = outcome else { panic!("{outcome:?}") };
+        assert_eq!(error.status(), Some(status));
     }
-    for answer in [ConfigAnswer::Status(429), ConfigAnswer::Failure(TransportErrorKind::Timeout)] {
-        assert!(answered(answer.clone(), settings).is_ok(), "{answer:?}");
+}
+
+#[test]
+#[cfg(unix)]
+fn what_is_no_regular_file_is_neither_read_nor_replaced_as_a_cache() {
+    let file = TemporaryFile::new("kinds");
+    let away = || ConfigAnswer::Status(503);
+    let folder = file.0.parent().unwrap();
+    let path = |name: &str| folder.join(name);
+    assert!(std::process::Command::new("mkfifo").arg(path("fifo")).status().unwrap().success());
+    fs::create_dir(path("directory")).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", path("link-to-device")).unwrap();
+    for name in ["fifo", "directory", "link-to-device"] {
+        let kind = fs::symlink_metadata(path(name)).unwrap().file_type();
+        let settings = |config: SdkConfig| config.cache_file(path(name));
+        assert!(answered(away(), settings).is_err(), "{name}");
+        let core = answered(ConfigAnswer::body(config("1")), settings).unwrap();
+        assert_eq!(core.stats().cache_failures, 1, "{name}");
+        assert_eq!(fs::symlink_metadata(path(name)).unwrap().file_type(), kind, "{name}");
+    }
+    // A link to a regular file is followed, both ways.
+    fs::write(path("linked"), "").unwrap();
+    std::os::unix::fs::symlink("linked", path("link")).unwrap();
+    let settings = |config: SdkConfig| config.cache_file(path("link"));
+    answered(ConfigAnswer::body(config("1")), settings).unwrap();
+    assert!(fs::symlink_metadata(path("link")).unwrap().is_symlink());
+    assert_eq!(hero(&answered(away(), settings).unwrap()).as_deref(), Some("1"));
+}
+
+#[test]
+fn a_cache_from_the_future_is_as_young_as_can_be() {
+    let (file, wall) = (TemporaryFile::new("future"), Wall::default());
+    let settings = |config: SdkConfig| config.cache_file(&file.0).wall_clock(wall.clone());
+    for (stored, now) in [(2_000, 1_000), (i64::MAX, i64::MIN), (0, i64::MIN)] {
+        wall.0.store(stored, Ordering::SeqCst);
+        answered(ConfigAnswer::body(config("1")), settings).unwrap();
+        wall.0.store(now, Ordering::SeqCst);
+        let core = answered(ConfigAnswer::Status(503), settings).unwrap();
+        assert_eq!(core.health().age(), Duration::ZERO, "{stored} {now}");
     }
 }
 

@@ -1,11 +1,14 @@
 //! The one place that reads the time.
 #![expect(clippy::disallowed_methods, reason = "what others must not do is done here")]
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use convert_decision::{Moment, WallClock};
 use crossbeam_channel::Receiver;
+
+use crate::log;
+use crate::sync::{LogThrottle, panic_guard};
 
 #[cfg(any(test, feature = "test-util"))]
 mod manual;
@@ -21,6 +24,38 @@ impl WallClock for SystemClock {
     fn now(&self) -> Moment {
         let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Moment::new(i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX), 0)
+    }
+}
+
+/// The wall clock that the application gave. Where it panics, the system's time is used.
+pub(crate) struct GuardedClock {
+    clock: Arc<dyn WallClock>,
+    panics: LogThrottle,
+}
+
+impl GuardedClock {
+    pub(crate) fn new(clock: Arc<dyn WallClock>) -> Self {
+        GuardedClock { clock, panics: LogThrottle::default() }
+    }
+
+    /// Returns how many times the clock has panicked.
+    pub(crate) fn panics(&self) -> u64 {
+        self.panics.count()
+    }
+}
+
+impl WallClock for GuardedClock {
+    fn now(&self) -> Moment {
+        panic_guard(|| self.clock.now()).unwrap_or_else(|_| {
+            if let Some(count) = self.panics.record() {
+                log::error!(
+                    target: "convert_sdk::core",
+                    "the wall clock panicked, so the system's time is used; it has panicked {count} \
+                     times so far"
+                );
+            }
+            SystemClock.now()
+        })
     }
 }
 

@@ -70,7 +70,18 @@ impl Error {
             Error::InvalidConfig(_) | Error::Spool(_) | Error::Transport(_) => false,
         }
     }
+
+    /// Returns how long the service asked to be left alone, as far as it is granted: ten minutes.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Error::ConfigLoad(error) => error.retry_after().map(|asked| asked.min(MAX_RETRY_AFTER)),
+            Error::InvalidConfig(_) | Error::Spool(_) | Error::Transport(_) => None,
+        }
+    }
 }
+
+/// The longest wait that a `Retry-After` of the service is granted.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(600);
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

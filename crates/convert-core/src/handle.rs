@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use convert_config::{ProjectConfig, Severity};
 use convert_decision::{Surroundings, WallClock};
+use convert_transport::Transport;
 
-use crate::clock::{Deadline, Timer};
+use crate::clock::{Deadline, GuardedClock, Timer};
 use crate::close::CloseReport;
 use crate::config::{SdkConfig, Source};
 use crate::context::Context;
@@ -18,6 +19,7 @@ use crate::event::{
 };
 use crate::health::Health;
 use crate::live::{Live, Loaded};
+use crate::log;
 use crate::records::{MemoryStore, Records, SharedRecords};
 use crate::refresh::{self, Plan, RefreshConfig, Schedule};
 use crate::remote::{self, Remote, Start};
@@ -57,7 +59,7 @@ pub(crate) struct Shared {
     pub(crate) remote: Option<Remote>,
     pub(crate) delivery: Delivery,
     pub(crate) surroundings: Surroundings,
-    pub(crate) clock: Arc<dyn WallClock>,
+    pub(crate) clock: Arc<GuardedClock>,
     pub(crate) timer: Timer,
 }
 
@@ -78,32 +80,21 @@ impl Core {
     ///
     /// # Errors
     ///
-    /// Fails with [`Error::ConfigLoad`] if the config could not be fetched and no cached one could
-    /// stand in, with [`Error::InvalidConfig`] if what was fetched is unusable, and with
-    /// [`Error::Transport`] if the HTTPS client could not be set up, and with [`Error::Spool`] if
+    /// Without a good config in the [cache file](SdkConfig::cache_file): fails with
+    /// [`Error::ConfigLoad`] if the config could not be fetched, and with [`Error::InvalidConfig`] if
+    /// what was fetched is unusable. In any case fails with [`Error::Transport`] if the HTTPS client could not be set up, and with [`Error::Spool`] if
     /// the directory for undelivered events cannot be used. Nothing is left running then, and a
     /// clone of the [`SdkConfig`] can be tried again. With direct data, and neither tracking nor a
     /// spool, it cannot fail: the data has been checked when the [`SdkConfig`] was made.
     pub fn initialize(config: SdkConfig) -> Result<Self, Error> {
         let began = config.timer.now();
         let counters = Counters::default();
-        let (start, remote, transport) = match &config.source {
-            Source::Direct(data) => {
-                let transport = config.tracks().then(|| remote::transport(&config));
-                (direct(data), None, transport.transpose()?)
-            }
-            Source::Remote { key, bootstrap } => {
-                let transport = remote::transport(&config)?;
-                let remote = Remote::new(key, &config, Arc::clone(&transport));
-                let wall = config.clock.now().unix_seconds();
-                let start = remote.start(bootstrap.as_ref(), wall, &counters)?;
-                (start, Some(remote), Some(transport))
-            }
-        };
+        let clock = Arc::new(GuardedClock::new(Arc::clone(&config.clock)));
+        let Found { start, remote, transport } = find_config(&config, &*clock, &counters)?;
         let bus = Arc::new(EventBus::default());
         let delivery = Delivery::new(&config, &start.loaded.config, &bus, transport)?;
-        let surroundings = surroundings(&config);
-        let SdkConfig { clock, timer, listeners, refresh, .. } = config;
+        let surroundings = surroundings(&config, &clock);
+        let SdkConfig { timer, listeners, refresh, .. } = config;
         let Start { loaded, source, age, failure } = start;
         let now = timer.now();
         let ready = ReadyEvent {
@@ -169,7 +160,8 @@ impl Core {
 
     /// Asks for a refresh before its time, and returns at once.
     ///
-    /// Calls made while one is waiting to begin are one. Does nothing without refresh, with direct
+    /// Calls made while one is waiting to begin are one. While the service has asked to be left alone
+    /// (`Retry-After`), the refresh comes when that time has passed. Does nothing without refresh, with direct
     /// data, and once the core is closed.
     pub fn refresh_now(&self) {
         if let Some(worker) = &self.lifeline.worker {
@@ -201,7 +193,7 @@ impl Core {
     /// Returns how the core is doing.
     pub fn health(&self) -> Health {
         let shared = &self.lifeline.shared;
-        shared.live.health(shared.timer.now(), shared.stats())
+        shared.live.health(shared.timer.now(), &shared.stats())
     }
 
     /// Waits until every event queued before the call is delivered or dropped, and every change of
@@ -255,6 +247,7 @@ impl Shared {
     fn stats(&self) -> Stats {
         let (tally, depth) = self.delivery.tally();
         let mut stats = self.counters.read(self.bus.panics(), &tally, &depth);
+        stats.clock_panics = self.clock.panics();
         if let Some(records) = self.records.shared() {
             records.count(&mut stats);
         }
@@ -270,6 +263,33 @@ impl fmt::Debug for Core {
             .field("project_id", &config.project_id())
             .field("environment", &self.lifeline.shared.surroundings.environment_name())
             .finish_non_exhaustive()
+    }
+}
+
+/// A config to start from, and what it came by.
+struct Found {
+    start: Start,
+    remote: Option<Remote>,
+    transport: Option<Arc<dyn Transport>>,
+}
+
+/// Finds the config to start from, and what exchanges data with the service, where that is needed.
+fn find_config(
+    config: &SdkConfig,
+    clock: &dyn WallClock,
+    counters: &Counters,
+) -> Result<Found, Error> {
+    match &config.source {
+        Source::Direct(data) => {
+            let transport = config.tracks().then(|| remote::transport(config)).transpose()?;
+            Ok(Found { start: direct(data), remote: None, transport })
+        }
+        Source::Remote { key, bootstrap } => {
+            let transport = remote::transport(config)?;
+            let remote = Remote::new(key, config, Arc::clone(&transport));
+            let start = remote.start(bootstrap.as_ref(), clock.now().unix_seconds(), counters)?;
+            Ok(Found { start, remote: Some(remote), transport: Some(transport) })
+        }
     }
 }
 
@@ -291,11 +311,12 @@ fn announce(shared: &Shared, ready: ReadyEvent) {
 }
 
 /// What the application has set for all its decisions.
-fn surroundings(config: &SdkConfig) -> Surroundings {
+fn surroundings(config: &SdkConfig, clock: &Arc<GuardedClock>) -> Surroundings {
+    let clock: Arc<dyn WallClock> = Arc::<GuardedClock>::clone(clock);
     Surroundings::new()
         .environment(config.environment.as_deref())
         .provider(config.provider.clone())
-        .clock(Some(Arc::clone(&config.clock)))
+        .clock(Some(clock))
 }
 
 /// Starts the refresh worker where there is something for it to do.
@@ -321,8 +342,10 @@ fn start_refresh(
     let unit = shared.timer.randomness().f64();
     match (source, failure) {
         (ConfigSource::Bootstrap, _) => {}
-        (_, Some(error)) => schedule.plan(refresh::attempt_after(error), now, unit),
-        (_, None) => schedule.plan(refresh::Attempt::Succeeded, now, unit),
+        (_, Some(error)) => {
+            schedule.plan(refresh::attempt_after(error), error.retry_after(), now, unit);
+        }
+        (_, None) => schedule.plan(refresh::Attempt::Succeeded, None, now, unit),
     }
     // Known at once, not only when the thread has come so far.
     shared.live.plan(Some(schedule.next()));

@@ -115,7 +115,7 @@ impl Live {
     }
 
     /// Describes the state at the time `now`.
-    pub(crate) fn health(&self, now: Duration, stats: Stats) -> Health {
+    pub(crate) fn health(&self, now: Duration, stats: &Stats) -> Health {
         let version = self.snapshot.load().version().map(str::to_owned);
         let held = self.status();
         Health {
@@ -126,7 +126,7 @@ impl Live {
             last_error: held.last_error.clone(),
             consecutive_failures: held.failures,
             next_refresh_in: held.next_refresh.map(|next| next.saturating_sub(now)),
-            stats,
+            stats: *stats,
         }
     }
 

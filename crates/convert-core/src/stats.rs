@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::striped::Striped;
+use crate::sync::LogThrottle;
 use crate::tracking::{Depth, Tally};
 
 /// What a core has done since it was initialised. Counters only grow; take differences.
@@ -42,6 +43,8 @@ pub struct Stats {
     pub cache_failures: u64,
     /// Times a handler of events panicked.
     pub handler_panics: u64,
+    /// Times the application's wall clock panicked, so that the system's time was used.
+    pub clock_panics: u64,
     /// Exposures and conversions queued.
     pub events_queued: u64,
     /// Events that an earlier run had left in the spool.
@@ -99,9 +102,9 @@ pub(crate) struct Counters {
     pub(crate) refresh_failures: Counter,
     pub(crate) config_updates: Counter,
     pub(crate) preview_fetches: Counter,
-    pub(crate) preview_failures: Counter,
-    pub(crate) cache_failures: Counter,
-    pub(crate) patterns_given_up: Counter,
+    pub(crate) preview_failures: LogThrottle,
+    pub(crate) cache_failures: LogThrottle,
+    pub(crate) patterns_given_up: LogThrottle,
 }
 
 /// A counter of rare things.
@@ -131,8 +134,8 @@ impl Counters {
             refresh_failures: self.refresh_failures.read(),
             config_updates: self.config_updates.read(),
             preview_fetches: self.preview_fetches.read(),
-            preview_failures: self.preview_failures.read(),
-            cache_failures: self.cache_failures.read(),
+            preview_failures: self.preview_failures.count(),
+            cache_failures: self.cache_failures.count(),
             handler_panics,
             events_queued: tally.queued,
             events_restored: tally.restored,
@@ -156,9 +159,9 @@ impl Counters {
 }
 
 impl Counter {
-    /// Counts one more and returns how many that makes.
-    pub(crate) fn count(&self) -> u64 {
-        self.0.fetch_add(1, Ordering::Relaxed).wrapping_add(1)
+    /// Counts one more.
+    pub(crate) fn count(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
     }
 
     fn read(&self) -> u64 {

@@ -229,13 +229,14 @@
 //!
 //! | level | target | says that |
 //! |---|---|---|
+//! | error | `convert_sdk::core` | the application's wall clock panicked |
 //! | error | `convert_sdk::events` | a handler of events panicked |
 //! | error | `convert_sdk::refresh` | no thread could be started |
 //! | error | `convert_sdk::transport` | the application's transport panicked |
 //! | error | `convert_sdk::tracking` | events are lost for good, or the spool could not be used |
 //! | error | `convert_sdk::records` | changes of visitor records are lost, or no thread could be started |
 //! | warn | `convert_sdk::config` | some part of a config does not take effect; once per config |
-//! | warn | `convert_sdk::core` | a cached config had to do |
+//! | warn | `convert_sdk::core` | the service gave no good config, and the core starts from the cache file |
 //! | warn | `convert_sdk::cache` | the cache file could not be read or written |
 //! | warn | `convert_sdk::refresh` | a config could not be fetched or used |
 //! | warn | `convert_sdk::preview` | an experience to preview could not be fetched |

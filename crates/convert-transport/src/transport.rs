@@ -49,8 +49,8 @@ pub trait Transport: Send + Sync {
     ///
     /// # Errors
     ///
-    /// During initialisation a retryable error makes the SDK fall back on its cached config, if
-    /// there is one; any other fails the initialisation. During refresh every error keeps the
+    /// During initialisation an error makes the SDK start from its cached config, if there is one, and
+    /// fails the initialisation otherwise. During refresh every error keeps the
     /// current config, is counted and reported, and the next fetch waits longer.
     fn fetch_config(&self, request: &ConfigRequest) -> Result<ConfigResponse, TransportError>;
 

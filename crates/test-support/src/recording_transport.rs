@@ -119,6 +119,10 @@ impl Transport for RecordingTransport {
             Some(ConfigAnswer::Status(status)) => {
                 Err(request.error(TransportErrorKind::Status).with_status(status))
             }
+            Some(ConfigAnswer::Busy(delay)) => {
+                let error = request.error(TransportErrorKind::Status).with_status(429);
+                Err(error.with_retry_after(Some(delay)))
+            }
             Some(ConfigAnswer::Failure(kind)) => Err(request.error(kind)),
             None => Err(request.error(TransportErrorKind::Network)),
         }
@@ -159,6 +163,8 @@ pub enum ConfigAnswer {
     NotModified,
     /// A status that is no success.
     Status(u16),
+    /// Status 429, with this `Retry-After`.
+    Busy(Duration),
     /// No answer.
     Failure(TransportErrorKind),
 }

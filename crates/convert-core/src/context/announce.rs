@@ -5,6 +5,7 @@ use convert_decision::{Decision, Segments, Transition, visitor_fingerprint};
 
 use crate::context::{Context, ExperienceResult, FeatureResult};
 use crate::event::{BucketingEvent, LifecycleEvent, LocationEvent, SegmentsEvent};
+use crate::log;
 
 impl Context {
     /// Returns whether anybody is to be told what this visitor does. A preview leaves no trace.
@@ -15,7 +16,7 @@ impl Context {
 
     #[inline]
     pub(super) fn tell_experience(&self, result: ExperienceResult<'_>) {
-        if log::max_level() == log::LevelFilter::Trace || self.is_watched() {
+        if ::log::max_level() == ::log::LevelFilter::Trace || self.is_watched() {
             self.tell_decision(result.decision());
         }
     }

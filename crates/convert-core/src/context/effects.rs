@@ -7,6 +7,7 @@ use convert_config::{Identified as _, Location};
 use convert_decision::{Decision, Observer, Source, Transition, VisitorRecord};
 
 use crate::context::Context;
+use crate::log;
 use crate::records::{RecordDelta, Replaces};
 
 /// Gathers the record changes of decisions, if they are to be remembered, and what subscribers are
@@ -119,8 +120,7 @@ impl<'c: 'd, 'd> Observer<'c> for Effects<'d> {
 
     #[cold]
     fn pattern_limit_hit(&mut self, element: &'c Element) {
-        let count = self.context.shared.counters.patterns_given_up.count();
-        if count.is_power_of_two() {
+        if let Some(count) = self.context.shared.counters.patterns_given_up.record() {
             log::warn!(
                 target: "convert_sdk::rules",
                 "the pattern of rule `{element}` took too many steps and counted as no match; \

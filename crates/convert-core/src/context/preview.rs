@@ -7,6 +7,7 @@ use convert_decision::{ForcedArm, Preview, PreviewError, Segments};
 
 use crate::context::Context;
 use crate::error::Error;
+use crate::log;
 use crate::records::{RecordDelta, Seen};
 use crate::stats::Counters;
 use crate::sync::{Mutex, MutexGuard};
@@ -39,8 +40,9 @@ impl Context {
     /// An experience that the config lacks, a draft say, is fetched where there is an SDK key. That
     /// **blocks** until the service has answered or the transport's deadline has passed, and while
     /// another thread fetches the same one: an asynchronous program calls this where blocking is
-    /// allowed. What was found is kept for a minute, for the 1,000 experiences asked for last; that
-    /// nothing could be fetched is kept for five seconds.
+    /// allowed. What was found is kept for a minute, for at most 1,000 experiences and 64 MiB of JSON;
+    /// that nothing could be fetched is kept for five seconds, and for as long as the service asks to
+    /// be left alone (`Retry-After`, up to ten minutes).
     ///
     /// # Errors
     ///
@@ -117,8 +119,7 @@ impl Context {
 }
 
 fn report_failure(counters: &Counters, error: &Error) {
-    let count = counters.preview_failures.count();
-    if count.is_power_of_two() {
+    if let Some(count) = counters.preview_failures.record() {
         log::warn!(
             target: "convert_sdk::preview",
             "an experience to preview could not be fetched, {count} times so far: {error}"

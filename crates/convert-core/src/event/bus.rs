@@ -10,6 +10,7 @@ use super::sync::{
 };
 use crate::clock::Deadline;
 use crate::event::LifecycleEvent;
+use crate::log;
 use crate::sync::{LogThrottle, assert_no_lock_held, panic_guard};
 
 /// What is called with every event.

@@ -17,7 +17,7 @@ use std::fmt;
 pub enum ConfigSource {
     /// The service sent it, or confirmed that it is still the current one.
     Network,
-    /// The cache file had it, since the service could not be reached.
+    /// The cache file had it, since the service gave no good one.
     Cache,
     /// The application gave it to start from until the service answers.
     Bootstrap,

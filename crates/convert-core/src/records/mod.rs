@@ -25,7 +25,6 @@ mod writer;
 use self::delta::Applied;
 pub use self::delta::RecordDelta;
 pub(crate) use self::delta::Replaces;
-pub(crate) use self::lru::Lru;
 pub(crate) use self::memory::DEFAULT_CAPACITY;
 pub use self::memory::MemoryStore;
 pub use self::merged::Merged;

@@ -1,10 +1,12 @@
 //! Fetching again and again, and what comes of it.
 
 use convert_config::InvalidConfigError;
+use convert_decision::WallClock as _;
 
 use crate::error::Error;
 use crate::event::{ConfigFacts, ConfigUpdatedEvent, LifecycleEvent, RefreshFailedEvent};
 use crate::handle::{Shared, report_diagnostics};
+use crate::log;
 use crate::refresh::{Attempt, Schedule};
 use crate::remote::{Fetched, Remote};
 use crate::sync::{LogThrottle, panic_guard};
@@ -39,8 +41,11 @@ pub(crate) fn run(
     loop {
         shared.live.plan(Some(schedule.next()));
         let alarm = shared.timer.alarm(schedule.next());
-        if inbox.wait(&alarm) == Wake::Stopped {
-            break;
+        match inbox.wait(&alarm) {
+            Wake::Stopped => break,
+            // The service has asked to be left alone: the request is met when that time has passed.
+            Wake::Asked if !schedule.allows(shared.timer.now()) => continue,
+            Wake::Asked | Wake::Due => {}
         }
         drop(alarm);
         let unit = randomness.f64();
@@ -49,7 +54,7 @@ pub(crate) fn run(
             Ok(Turn::Loaded) if plan == Plan::UntilLoaded => break,
             Ok(Turn::Loaded | Turn::Failed) => {}
             Err(_) => {
-                schedule.plan(Attempt::Failed, shared.timer.now(), unit);
+                schedule.plan(Attempt::Failed, None, shared.timer.now(), unit);
                 survive(shared, &schedule);
             }
         }
@@ -69,7 +74,8 @@ fn turn(
     if inbox.is_stopping() {
         return Turn::Stopped;
     }
-    schedule.plan(attempt(&outcome), shared.timer.now(), unit);
+    let retry_after = outcome.as_ref().err().and_then(Error::retry_after);
+    schedule.plan(attempt(&outcome), retry_after, shared.timer.now(), unit);
     shared.live.plan(Some(schedule.next()));
     match outcome {
         Ok(fetched) => {
@@ -83,10 +89,9 @@ fn turn(
     }
 }
 
-/// Notes that code of the application's, a clock or a logger say, has panicked within a turn.
-/// Whatever it was, it must not end refresh for good, and it may well panic again.
+/// Records that something panicked within a turn, which must not end refresh for good.
 fn survive(shared: &Shared, schedule: &Schedule) {
-    let error = InvalidConfigError::new("", "code of the application's panicked while refreshing");
+    let error = InvalidConfigError::new("", "the refresh panicked");
     let _ = panic_guard(|| fail(shared, error.into(), schedule));
 }
 

@@ -7,7 +7,8 @@ use convert_config::InvalidConfigError;
 /// How often the config is fetched in the background, and how failures slow that down.
 ///
 /// Between two attempts passes `interval` and a random part of `jitter`; after `n` failures in a
-/// row, `interval × backoff_factorⁿ` but at most `backoff_max`, and a random part of `jitter`.
+/// row, `interval × backoff_factorⁿ` but at most `backoff_max`, and a random part of `jitter`. Where
+/// the service asks for a longer wait (`Retry-After`), it waits that long, up to ten minutes.
 /// After an answer that will not change soon (401, 403, 404, or no trusted TLS connection) it is
 /// `backoff_max` at once. Nothing but closing the core ends it.
 ///
@@ -85,7 +86,7 @@ impl Default for RefreshConfig {
 }
 
 impl RefreshConfigBuilder {
-    /// Sets the time between two attempts. Defaults to 300 s.
+    /// Sets the time between two attempts, at least a second. Defaults to 300 s.
     pub fn interval(mut self, interval: Duration) -> Self {
         self.config.interval = interval;
         self
@@ -114,15 +115,15 @@ impl RefreshConfigBuilder {
     ///
     /// # Errors
     ///
-    /// Fails, naming the setting, if the interval is zero, the jitter longer than the interval, the
+    /// Fails, naming the setting, if the interval is shorter than a second, the jitter longer than the interval, the
     /// factor less than 1 or not finite, or the longest wait shorter than the interval.
     pub fn build(self) -> Result<RefreshConfig, InvalidConfigError> {
         let RefreshConfig { interval, jitter, backoff_factor, backoff_max } = self.config;
         let invalid = |setting: &str, reason: &str| {
             Err(InvalidConfigError::new(format!("refresh.{setting}"), reason))
         };
-        if interval.is_zero() {
-            return invalid("interval", "must be more than zero");
+        if interval < MIN_INTERVAL {
+            return invalid("interval", "must be at least a second");
         }
         if jitter > interval {
             return invalid("jitter", "must not be longer than the interval");
@@ -137,6 +138,9 @@ impl RefreshConfigBuilder {
     }
 }
 
+/// Asking more often would burden the service, and nothing changes that fast.
+const MIN_INTERVAL: Duration = Duration::from_secs(1);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,7 +151,13 @@ mod tests {
         let builder = RefreshConfig::builder;
         for (builder, expected) in [
             (builder().interval(Duration::ZERO), Some("refresh.interval")),
-            (builder().interval(Duration::from_nanos(1)), Some("refresh.jitter")),
+            (builder().interval(Duration::from_nanos(1)), Some("refresh.interval")),
+            (
+                builder().interval(Duration::from_millis(999)).jitter(seconds(0)),
+                Some("refresh.interval"),
+            ),
+            (builder().interval(seconds(1)), Some("refresh.jitter")),
+            (builder().interval(seconds(1)).jitter(seconds(1)), None),
             (builder().jitter(seconds(301)), Some("refresh.jitter")),
             (builder().jitter(seconds(300)), None),
             (builder().jitter(Duration::ZERO), None),

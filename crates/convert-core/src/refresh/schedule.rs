@@ -9,6 +9,8 @@ use crate::refresh::RefreshConfig;
 pub(crate) struct Schedule {
     policy: RefreshConfig,
     failures: u32,
+    /// Until when the service has asked to be left alone.
+    not_before: Duration,
     next: Duration,
 }
 
@@ -26,7 +28,7 @@ pub(crate) enum Attempt {
 impl Schedule {
     /// Starts with a first attempt at the time `now`.
     pub(crate) fn at_once(policy: RefreshConfig, now: Duration) -> Self {
-        Schedule { policy, failures: 0, next: now }
+        Schedule { policy, failures: 0, not_before: Duration::ZERO, next: now }
     }
 
     /// Returns when the next attempt is due.
@@ -34,9 +36,23 @@ impl Schedule {
         self.next
     }
 
-    /// Plans the next attempt after one that ended at the time `now`; `unit` is a random number
-    /// from 0 to 1.
-    pub(crate) fn plan(&mut self, attempt: Attempt, now: Duration, unit: f64) {
+    /// Returns whether an attempt may be made at the time `now`, before it is due: unless the service
+    /// has asked to be left alone for longer.
+    pub(crate) fn allows(&self, now: Duration) -> bool {
+        now >= self.not_before
+    }
+
+    /// Plans the next attempt after one that ended at the time `now`, and for which the service asked
+    /// to be left alone for the time `retry_after`; `unit` is a random number from 0 to 1.
+    pub(crate) fn plan(
+        &mut self,
+        attempt: Attempt,
+        retry_after: Option<Duration>,
+        now: Duration,
+        unit: f64,
+    ) {
+        let retry_after = retry_after.unwrap_or_default();
+        self.not_before = now.saturating_add(retry_after);
         self.failures = match attempt {
             Attempt::Succeeded => 0,
             Attempt::Failed | Attempt::Refused => self.failures.saturating_add(1),
@@ -45,6 +61,7 @@ impl Schedule {
             Attempt::Refused => self.policy.backoff_max(),
             Attempt::Succeeded | Attempt::Failed => self.backoff(),
         };
+        let wait = wait.max(retry_after);
         let most = self.policy.jitter();
         let jitter = Duration::try_from_secs_f64(most.as_secs_f64() * unit.clamp(0.0, 1.0));
         let jitter = jitter.map_or(most, |jitter| jitter.min(most));
@@ -75,7 +92,7 @@ mod tests {
         let mut schedule = Schedule::at_once(policy, NOW);
         assert_eq!(schedule.next(), NOW);
         let wait = |attempt: &Attempt| {
-            schedule.plan(*attempt, NOW, unit);
+            schedule.plan(*attempt, None, NOW, unit);
             schedule.next().saturating_sub(NOW).as_secs_f64()
         };
         attempts.iter().map(wait).collect()
@@ -122,16 +139,42 @@ mod tests {
         schedule.failures = u32::MAX;
         for attempt in [Attempt::Failed, Attempt::Refused, Attempt::Succeeded] {
             for unit in [0.0, 0.5, 1.0, 2.0, f64::NAN] {
-                schedule.plan(attempt, NOW, unit);
+                schedule.plan(attempt, None, NOW, unit);
                 assert_eq!(schedule.next(), Duration::MAX);
             }
+        }
+    }
+
+    #[test]
+    fn what_the_service_asked_for_is_waited_for_if_it_is_longer_than_the_backoff() {
+        let policy = RefreshConfig::builder()
+            .interval(Duration::from_secs(10))
+            .jitter(Duration::ZERO)
+            .backoff_max(Duration::from_secs(90))
+            .build()
+            .unwrap();
+        let mut schedule = Schedule::at_once(policy, NOW);
+        assert!(schedule.allows(NOW));
+        for (attempt, asked, expected) in [
+            (Attempt::Failed, Some(35), 35),
+            (Attempt::Failed, Some(35), 40),
+            (Attempt::Refused, Some(120), 120),
+            (Attempt::Succeeded, None, 10),
+        ] {
+            let asked = asked.map(Duration::from_secs);
+            schedule.plan(attempt, asked, NOW, 0.5);
+            assert_eq!(schedule.next().saturating_sub(NOW), Duration::from_secs(expected));
+            let until = NOW + asked.unwrap_or_default();
+            assert!(schedule.allows(until));
+            let before = until.checked_sub(Duration::from_nanos(1)).unwrap();
+            assert!(asked.is_none() || !schedule.allows(before));
         }
     }
 
     proptest::proptest! {
         #[test]
         fn the_next_attempt_is_never_early_and_never_past_ceiling_and_jitter(
-            interval in 1u64..10_000,
+            interval in 1_000u64..100_000,
             jitter in 0.0..=1.0f64,
             factor in 1.0..10.0f64,
             ceiling in 1.0..10.0f64,
@@ -150,7 +193,7 @@ mod tests {
             for (outcome, unit) in outcomes {
                 let attempt =
                     [Attempt::Succeeded, Attempt::Failed, Attempt::Refused][usize::from(outcome)];
-                schedule.plan(attempt, now, unit);
+                schedule.plan(attempt, None, now, unit);
                 let wait = schedule.next().checked_sub(now).unwrap();
                 assert!(wait >= interval, "{wait:?} {policy:?}");
                 assert!(wait <= policy.backoff_max() + policy.jitter(), "{wait:?} {policy:?}");

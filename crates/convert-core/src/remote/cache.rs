@@ -9,9 +9,8 @@ use convert_config::{ProjectConfig, Value};
 use convert_transport::{ConfigRequest, Validators};
 use serde_json::json;
 
-use crate::file::read_regular;
 use crate::live::{Identity, Loaded};
-use crate::sync::assert_no_lock_held;
+use crate::sync::{assert_no_lock_held, read_regular};
 
 /// A file that holds a line of JSON about a config, and then the config as the service sent it.
 pub(crate) struct CacheFile {
@@ -28,6 +27,9 @@ impl CacheFile {
     /// Replaces the file whole.
     pub(crate) fn store(&self, body: &[u8], identity: &Identity, wall: i64) -> Result<(), String> {
         assert_no_lock_held("writing the cache file");
+        if body.len() as u64 > MAX_BODY {
+            return Err(format!("the config has more than {MAX_BODY} bytes"));
+        }
         let head = json!({
             "format": FORMAT,
             "owner": self.owner,
@@ -36,19 +38,25 @@ impl CacheFile {
             "last_modified": identity.validators.last_modified(),
             "sha256": hex(&hmac_sha256::Hash::hash(body)),
         });
-        let temporary = self.temporary();
+        let target = self.target().map_err(|error| error.to_string())?;
+        let temporary = temporary_beside(&target);
         let written = write(&temporary, head.to_string().as_bytes(), body)
-            .and_then(|()| fs::rename(&temporary, &self.path));
+            .and_then(|()| fs::rename(&temporary, &target));
         written.map_err(|error| {
             // What is left over is of no use; that it may not even exist is no matter.
             let _ = fs::remove_file(&temporary);
-            error.kind().to_string()
+            error.to_string()
         })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Reads the config and when it was stored, if the file is whole and belongs to this core.
     pub(crate) fn load(&self) -> Result<(Loaded, i64), String> {
-        let bytes = read_regular(&self.path, MAX_LENGTH).map_err(|error| error.to_string())?;
+        let bytes =
+            read_regular(&self.path, MAX_BODY + MAX_HEAD).map_err(|error| error.to_string())?;
         let line_end = bytes.iter().position(|byte| *byte == b'\n').ok_or("it has no head")?;
         let (head, body) = bytes.split_at(line_end);
         let body = body.get(1..).unwrap_or_default();
@@ -74,12 +82,23 @@ impl CacheFile {
         Ok((Loaded { config: Arc::new(config), identity }, whole_seconds(stored_at)))
     }
 
-    /// Names a file in the same folder, so that it can be renamed, that no other core uses.
-    fn temporary(&self) -> PathBuf {
-        let mut name = self.path.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}-{:016x}.tmp", std::process::id(), fastrand::u64(..)));
-        self.path.with_file_name(name)
+    /// Returns the file to replace: where the path is a symbolic link, the one it leads to. Replacing
+    /// anything but a regular file, a device say, would take it away from others.
+    fn target(&self) -> io::Result<PathBuf> {
+        match fs::metadata(&self.path) {
+            Ok(found) if found.is_file() => fs::canonicalize(&self.path),
+            Ok(_) => Err(io::Error::other("something else than a regular file is there")),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(self.path.clone()),
+            Err(error) => Err(error),
+        }
     }
+}
+
+/// Names a file in the same folder, so that it can be renamed, that no other core uses.
+fn temporary_beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}-{:016x}.tmp", std::process::id(), fastrand::u64(..)));
+    path.with_file_name(name)
 }
 
 fn write(path: &Path, head: &[u8], body: &[u8]) -> io::Result<()> {
@@ -116,5 +135,7 @@ fn whole_seconds(number: Option<f64>) -> i64 {
 }
 
 const FORMAT: &str = "convert-sdk-config-1";
-/// What is longer is no cache file of ours, and must not fill the memory.
-const MAX_LENGTH: u64 = 64 * 1024 * 1024;
+/// A longer config is not kept, and a longer file not read.
+const MAX_BODY: u64 = 256 * 1024 * 1024;
+/// The longest line before it.
+const MAX_HEAD: u64 = 64 * 1024;

@@ -9,6 +9,7 @@ use convert_transport::{
 
 use crate::error::{ConfigLoadError, Error};
 use crate::live::{Identity, Loaded};
+use crate::log;
 use crate::sync::{LogThrottle, assert_no_lock_held, panic_guard};
 
 /// Makes the same request again and again.
@@ -57,11 +58,15 @@ impl Fetcher {
         Ok(Fetched::Config { loaded, bytes: body.into_bytes() })
     }
 
-    /// Asks for the config with one experience that is not live. Blocks.
-    pub(crate) fn fetch_preview(&self, experience_id: &str) -> Result<ProjectConfig, Error> {
+    /// Asks for the config with one experience that is not live, and returns it with the length of
+    /// its JSON. Blocks.
+    pub(crate) fn fetch_preview(
+        &self,
+        experience_id: &str,
+    ) -> Result<(ProjectConfig, usize), Error> {
         let request = self.request.clone().with_experience(experience_id);
         match self.exchange(&request)? {
-            ConfigResponse::Modified(body) => self.parse(body.bytes()),
+            ConfigResponse::Modified(body) => Ok((self.parse(body.bytes())?, body.bytes().len())),
             _ => Err(unusable(&request)),
         }
     }
@@ -90,7 +95,7 @@ impl Fetcher {
         if let Some(count) = self.panics.record() {
             log::error!(
                 target: "convert_sdk::transport",
-                "the transport panicked: GET {endpoint}; it has {count} times so far"
+                "the transport panicked: GET {endpoint}; it has panicked {count} times so far"
             );
         }
     }

@@ -17,6 +17,7 @@ use crate::config::{CacheLevel, SdkConfig};
 use crate::error::Error;
 use crate::event::ConfigSource;
 use crate::live::{Identity, Loaded};
+use crate::log;
 use crate::stats::Counters;
 
 /// What a core with an SDK key has besides one with direct data.
@@ -63,28 +64,29 @@ impl Remote {
         if let Some(config) = bootstrap {
             return Ok(start(Loaded::given(Arc::clone(config)), ConfigSource::Bootstrap));
         }
-        match self.fetcher.fetch(&Identity::default()) {
+        let error = match self.fetcher.fetch(&Identity::default()) {
             Ok(Fetched::Config { loaded, bytes }) => {
                 self.keep(&loaded, &bytes, wall, counters);
-                Ok(start(loaded, ConfigSource::Network))
+                return Ok(start(loaded, ConfigSource::Network));
             }
             // Nothing is held that an unconditional request could confirm; the fetcher knows that.
-            Ok(Fetched::Same(_)) => {
-                Err(InvalidConfigError::new("", "the service sent none").into())
-            }
-            Err(error) if error.is_retryable() => self.start_from_cache(error, wall, counters),
-            Err(error) => Err(error),
-        }
+            Ok(Fetched::Same(_)) => InvalidConfigError::new("", "the service sent none").into(),
+            Err(error) => error,
+        };
+        self.start_from_cache(error, wall, counters)
     }
 
     /// Writes a config to the cache file, if there is one. A failure is counted and logged.
     pub(crate) fn keep(&self, loaded: &Loaded, bytes: &[u8], wall: i64, counters: &Counters) {
         let Some(cache) = &self.cache else { return };
         if let Err(reason) = cache.store(bytes, &loaded.identity, wall) {
-            report_cache_failure(counters, "written", &reason);
+            report_cache_failure(cache, counters, "written", &reason);
         }
     }
 
+    /// Starts from the cache file, whatever the service answered: a config that was good under this key
+    /// is better than none, and even a refused key may be an error of the service. The file of another
+    /// key is not used.
     fn start_from_cache(
         &self,
         error: Error,
@@ -98,24 +100,25 @@ impl Remote {
                 let age = Duration::from_secs(seconds);
                 log::warn!(
                     target: "convert_sdk::core",
-                    "starting from a cached config that is {seconds} s old: {error}"
+                    "starting from the config in the cache file, which is {seconds} s old, since the \
+                     service gave none: {error}"
                 );
                 Ok(Start { loaded, source: ConfigSource::Cache, age, failure: Some(error) })
             }
             Err(reason) => {
-                report_cache_failure(counters, "used", &reason);
+                report_cache_failure(cache, counters, "used", &reason);
                 Err(error)
             }
         }
     }
 }
 
-fn report_cache_failure(counters: &Counters, verb: &str, reason: &str) {
-    let count = counters.cache_failures.count();
-    if count.is_power_of_two() {
+fn report_cache_failure(cache: &CacheFile, counters: &Counters, verb: &str, reason: &str) {
+    if let Some(count) = counters.cache_failures.record() {
         log::warn!(
             target: "convert_sdk::cache",
-            "the cache file could not be {verb}: {reason}; it has failed {count} times so far"
+            "the cache file {} could not be {verb}, {count} times so far: {reason}",
+            cache.path().display()
         );
     }
 }

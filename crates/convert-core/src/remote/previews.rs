@@ -1,7 +1,6 @@
 //! Configs fetched for previews, kept for a minute.
 
-use std::collections::HashSet;
-use std::hash::{BuildHasher as _, RandomState};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,23 +8,29 @@ use convert_config::ProjectConfig;
 use convert_decision::PreviewError;
 
 use crate::error::Error;
-use crate::records::Lru;
-use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::log;
+use crate::sync::{Condvar, LogThrottle, Mutex, MutexGuard};
 
-/// What was found for the experiences asked for last.
+/// What was found for experiences to preview, bounded in number and in bytes of JSON.
+#[derive(Default)]
 pub(crate) struct Previews {
     memo: Mutex<Memo>,
-    /// Rings when a fetch has ended.
+    /// Notified when a fetch has ended.
     ended: Condvar,
-    // Ids come from links, so the hash must not be predictable.
-    hash: RandomState,
+    evictions: LogThrottle,
 }
 
+#[derive(Default)]
 struct Memo {
-    found: Lru<Found>,
+    /// By experience id, which comes from links, so that the map's hash must not be predictable.
+    found: HashMap<Box<str>, Found>,
+    /// The sum of their sizes.
+    bytes: usize,
     /// What is being fetched, so that a link that many open at once costs one request, while those
     /// who open others need not wait for it.
     fetching: HashSet<Box<str>>,
+    /// Until when the service has asked to be left alone.
+    paused_until: Duration,
 }
 
 /// Ends a fetch, however it ends.
@@ -38,25 +43,30 @@ struct Turn<'p> {
 struct Found {
     outcome: Outcome,
     until: Duration,
+    bytes: usize,
 }
 
 type Outcome = Result<Arc<ProjectConfig>, PreviewError>;
 
 impl Previews {
     /// Returns the config that has the experience, as kept or as fetched. Blocks while it is
-    /// fetched, by this thread or by another one.
+    /// fetched, by this thread or by another one. `fetch` returns the config and the length of its
+    /// JSON.
     pub(crate) fn find(
         &self,
         experience_id: &str,
         now: impl Fn() -> Duration,
-        fetch: impl FnOnce() -> Result<ProjectConfig, Error>,
+        fetch: impl FnOnce() -> Result<(ProjectConfig, usize), Error>,
     ) -> Outcome {
-        let hash = self.hash.hash_one(experience_id);
         let mut memo = self.memo();
         loop {
-            let known = memo.found.find(hash, experience_id);
-            if let Some(found) = known.filter(|found| now() < found.until) {
+            let time = now();
+            let known = memo.found.get(experience_id);
+            if let Some(found) = known.filter(|found| time < found.until) {
                 return found.outcome.clone();
+            }
+            if time < memo.paused_until {
+                return Err(PreviewError::FetchFailed);
             }
             if memo.fetching.insert(experience_id.into()) {
                 break;
@@ -66,18 +76,38 @@ impl Previews {
         drop(memo);
         let _turn = Turn { previews: self, experience_id };
         let has_it = |config: &ProjectConfig| config.experiences().by_id(experience_id).is_some();
-        let (outcome, keep) = match fetch() {
-            Ok(config) if has_it(&config) => (Ok(Arc::new(config)), KEEP),
-            Ok(_) => (Err(PreviewError::ExperienceNotFound), KEEP),
-            Err(_) => (Err(PreviewError::FetchFailed), KEEP_FAILURE),
+        let mut pause = Duration::ZERO;
+        let (outcome, keep, length) = match fetch() {
+            Ok((config, length)) if has_it(&config) => (Ok(Arc::new(config)), KEEP, length),
+            Ok(_) => (Err(PreviewError::ExperienceNotFound), KEEP, 0),
+            Err(error) => {
+                pause = error.retry_after().unwrap_or_default();
+                (Err(PreviewError::FetchFailed), KEEP_FAILURE, 0)
+            }
         };
-        let found = Found { outcome: outcome.clone(), until: now().saturating_add(keep) };
-        let mut memo = self.memo();
-        match memo.found.find(hash, experience_id) {
-            Some(known) => *known = found,
-            None => memo.found.insert(hash, experience_id, found),
-        }
+        let time = now();
+        let bytes = experience_id.len().saturating_add(length);
+        let found = Found { outcome: outcome.clone(), until: time.saturating_add(keep), bytes };
+        let evicted = {
+            let mut memo = self.memo();
+            memo.paused_until = memo.paused_until.max(time.saturating_add(pause));
+            memo.insert(experience_id, found, time)
+        };
+        self.report_evictions(&evicted, time);
         outcome
+    }
+
+    /// Logs that entries had to go before their time.
+    fn report_evictions(&self, evicted: &[Found], now: Duration) {
+        for _ in evicted.iter().filter(|found| now < found.until) {
+            if let Some(count) = self.evictions.record() {
+                log::warn!(
+                    target: "convert_sdk::preview",
+                    "more previews are asked for than are kept ({CAPACITY}, or {MAX_BYTES} bytes of \
+                     JSON), so that they are fetched again; {count} were dropped early so far"
+                );
+            }
+        }
     }
 
     fn memo(&self) -> MutexGuard<'_, Memo> {
@@ -85,10 +115,40 @@ impl Previews {
     }
 }
 
-impl Default for Previews {
-    fn default() -> Self {
-        let memo = Memo { found: Lru::new(CAPACITY), fetching: HashSet::new() };
-        Previews { memo: Mutex::new(memo), ended: Condvar::new(), hash: RandomState::new() }
+impl Memo {
+    /// Adds an entry, and returns those that make room for it: what is out of date, and then what was
+    /// fetched longest ago. They are dropped without the lock, since a config may be large.
+    fn insert(&mut self, experience_id: &str, found: Found, now: Duration) -> Vec<Found> {
+        let mut evicted = Vec::new();
+        evicted.extend(self.remove(experience_id));
+        if found.bytes > MAX_BYTES {
+            evicted.push(found);
+            return evicted;
+        }
+        if self.is_full(found.bytes) {
+            let entries = self.found.iter();
+            let old: Vec<Box<str>> =
+                entries.filter(|(_, found)| found.until <= now).map(|(id, _)| id.clone()).collect();
+            evicted.extend(old.iter().filter_map(|id| self.remove(id)));
+        }
+        while self.is_full(found.bytes) {
+            let oldest = self.found.iter().min_by_key(|(_, found)| found.until);
+            let Some(id) = oldest.map(|(id, _)| id.clone()) else { break };
+            evicted.extend(self.remove(&id));
+        }
+        self.bytes = self.bytes.saturating_add(found.bytes);
+        self.found.insert(experience_id.into(), found);
+        evicted
+    }
+
+    fn remove(&mut self, experience_id: &str) -> Option<Found> {
+        let removed = self.found.remove(experience_id)?;
+        self.bytes = self.bytes.saturating_sub(removed.bytes);
+        Some(removed)
+    }
+
+    fn is_full(&self, bytes: usize) -> bool {
+        self.found.len() >= CAPACITY || self.bytes.saturating_add(bytes) > MAX_BYTES
     }
 }
 
@@ -100,6 +160,8 @@ impl Drop for Turn<'_> {
 }
 
 const CAPACITY: usize = 1_000;
+/// How much JSON the configs that are kept may have been read from, keys included.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
 const KEEP: Duration = Duration::from_secs(60);
 /// Long enough that a dead service is not asked for every page view.
 const KEEP_FAILURE: Duration = Duration::from_secs(5);
@@ -108,7 +170,10 @@ const KEEP_FAILURE: Duration = Duration::from_secs(5);
 mod tests {
     use std::cell::Cell;
 
+    use convert_transport::{ConfigRequest, SdkKey, TransportErrorKind};
+
     use super::*;
+    use crate::error::ConfigLoadError;
 
     fn config(experience_id: &str) -> ProjectConfig {
         ProjectConfig::from_json(&format!(
@@ -124,7 +189,7 @@ mod tests {
         let find = |seconds: u64, id: &str, found: &str| {
             let fetch = || {
                 fetches.set(fetches.get() + 1);
-                Ok(config(found))
+                Ok((config(found), 100))
             };
             previews.find(id, || Duration::from_secs(seconds), fetch).is_ok()
         };
@@ -158,7 +223,7 @@ mod tests {
         let find = |id: &str, fetch: &dyn Fn()| {
             let fetch = || {
                 fetch();
-                Ok(config(id))
+                Ok((config(id), 100))
             };
             previews.find(id, Duration::default, fetch).is_ok()
         };
@@ -173,7 +238,7 @@ mod tests {
             previews.find("7", Duration::default, || panic!("on purpose"))
         }));
         assert!(outcome.is_err());
-        assert!(previews.find("7", Duration::default, || Ok(config("7"))).is_ok());
+        assert!(previews.find("7", Duration::default, || Ok((config("7"), 100))).is_ok());
     }
 
     #[test]
@@ -182,10 +247,46 @@ mod tests {
         let weak: Vec<_> = (0..1_500)
             .map(|id| {
                 let id = id.to_string();
-                let found = previews.find(&id, Duration::default, || Ok(config(&id)));
+                let found = previews.find(&id, Duration::default, || Ok((config(&id), 100)));
                 Arc::downgrade(&found.unwrap())
             })
             .collect();
         assert_eq!(weak.iter().filter(|one| one.strong_count() > 0).count(), 1_000);
+    }
+
+    #[test]
+    fn no_more_than_64_mib_of_json_are_kept() {
+        let previews = Previews::default();
+        let found: Vec<_> = (0..20)
+            .map(|second| {
+                let id = second.to_string();
+                let time = || Duration::from_secs(second);
+                let found = previews.find(&id, time, || Ok((config(&id), 10 << 20))).unwrap();
+                Arc::downgrade(&found)
+            })
+            .collect();
+        let kept: Vec<_> = (0..20).filter(|at| found[*at].strong_count() > 0).collect();
+        assert_eq!(kept, [14, 15, 16, 17, 18, 19]);
+        assert_eq!(previews.evictions.count(), 14);
+        // One alone that is larger is shown, and not kept.
+        let time = || Duration::from_secs(20);
+        let found = previews.find("20", time, || Ok((config("20"), MAX_BYTES + 1))).unwrap();
+        assert_eq!(Arc::strong_count(&found), 1);
+    }
+
+    #[test]
+    fn a_service_that_asks_to_be_left_alone_is_not_asked_for_other_previews_either() {
+        let previews = Previews::default();
+        let request = ConfigRequest::new(SdkKey::parse("1001/2002").unwrap());
+        let busy = || {
+            let error = request.error(TransportErrorKind::Network).with_status(429);
+            let error = error.with_retry_after(Some(Duration::from_secs(20)));
+            Err(ConfigLoadError::new(error, &request).into())
+        };
+        let at = |seconds| move || Duration::from_secs(seconds);
+        assert!(previews.find("7", at(0), busy).is_err());
+        let never = || panic!("the service is asked");
+        assert_eq!(previews.find("8", at(19), never).unwrap_err(), PreviewError::FetchFailed);
+        assert!(previews.find("7", at(20), || Ok((config("7"), 100))).is_ok());
     }
 }
