@@ -86,7 +86,7 @@ fn assert_written(store: &RedisStore, visitor: &str) {
 
 #[test]
 fn killed_and_started_again() {
-    let Some(mut server) = RedisServer::start(&[]) else { return };
+    let mut server = RedisServer::start(&[]);
     let machine = Machine::new(&store(&server));
     machine.serve("before");
     assert!(!machine.has_failed());
@@ -106,7 +106,7 @@ fn killed_and_started_again() {
 
 #[test]
 fn restarted_between_two_calls_without_anybody_noticing() {
-    let Some(mut server) = RedisServer::start(&[]) else { return };
+    let mut server = RedisServer::start(&[]);
     let store = patient(server.url());
     store.merge("k", &RecordDelta::new().reach("a")).unwrap();
     server.restart();
@@ -119,7 +119,7 @@ fn restarted_between_two_calls_without_anybody_noticing() {
 
 #[test]
 fn paused() {
-    let Some(server) = RedisServer::start(&[]) else { return };
+    let server = RedisServer::start(&[]);
     let machine = Machine::new(&store(&server));
     machine.serve("before");
     server.pause();
@@ -138,7 +138,7 @@ fn paused() {
 
 #[test]
 fn a_call_ends_in_time_even_if_the_server_accepts_and_says_nothing() {
-    let Some(server) = RedisServer::start(&[]) else { return };
+    let server = RedisServer::start(&[]);
     server.pause();
     // No connection is kept yet: the login itself gets no answer, and has four questions.
     let address = server.url().replace("redis://", "redis://name:secret@") + "/2";
@@ -153,7 +153,7 @@ fn a_call_ends_in_time_even_if_the_server_accepts_and_says_nothing() {
 
 #[test]
 fn slow() {
-    let Some(server) = RedisServer::start(&[]) else { return };
+    let server = RedisServer::start(&[]);
     let machine = Machine::new(&store(&server));
     machine.serve("before");
     assert_eq!(server.command(&["CLIENT", "PAUSE", "1000"]), "OK");
@@ -171,7 +171,7 @@ fn slow() {
 
 #[test]
 fn out_of_memory() {
-    let Some(server) = RedisServer::start(&[]) else { return };
+    let server = RedisServer::start(&[]);
     let machine = Machine::new(&store(&server));
     machine.serve("before");
     server.command(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
@@ -195,7 +195,7 @@ fn out_of_memory() {
 
 #[test]
 fn evicting_keys() {
-    let Some(server) = RedisServer::start(&[]) else { return };
+    let server = RedisServer::start(&[]);
     let used: u64 = server
         .command(&["INFO", "memory"])
         .lines()
@@ -222,7 +222,7 @@ fn evicting_keys() {
 
 #[test]
 fn a_record_that_is_none_is_left_alone() {
-    let Some(server) = RedisServer::start(&[]) else { return };
+    let server = RedisServer::start(&[]);
     let store = patient(server.url());
     server.command(&["SET", "1001-2002-text", "not a record"]);
     server.command(&["RPUSH", "1001-2002-list", "x"]);
@@ -242,7 +242,7 @@ fn a_record_that_is_none_is_left_alone() {
 
 #[test]
 fn scripts_that_are_forgotten_and_records_that_others_replace_are_no_trouble() {
-    let Some(server) = RedisServer::start(&[]) else { return };
+    let server = RedisServer::start(&[]);
     let store = patient(server.url());
     store.merge("k", &RecordDelta::new().assign("1", "10").reach("a")).unwrap();
     server.command(&["SCRIPT", "FLUSH"]);
@@ -269,7 +269,7 @@ fn scripts_that_are_forgotten_and_records_that_others_replace_are_no_trouble() {
 
 #[test]
 fn of_many_changes_each_has_its_own_answer() {
-    let Some(mut server) = RedisServer::start(&[]) else { return };
+    let mut server = RedisServer::start(&[]);
     let store = patient(server.url());
     let keys: Vec<String> = (0..64).map(|number| format!("k{number}")).collect();
     let changes = |change| keys.iter().map(move |key| (&**key, change)).collect::<Vec<_>>();
@@ -307,7 +307,7 @@ fn of_many_changes_each_has_its_own_answer() {
 
 #[test]
 fn many_changes_end_in_time_like_one() {
-    let Some(server) = RedisServer::start(&[]) else { return };
+    let server = RedisServer::start(&[]);
     let store = store(&server);
     let keys: Vec<String> = (0..64).map(|number| format!("k{number}")).collect();
     let change = RecordDelta::new().reach("a");
@@ -326,7 +326,7 @@ fn many_changes_end_in_time_like_one() {
 
 #[test]
 fn long_records_go_a_few_at_a_time() {
-    let Some(server) = RedisServer::start(&[]) else { return };
+    let server = RedisServer::start(&[]);
     let store = patient(server.url());
     let keys: Vec<String> = (0..10).map(|number| format!("k{number}")).collect();
     let long = "x".repeat(400_000);
@@ -346,7 +346,7 @@ fn long_records_go_a_few_at_a_time() {
 
 #[test]
 fn records_expire_after_their_last_change() {
-    let Some(server) = RedisServer::start(&[]) else { return };
+    let server = RedisServer::start(&[]);
     let ttl = |seconds| Some(Duration::from_secs(seconds));
     let change = RecordDelta::new().reach("a");
     let left = || server.command(&["TTL", "k"]).parse::<i64>().unwrap();
@@ -365,7 +365,7 @@ fn records_expire_after_their_last_change() {
 
 #[test]
 fn a_record_that_is_to_live_for_ever_and_a_day_is_written() {
-    let Some(server) = RedisServer::start(&[]) else { return };
+    let server = RedisServer::start(&[]);
     for ttl in [Duration::MAX, Duration::from_secs(u64::MAX / 1_000)] {
         let store = RedisStore::builder(server.url()).ttl(Some(ttl)).build().unwrap();
         store.merge("1-2-v", &RecordDelta::new().reach("signup")).unwrap();
@@ -378,7 +378,7 @@ fn a_record_that_is_to_live_for_ever_and_a_day_is_written() {
 
 #[test]
 fn a_login_that_is_refused_shows_nothing_of_it() {
-    let Some(server) = RedisServer::start(&["--requirepass", "s3cret"]) else { return };
+    let server = RedisServer::start(&["--requirepass", "s3cret"]);
     let url = |password: &str| format!("redis://:{password}@127.0.0.1:{}", server.port());
     assert!(patient(url("s3cret")).load("k").unwrap().is_none());
     for address in [url("wr0ng"), server.url()] {
@@ -399,7 +399,7 @@ struct Cluster {
 }
 
 impl Cluster {
-    fn start() -> Option<Self> {
+    fn start() -> Self {
         let options = [
             "--cluster-enabled",
             "yes",
@@ -412,8 +412,7 @@ impl Cluster {
             "--cluster-replica-validity-factor",
             "0",
         ];
-        let servers: Vec<RedisServer> =
-            (0..6).map(|_| RedisServer::start(&options)).collect::<Option<_>>()?;
+        let servers: Vec<RedisServer> = (0..6).map(|_| RedisServer::start(&options)).collect();
         let addresses = servers.iter().map(|server| format!("127.0.0.1:{}", server.port()));
         let output = Command::new("redis-cli")
             .args(["--cluster", "create"])
@@ -436,7 +435,7 @@ impl Cluster {
             };
             cluster.servers.iter().all(linked)
         });
-        Some(cluster)
+        cluster
     }
 
     fn store(&self, timeout: Duration) -> RedisStore {
@@ -448,7 +447,7 @@ impl Cluster {
 
 #[test]
 fn a_cluster_of_which_a_server_is_lost() {
-    let Some(mut cluster) = Cluster::start() else { return };
+    let mut cluster = Cluster::start();
     let found = cluster.store(PATIENCE);
     let machine = Machine::new(&cluster.store(TIMEOUT));
     for number in 0..100 {
@@ -515,7 +514,7 @@ fn a_cluster_of_which_a_server_is_lost() {
 
 #[test]
 fn records_are_found_while_their_slot_is_moved_from_server_to_server() {
-    let Some(cluster) = Cluster::start() else { return };
+    let cluster = Cluster::start();
     let store = cluster.store(PATIENCE);
     // Both of one slot; the first is there before the move begins.
     let (early, late) = ("{visitor}-early", "{visitor}-late");
@@ -557,7 +556,7 @@ fn records_are_found_while_their_slot_is_moved_from_server_to_server() {
 
 #[test]
 fn a_cluster_of_which_a_server_hangs_is_asked_elsewhere() {
-    let Some(cluster) = Cluster::start() else { return };
+    let cluster = Cluster::start();
     let masters: Vec<&RedisServer> = cluster
         .servers
         .iter()
@@ -611,7 +610,7 @@ fn a_cluster_of_which_a_server_hangs_is_asked_elsewhere() {
 
 #[test]
 fn a_server_that_takes_no_writes_any_more_is_looked_up_again() {
-    let Some(server) = RedisServer::start(&[]) else { return };
+    let server = RedisServer::start(&[]);
     let store = patient(server.url());
     let change = RecordDelta::new().reach("a");
     store.merge("k", &change).unwrap();
@@ -634,7 +633,7 @@ fn a_server_that_takes_no_writes_any_more_is_looked_up_again() {
 
 #[test]
 fn bytes_that_are_no_text_are_left_alone() {
-    let Some(server) = RedisServer::start(&[]) else { return };
+    let server = RedisServer::start(&[]);
     let store = patient(server.url());
     server.command(&["EVAL", r#"redis.call('SET', 'k', '{"theirs":"\255"}')"#, "0"]);
     let unreadable = StoreErrorKind::Unreadable;
@@ -646,7 +645,7 @@ fn bytes_that_are_no_text_are_left_alone() {
 
 #[test]
 fn what_is_too_long_to_be_a_record_is_not_read_as_a_whole() {
-    let Some(server) = RedisServer::start(&[]) else { return };
+    let server = RedisServer::start(&[]);
     let store = patient(server.url());
     let change = RecordDelta::new().reach("a");
     server.command(&["EVAL", "redis.call('SET', 'k', string.rep('x', 20000000))", "0"]);
@@ -690,7 +689,7 @@ fn break_after_a_script(listener: &TcpListener, port: u16) {
 
 #[test]
 fn a_change_whose_answer_is_lost_is_not_sent_to_another_server_of_the_cluster() {
-    let Some(server) = RedisServer::start(&["--cluster-enabled", "yes"]) else { return };
+    let server = RedisServer::start(&["--cluster-enabled", "yes"]);
     let slots: Vec<String> = (0..16_384).map(|slot| slot.to_string()).collect();
     let all = ["CLUSTER", "ADDSLOTS"].into_iter().chain(slots.iter().map(String::as_str));
     server.command(&all.collect::<Vec<_>>());

@@ -2,6 +2,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::indexing_slicing,
     reason = "a test that meets the unexpected should stop at once"
 )]
@@ -137,8 +138,8 @@ fn project(split: u32) -> Value {
     })
 }
 
-/// Returns where the JavaScript SDK is installed, or says loudly that it is not.
-fn installed() -> Option<PathBuf> {
+/// Returns where `cargo xtask test` has installed the JavaScript SDK.
+fn installed() -> PathBuf {
     let executable = std::env::current_exe().unwrap();
     let here = executable.ancestors().map(|folder| folder.join("js"));
     let named = std::env::var_os("CONVERT_JS_SDK").map(PathBuf::from);
@@ -146,17 +147,14 @@ fn installed() -> Option<PathBuf> {
         .into_iter()
         .chain(here)
         .find(|folder| folder.join("node_modules/@convertcom/js-sdk").is_dir());
-    if found.is_none() {
-        eprintln!("SKIPPED: the JavaScript SDK is not installed; `cargo xtask test` installs it");
-    }
-    found
+    found.expect("the JavaScript SDK is not installed; `cargo xtask test` installs it")
 }
 
-fn both() -> Option<(RedisServer, JavaScript, Rust)> {
-    let installed = installed()?;
-    let server = RedisServer::start(&[])?;
+fn both() -> (RedisServer, JavaScript, Rust) {
+    let installed = installed();
+    let server = RedisServer::start(&[]);
     let (javascript, rust) = (JavaScript::start(&installed, server.port()), Rust::start(&server));
-    Some((server, javascript, rust))
+    (server, javascript, rust)
 }
 
 fn stored(server: &RedisServer, visitor: &str) -> Value {
@@ -165,7 +163,7 @@ fn stored(server: &RedisServer, visitor: &str) -> Value {
 
 #[test]
 fn each_keeps_the_others_assignments() {
-    let Some((_server, mut javascript, rust)) = both() else { return };
+    let (_server, mut javascript, rust) = both();
     let mut differ = 0;
     for number in 0..30 {
         let (first, second) = (format!("js-{number}"), format!("rust-{number}"));
@@ -186,7 +184,7 @@ fn each_keeps_the_others_assignments() {
 
 #[test]
 fn each_keeps_what_the_other_forced() {
-    let Some((_server, mut javascript, rust)) = both() else { return };
+    let (_server, mut javascript, rust) = both();
     let options = convert_sdk::RunOptions::new().force_variation("31");
     rust.with("v", |context| context.run_experience_with("split", &options).map(drop)).unwrap();
     assert_eq!(javascript.run("v").as_deref(), Some("31"));
@@ -195,7 +193,7 @@ fn each_keeps_what_the_other_forced() {
 
 #[test]
 fn a_goal_counts_once_whoever_reports_it() {
-    let Some((server, mut javascript, rust)) = both() else { return };
+    let (server, mut javascript, rust) = both();
     assert_eq!(javascript.convert("v", "purchase"), 1);
     assert!(!rust.convert("v", "purchase"));
     assert!(rust.convert("v", "signup"));
@@ -206,7 +204,7 @@ fn a_goal_counts_once_whoever_reports_it() {
 
 #[test]
 fn segments_pass_both_ways() {
-    let Some((server, mut javascript, rust)) = both() else { return };
+    let (server, mut javascript, rust) = both();
     javascript.play("v", json!({"attributes": {"country": "DE"}}));
     javascript.play("v", json!({"segments": {"browser": "firefox"}}));
     javascript.play("v", json!({"custom": ["buyers"], "rule": {"plan": "pro"}}));
@@ -235,7 +233,7 @@ fn segments_pass_both_ways() {
 
 #[test]
 fn locations_pass_both_ways() {
-    let Some((_server, mut javascript, rust)) = both() else { return };
+    let (_server, mut javascript, rust) = both();
     javascript.run("v");
     let at = |visitor: &str| {
         rust.with(visitor, |context| {
@@ -260,7 +258,7 @@ fn locations_pass_both_ways() {
 
 #[test]
 fn half_a_pair_of_surrogates_that_javascript_wrote_is_read() {
-    let Some((server, mut javascript, rust)) = both() else { return };
+    let (server, mut javascript, rust) = both();
     // What `JSON.stringify` makes of a text that was cut within a character.
     let record = r#"{"bucketing":{"3":"31"},"goals":{"purchase":true},"segments":{"campaign":"sun \ud83d"},"theirs":["\udc00"]}"#;
     server.command(&["SET", "1-2-v", record]);
@@ -274,7 +272,7 @@ fn half_a_pair_of_surrogates_that_javascript_wrote_is_read() {
 
 #[test]
 fn members_that_neither_knows_survive_both() {
-    let Some((server, mut javascript, rust)) = both() else { return };
+    let (server, mut javascript, rust) = both();
     let theirs = json!({"empty": [], "none": {}, "numbers": [1.5, 9_007_199_254_740_991_u64, -0.25], "text": "zoë\u{1f3af}\n\"", "null": null});
     let record = json!({"theirs": theirs, "goals": {"purchase": true}});
     server.command(&["SET", "1-2-v", &record.to_string()]);

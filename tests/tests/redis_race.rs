@@ -39,10 +39,11 @@ fn core(url: &str, split: u32) -> Core {
     Core::initialize(config).unwrap()
 }
 
-/// Does nothing unless it was started by the test below.
+/// Plays one of the processes.
 #[test]
+#[ignore = "another test starts it as a process of its own"]
 fn one_process() {
-    let Ok(url) = std::env::var(ENV_URL) else { return };
+    let url = std::env::var(ENV_URL).unwrap();
     let number = |name: &str| std::env::var(name).unwrap().parse::<usize>().unwrap();
     let (visitors, process) = (number(ENV_VISITORS), number(ENV_NUMBER));
     let (before, after) = (core(&url, 90), core(&url, 10));
@@ -91,11 +92,11 @@ fn every_visitor_gets_one_variation_everywhere_and_every_goal_counts_once() {
 }
 
 fn check(visitors: usize) {
-    let Some(server) = RedisServer::start(&[]) else { return };
+    let server = RedisServer::start(&[]);
     let children: Vec<_> = (0..PROCESSES)
         .map(|number| {
             Command::new(std::env::current_exe().unwrap())
-                .args(["one_process", "--exact", "--nocapture"])
+                .args(["one_process", "--exact", "--ignored", "--nocapture"])
                 .env(ENV_URL, server.url())
                 .env(ENV_VISITORS, visitors.to_string())
                 .env(ENV_NUMBER, number.to_string())

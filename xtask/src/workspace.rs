@@ -9,6 +9,11 @@ pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or_else(|| Path::new("."))
 }
 
+/// Returns whether this runs on a build server, by the variable that those set.
+pub(crate) fn is_ci() -> bool {
+    std::env::var("CI").is_ok_and(|value| value == "true")
+}
+
 /// Lists the files of the project relative to the root, with `/` between the parts: what git
 /// tracks or would track, or, without git, every file outside the build folders.
 pub(crate) fn files() -> Result<BTreeSet<String>, String> {

@@ -90,7 +90,7 @@ fn an_unknown_experience_is_refused() {
 }
 
 #[test]
-fn the_real_projects_split_visitors_in_half() {
+fn projects_of_the_reference_data_split_visitors_in_half() {
     let ids: Vec<String> = (0..4_000).map(|number| number.to_string()).collect();
     for path in real_configs() {
         let summary = support::run(&["validate", &path, "--json"]).json();

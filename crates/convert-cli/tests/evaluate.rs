@@ -268,7 +268,7 @@ fn the_environment_is_checked_where_it_is_given() {
 }
 
 #[test]
-fn the_real_projects_answer() {
+fn projects_of_the_reference_data_answer() {
     for path in real_configs() {
         let request = br#"{"visitor_id": "visitor-001"}"#;
         let found = run_with(&["evaluate", "--config", &path], request);
@@ -278,11 +278,8 @@ fn the_real_projects_answer() {
 }
 
 #[test]
-fn the_sibling_fixture_decides_as_its_rules_say() {
-    let Some(path) = real_configs().into_iter().find(|path| path.contains("sdk-test-config"))
-    else {
-        return;
-    };
+fn the_test_project_of_the_reference_data_decides_as_its_rules_say() {
+    let path = real_configs().into_iter().find(|path| path.contains("sdk-test-config")).unwrap();
     let request = br#"{"visitor_id": "visitor-001", "attributes": {"varName3": "something"},
         "location": {"url": "https://convert.com/"}}"#;
     let request = String::from_utf8(request.to_vec()).unwrap().replace('\n', " ");

@@ -160,7 +160,7 @@ fn a_config_on_standard_input_is_explained() {
 }
 
 #[test]
-fn the_real_projects_are_explained() {
+fn projects_of_the_reference_data_are_explained() {
     for path in real_configs() {
         let arguments = ["explain", "--config", &path, "--visitor", "v", "--experience"];
         let found = run(&[&arguments[..], &["test-experience-ab-fullstack-4", "--json"]].concat());

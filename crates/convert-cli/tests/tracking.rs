@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 use support::sink::Sink;
 use support::{run, scratch, scratch_with};
-use test_support::{LoopbackServer, RefusedPort, Reply};
+use test_support::{LoopbackServer, RefusedPort, Reply, require};
 
 const PURCHASE: [&str; 10] = [
     "--config",
@@ -119,21 +119,22 @@ fn what_the_service_would_not_understand_is_refused_with_the_path_of_it() {
 }
 
 #[test]
-fn another_agent_is_taken_for_a_bot_and_another_path_is_not_found() {
+fn a_request_with_curl_is_taken_for_a_bot_and_another_path_is_not_found() {
     let mut sink = Sink::start("bot", &[]);
-    let Some((status, body)) = curl(&sink, "/v1/track/1/2", &["-A", "Mozilla/5.0"]) else { return };
+    let (status, body) = curl(&sink, "/v1/track/1/2", &["-A", "Mozilla/5.0"]);
     assert_eq!((status, body), (200, json!({"code": "BOT"})));
     assert_eq!(sink.line()["status"], 200);
-    let (status, _) = curl(&sink, "/api/v1/config/1/2", &[]).unwrap();
+    let (status, _) = curl(&sink, "/api/v1/config/1/2", &[]);
     assert_eq!((status, &sink.line()["status"]), (404, &json!(404)));
-    let (status, _) = curl(&sink, "/v1/track/1/2", &["-X", "PUT"]).unwrap();
+    let (status, _) = curl(&sink, "/v1/track/1/2", &["-X", "PUT"]);
     assert_eq!((status, &sink.line()["status"]), (405, &json!(405)));
     sink.end_input();
     assert_eq!(sink.rest(), Vec::<Value>::new());
 }
 
-/// Sends a sound batch with `curl`, or `None`, loudly, where there is none.
-fn curl(sink: &Sink, path: &str, arguments: &[&str]) -> Option<(u16, Value)> {
+/// Sends a sound batch with `curl`.
+fn curl(sink: &Sink, path: &str, arguments: &[&str]) -> (u16, Value) {
+    require("curl", "curl", "with_curl");
     let body = json!({"accountId": "1", "projectId": "2", "enrichData": true, "source": "x",
         "visitors": [{"visitorId": "v", "events": [
             {"eventType": "conversion", "data": {"goalId": "9"}}]}]});
@@ -144,13 +145,9 @@ fn curl(sink: &Sink, path: &str, arguments: &[&str]) -> Option<(u16, Value)> {
         .args(arguments)
         .arg(format!("{}{path}", sink.url))
         .output();
-    let Ok(output) = output else {
-        eprintln!("SKIPPED: there is no curl here");
-        return None;
-    };
-    let text = String::from_utf8(output.stdout).unwrap();
+    let text = String::from_utf8(output.unwrap().stdout).unwrap();
     let (answer, status) = text.rsplit_once('\n').unwrap();
-    Some((status.parse().unwrap(), serde_json::from_str(answer).unwrap()))
+    (status.parse().unwrap(), serde_json::from_str(answer).unwrap())
 }
 
 #[test]

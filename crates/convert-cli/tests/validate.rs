@@ -45,7 +45,7 @@ fn json_has_what_the_table_has() {
 }
 
 #[test]
-fn the_real_projects_are_usable_and_without_warnings() {
+fn projects_of_the_reference_data_are_usable_and_without_warnings() {
     for path in real_configs() {
         let summary = run(&["validate", &path, "--json"]);
         assert_eq!(summary.code, Some(0), "{path}");

@@ -300,10 +300,10 @@ mod tests {
 
     use super::*;
 
-    fn start() -> Option<(RedisServer, RedisStore)> {
-        let server = RedisServer::start(&[])?;
+    fn start() -> (RedisServer, RedisStore) {
+        let server = RedisServer::start(&[]);
         let builder = RedisStore::builder(server.url()).prefix("p:");
-        Some((server, builder.timeout(Duration::from_secs(30)).build().unwrap()))
+        (server, builder.timeout(Duration::from_secs(30)).build().unwrap())
     }
 
     #[test]
@@ -312,8 +312,8 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_stored_only_in_place_of_the_one_that_is_expected() {
-        let Some((server, store)) = start() else { return };
+    fn redis_stores_a_text_only_in_place_of_the_one_that_is_expected() {
+        let (server, store) = start();
         let put = |held, text: &[u8]| store.store_text("k", held, text).unwrap();
         assert_eq!(put(Some(b"{}"), b"{}"), Stored::Changed);
         assert_eq!(put(Some(b""), b"{}"), Stored::New);
@@ -338,8 +338,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_new_is_not_told_as_replaced_where_the_answer_is_lost() {
-        let Some((server, _)) = start() else { return };
+    fn what_is_new_to_redis_is_not_told_as_replaced_where_the_answer_is_lost() {
+        let (server, _) = start();
         for (number, held) in [None, Some(&b""[..])].into_iter().enumerate() {
             let key = format!("k{number}");
             let proxy = LossyProxy::start(server.port(), "NX", 1);
@@ -352,8 +352,8 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_dealt_with_many_at_a_time() {
-        let Some((server, store)) = start() else { return };
+    fn redis_keys_are_dealt_with_many_at_a_time() {
+        let (server, store) = start();
         server.command(&["SET", "p:a", "{}"]);
         server.command(&["HSET", "p:b", "a", "1"]);
         server.command(&["EVAL", "redis.call('SET', 'p:c', string.rep('x', 1048577))", "0"]);
@@ -381,8 +381,8 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_is_started_again_is_gone_through_from_the_beginning() {
-        let Some((mut server, store)) = start() else { return };
+    fn a_redis_server_that_is_started_again_is_gone_through_from_the_beginning() {
+        let (mut server, store) = start();
         let fill = "for i = 1, 5000 do redis.call('SET', 'p:' .. i, '{}') end";
         server.command(&["EVAL", fill, "0"]);
         let (mut seen, mut visits) = (BTreeSet::new(), 0);
@@ -400,8 +400,8 @@ mod tests {
     }
 
     #[test]
-    fn a_scan_does_not_go_on_where_a_read_has_found_the_server_started_again() {
-        let Some((mut server, store)) = start() else { return };
+    fn a_redis_scan_does_not_go_on_where_a_read_has_found_the_server_started_again() {
+        let (mut server, store) = start();
         let fill = "for i = 1, 5000 do redis.call('SET', 'p:' .. i, '{}') end";
         server.command(&["EVAL", fill, "0"]);
         let (mut seen, mut visits) = (BTreeSet::new(), 0);
@@ -421,10 +421,10 @@ mod tests {
     }
 
     #[test]
-    fn a_scan_fails_where_a_slot_is_on_its_way() {
+    fn a_redis_scan_fails_where_a_slot_is_on_its_way() {
         let options = ["--cluster-enabled", "yes", "--cluster-require-full-coverage", "no"];
-        let Some(server) = RedisServer::start(&options) else { return };
-        let Some(other) = RedisServer::start(&options) else { return };
+        let server = RedisServer::start(&options);
+        let other = RedisServer::start(&options);
         assert_eq!(server.command(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]), "OK");
         server.command(&["CLUSTER", "MEET", "127.0.0.1", &other.port().to_string()]);
         let (id, to) = (server.command(&["CLUSTER", "MYID"]), other.command(&["CLUSTER", "MYID"]));
@@ -467,9 +467,9 @@ mod tests {
     }
 
     #[test]
-    fn a_scan_fails_where_slots_are_given_away_meanwhile() {
+    fn a_redis_scan_fails_where_slots_are_given_away_meanwhile() {
         let options = ["--cluster-enabled", "yes", "--cluster-require-full-coverage", "no"];
-        let Some(server) = RedisServer::start(&options) else { return };
+        let server = RedisServer::start(&options);
         assert_eq!(server.command(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]), "OK");
         // The server takes a moment to notice that all slots are there.
         let is_set = || server.command(&["SET", "k", "{}"]) == "OK";

@@ -42,7 +42,7 @@ mod tests {
 
     #[test]
     fn a_connection_that_comes_too_late_is_handed_over() {
-        let Some(server) = RedisServer::start(&[]) else { return };
+        let server = RedisServer::start(&[]);
         let client = Client::open(server.url()).unwrap();
         let (sender, receiver) = mpsc::channel();
         let keep = move |connection| sender.send(connection).unwrap();

@@ -14,18 +14,17 @@ use crate::listener::Listener;
 ///
 /// # Example
 ///
-/// ```
+/// ```no_run
 /// use std::io::{Read as _, Write as _};
 /// use std::net::TcpStream;
 /// use test_support::{LossyProxy, RedisServer};
 ///
-/// if let Some(server) = RedisServer::start(&[]) {
-///     let proxy = LossyProxy::start(server.port(), "SET", 1);
-///     let mut client = TcpStream::connect(("127.0.0.1", proxy.port()))?;
-///     client.write_all(b"SET k v\r\n")?;
-///     assert!(!matches!(client.read(&mut [0]), Ok(1..)));
-///     assert_eq!(server.command(&["GET", "k"]), "v");
-/// }
+/// let server = RedisServer::start(&[]);
+/// let proxy = LossyProxy::start(server.port(), "SET", 1);
+/// let mut client = TcpStream::connect(("127.0.0.1", proxy.port()))?;
+/// client.write_all(b"SET k v\r\n")?;
+/// assert!(!matches!(client.read(&mut [0]), Ok(1..)));
+/// assert_eq!(server.command(&["GET", "k"]), "v");
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Debug)]

@@ -8,20 +8,21 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::requirement::require;
+
 /// A `redis-server` process on a free port of the loopback interface, without persistence. It ends
 /// with the value.
 ///
 /// # Example
 ///
-/// ```
+/// ```no_run
 /// use test_support::RedisServer;
 ///
-/// if let Some(mut server) = RedisServer::start(&[]) {
-///     assert_eq!(server.command(&["PING"]), "PONG");
-///     server.kill();
-///     server.restart();
-///     assert_eq!(server.command(&["DBSIZE"]), "0");
-/// }
+/// let mut server = RedisServer::start(&[]);
+/// assert_eq!(server.command(&["PING"]), "PONG");
+/// server.kill();
+/// server.restart();
+/// assert_eq!(server.command(&["DBSIZE"]), "0");
 /// ```
 #[derive(Debug)]
 pub struct RedisServer {
@@ -32,23 +33,14 @@ pub struct RedisServer {
 }
 
 impl RedisServer {
-    /// Starts a server with more options, `--maxmemory 2mb` say; `None`, loudly, where there is no
-    /// `redis-server`.
+    /// Starts a server with more options, `--maxmemory 2mb` say.
     ///
     /// # Panics
     ///
-    /// Panics if a server that is installed does not come up.
-    pub fn start(options: &[&str]) -> Option<Self> {
-        let is_there = Command::new("redis-server")
-            .arg("--version")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()
-            .is_ok_and(|status| status.success());
-        if !is_there {
-            eprintln!("SKIPPED: redis-server is not installed");
-            return None;
-        }
+    /// Panics if there is no `redis-server`, if it does not come up, or in a test without `redis`
+    /// in its name; see [`require`](crate::require).
+    pub fn start(options: &[&str]) -> Self {
+        require("redis-server", "redis-server", "redis");
         let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("convert-redis-{}-{number}", std::process::id());
@@ -60,7 +52,7 @@ impl RedisServer {
                 .ok_or_else(|| io::ErrorKind::Other.into())
         });
         let (child, port) = server.unwrap_or_else(|error| unreachable!("no server: {error}"));
-        Some(RedisServer { child, port, folder, options })
+        RedisServer { child, port, folder, options }
     }
 
     /// Returns the address.

@@ -12,6 +12,7 @@ use test_support::RedisServer;
 
 use super::clock::Clock;
 use super::measure::Work;
+use crate::process::Process;
 
 /// Merges into the memory of the process.
 pub(super) fn memory() -> Result<Vec<Work<'static>>, String> {
@@ -21,8 +22,11 @@ pub(super) fn memory() -> Result<Vec<Work<'static>>, String> {
 /// Merges into a Redis of the bench's own, if there is one to start, one by one and as the writer
 /// thread does when there are many; and beside them the exchange they cannot do without.
 pub(super) fn redis() -> Result<Vec<Work<'static>>, String> {
-    let Some(server) = RedisServer::start(&[]) else { return Ok(Vec::new()) };
-    let server = Rc::new(server);
+    if !Process::new("redis-server", &["--version"]).works() {
+        println!("SKIPPED: the figures of Redis; redis-server is not installed");
+        return Ok(Vec::new());
+    }
+    let server = Rc::new(RedisServer::start(&[]));
     let store = RedisStore::builder(server.url()).timeout(Duration::from_secs(10)).build();
     let store = store.map_err(|error| error.to_string())?;
     let mut together = merging_together(store.clone())?;

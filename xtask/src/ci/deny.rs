@@ -9,7 +9,7 @@ use crate::process::{Process, has_subcommand};
 /// same answer with and without a network.
 pub(super) fn check() -> Result<Outcome, String> {
     if !has_subcommand("deny") {
-        return Ok(Outcome::Skipped("cargo-deny is not installed".to_owned()));
+        return Ok(Outcome::Missing("cargo-deny is not installed".to_owned()));
     }
     Process::cargo(&[
         "deny",

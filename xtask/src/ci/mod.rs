@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use self::options::Options;
 use self::steps::STEPS;
 pub(crate) use self::trees::tree_sizes;
+use crate::workspace;
 
 /// Runs the gate, or the steps asked for. The first failure ends it unless told otherwise.
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
@@ -51,7 +52,12 @@ impl Step {
     fn report(&self) -> Report {
         println!("\n==== {} · {}", self.name, self.about);
         let start = Instant::now();
-        let outcome = (self.run)().unwrap_or_else(Outcome::Failed);
+        let outcome = match (self.run)().unwrap_or_else(Outcome::Failed) {
+            Outcome::Missing(tool) if workspace::is_ci() => {
+                Outcome::Failed(format!("{tool}, although .ci/run installs it"))
+            }
+            outcome => outcome,
+        };
         let report = Report { name: self.name, duration: start.elapsed(), outcome };
         println!("---- {}", report.line());
         report
@@ -66,6 +72,8 @@ enum Outcome {
     Noted(String),
     /// Why nothing was checked, or not everything.
     Skipped(String),
+    /// What is missing that `.ci/run` installs: a failure on a build server, else a reason to skip.
+    Missing(String),
     Failed(String),
 }
 
@@ -82,7 +90,7 @@ impl Report {
         let (word, note) = match &self.outcome {
             Outcome::Passed => ("ok", ""),
             Outcome::Noted(note) => ("ok", note.as_str()),
-            Outcome::Skipped(why) => ("SKIPPED", why.as_str()),
+            Outcome::Skipped(why) | Outcome::Missing(why) => ("SKIPPED", why.as_str()),
             Outcome::Failed(why) => ("FAILED", why.as_str()),
         };
         let seconds = self.duration.as_secs_f64();

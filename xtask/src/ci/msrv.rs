@@ -12,7 +12,7 @@ pub(super) fn check() -> Result<Outcome, String> {
     };
     if !cargo(&["--version"]).works() {
         let version = toolchain.trim_start_matches('+');
-        return Ok(Outcome::Skipped(format!("the toolchain {version} is not installed")));
+        return Ok(Outcome::Missing(format!("the toolchain {version} is not installed")));
     }
     let all = ["check", "--workspace", "--all-features", "--locked", "--target-dir", "target/msrv"];
     cargo(&all).run()?;

@@ -40,7 +40,7 @@ fn docs() -> Result<Outcome, String> {
 
 fn powerset() -> Result<Outcome, String> {
     if !has_subcommand("hack") {
-        return Ok(Outcome::Skipped("cargo-hack is not installed".to_owned()));
+        return Ok(Outcome::Missing("cargo-hack is not installed".to_owned()));
     }
     // Unpublished members are left out: nobody chooses their features. Clippy, because it can deny
     // warnings without building the dependencies anew.
@@ -51,12 +51,16 @@ fn powerset() -> Result<Outcome, String> {
 }
 
 fn parity() -> Result<Outcome, String> {
-    for tool in ["node", "npm"] {
-        if !Process::new(tool, &["--version"]).works() {
-            return Ok(Outcome::Skipped(format!("{tool} is not installed")));
-        }
+    match missing(&["node", "npm", "python3"]) {
+        Some(tool) => Ok(tool),
+        None => task("parity", &["--cases", "200", "--seed", "1"]),
     }
-    task("parity", &["--cases", "200", "--seed", "1"])
+}
+
+/// Returns the outcome of a step whose tools are not all installed.
+fn missing(tools: &[&str]) -> Option<Outcome> {
+    let missing = tools.iter().find(|tool| !Process::new(tool, &["--version"]).works())?;
+    Some(Outcome::Missing(format!("{missing} is not installed")))
 }
 
 fn bench() -> Result<Outcome, String> {
@@ -64,6 +68,9 @@ fn bench() -> Result<Outcome, String> {
 }
 
 fn instructions() -> Result<Outcome, String> {
+    if let Some(tool) = missing(&["valgrind"]) {
+        return Ok(tool);
+    }
     match instructions_obstacle()? {
         Some(obstacle) => Ok(Outcome::Skipped(obstacle)),
         None => task("bench", &["--instructions"]),

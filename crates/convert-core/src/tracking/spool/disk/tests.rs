@@ -240,23 +240,6 @@ fn a_path_that_is_no_directory_is_a_clear_error() {
     assert!(error.io_kind().is_some() && error.directory() == path, "{error}");
 }
 
-#[cfg(unix)]
-#[test]
-fn a_directory_that_cannot_be_written_is_a_clear_error() {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    let directory = TestDirectory::new();
-    let path = directory.path().join("read-only");
-    fs::create_dir(&path).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o500)).unwrap();
-    if File::create(path.join("probe")).is_ok() {
-        eprintln!("SKIPPED: this user may write anywhere");
-        return;
-    }
-    let error = Spool::open(&path, ROOM, KEY).unwrap_err();
-    assert_eq!(error.io_kind(), Some(io::ErrorKind::PermissionDenied), "{error}");
-}
-
 #[cfg(target_os = "linux")]
 #[test]
 fn a_place_where_nobody_may_write_is_a_clear_error() {

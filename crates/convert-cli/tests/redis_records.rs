@@ -29,7 +29,7 @@ fn records_with(server: &RedisServer, arguments: &[&str], input: &str) -> Run {
 
 #[test]
 fn a_record_is_set_shown_and_removed() {
-    let Some(server) = RedisServer::start(&[]) else { return };
+    let server = RedisServer::start(&[]);
     let missing = records(&server, &["get", "1-2-v"]);
     assert_eq!((missing.code, &*missing.stdout), (Some(1), ""));
     assert_eq!(missing.stderr, "convertctl: there is no record `1-2-v`\n");
@@ -50,7 +50,7 @@ fn a_record_is_set_shown_and_removed() {
 
 #[test]
 fn what_would_be_lost_is_refused_and_named() {
-    let Some(server) = RedisServer::start(&[]) else { return };
+    let server = RedisServer::start(&[]);
     for (record, path) in [
         (json!({"bucketing": ["30"]}), "$.bucketing"),
         (json!({"bucketing": {"3": "30", "4": []}, "locations": 5}), "$.locations"),
@@ -81,7 +81,7 @@ fn what_would_be_lost_is_refused_and_named() {
 
 #[test]
 fn records_are_exported_and_deleted_by_pattern() {
-    let Some(server) = RedisServer::start(&[]) else { return };
+    let server = RedisServer::start(&[]);
     for number in 0..13 {
         let key = format!("shop*1-2-v{number}");
         server.command(&["SET", &key, r#"{"goals":{"a":true}}"#]);
@@ -108,7 +108,7 @@ fn records_are_exported_and_deleted_by_pattern() {
 
 #[test]
 fn troubles_are_told_without_the_address() {
-    let Some(mut server) = RedisServer::start(&[]) else { return };
+    let mut server = RedisServer::start(&[]);
     server.kill();
     let refused = records(&server, &["get", "1-2-v"]);
     let expected = "convertctl: the store is unavailable: the connection was refused\n";
@@ -122,7 +122,7 @@ fn troubles_are_told_without_the_address() {
 
 #[test]
 fn what_get_and_export_print_can_be_set_again() {
-    let Some(server) = RedisServer::start(&[]) else { return };
+    let server = RedisServer::start(&[]);
     let stored = [
         (
             "1-2-v",
@@ -166,7 +166,7 @@ fn what_get_and_export_print_can_be_set_again() {
 
 #[test]
 fn lines_that_are_no_records_are_named_and_the_rest_is_stored() {
-    let Some(server) = RedisServer::start(&[]) else { return };
+    let server = RedisServer::start(&[]);
     let lines = [
         r#"{"key":"1-2-v","record":{"goals":{"a":true,"b":false}}}"#,
         r#"{"goals":{"a":true}}"#,
@@ -192,7 +192,7 @@ fn lines_that_are_no_records_are_named_and_the_rest_is_stored() {
 
 #[test]
 fn a_record_that_is_replaced_keeps_its_time_to_live() {
-    let Some(server) = RedisServer::start(&[]) else { return };
+    let server = RedisServer::start(&[]);
     let days = |key: &str| match server.command(&["TTL", key]).parse::<i64>().unwrap() {
         -1 => -1,
         seconds => (seconds + 86_399) / 86_400,
@@ -217,7 +217,7 @@ fn a_record_that_is_replaced_keeps_its_time_to_live() {
 
 #[test]
 fn what_is_no_visitor_record_is_left_alone() {
-    let Some(server) = RedisServer::start(&[]) else { return };
+    let server = RedisServer::start(&[]);
     let keys = ["1-2-hash", "1-2-set", "1-2-text", "1-2-list", "1-2-long", r"1-2-\255"];
     server.command(&["HSET", keys[0], "a", "1"]);
     server.command(&["SADD", keys[1], "1"]);
@@ -270,7 +270,7 @@ fn what_is_no_visitor_record_is_left_alone() {
 
 #[test]
 fn what_others_store_while_a_record_is_corrected_is_not_undone() {
-    let Some(server) = RedisServer::start(&[]) else { return };
+    let server = RedisServer::start(&[]);
     server.command(&["SET", "1-2-v", r#"{"bucketing":{"3":"30"}}"#]);
     let url = server.url();
     let theirs = r#"{"bucketing":{"3":"30"},"goals":{"bought":true}}"#;
@@ -300,7 +300,7 @@ fn what_others_store_while_a_record_is_corrected_is_not_undone() {
 
 #[test]
 fn what_is_deleted_is_counted_although_some_cannot_be() {
-    let Some(server) = RedisServer::start(&[]) else { return };
+    let server = RedisServer::start(&[]);
     for key in ["1-2-k1", "1-2-v5", "1-2-k6"] {
         server.command(&["SET", key, "{}"]);
     }
@@ -315,7 +315,7 @@ fn what_is_deleted_is_counted_although_some_cannot_be() {
 
 #[test]
 fn what_standard_input_must_not_be_is_said() {
-    let Some(server) = RedisServer::start(&[]) else { return };
+    let server = RedisServer::start(&[]);
     for (input, why) in [
         ("", "standard input is empty"),
         ("\u{feff} \n", "standard input is empty"),
@@ -338,7 +338,7 @@ fn what_standard_input_must_not_be_is_said() {
 
 #[test]
 fn keys_show_no_password_and_steer_no_terminal() {
-    let Some(server) = RedisServer::start(&[]) else { return };
+    let server = RedisServer::start(&[]);
     for action in ["get", "set"] {
         let none =
             run(&["records", action, "redis://:sec-ret-x@127.0.0.1", "--redis", &server.url()]);
@@ -365,7 +365,7 @@ fn yes_alone_is_wrong_usage() {
 #[test]
 fn a_part_of_a_cluster_is_not_taken_for_all_of_it() {
     let options = ["--cluster-enabled", "yes", "--cluster-require-full-coverage", "no"];
-    let Some(server) = RedisServer::start(&options) else { return };
+    let server = RedisServer::start(&options);
     let own = |from: u16, to: u16| {
         let slots: Vec<String> = (from..to).map(|slot| slot.to_string()).collect();
         let slots: Vec<&str> = slots.iter().map(String::as_str).collect();
@@ -391,7 +391,7 @@ fn a_part_of_a_cluster_is_not_taken_for_all_of_it() {
         let all = records(&server, arguments);
         assert_eq!((all.code, &*all.stderr), (Some(0), ""));
     }
-    let Some(server) = RedisServer::start(&[]) else { return };
+    let server = RedisServer::start(&[]);
     let alone = records(&server, &["export", "--cluster"]);
     assert!(alone.stderr.contains("the server tells nothing of a cluster"), "{}", alone.stderr);
 }

@@ -30,7 +30,7 @@ fn an_authority_of_ones_own_is_trusted_where_it_is_named() {
         ["--tls-ca-cert-file", &ca],
         ["--tls-auth-clients", "no"],
     ];
-    let Some(server) = RedisServer::start(options.as_flattened()) else { return };
+    let server = RedisServer::start(options.as_flattened());
     server.command(&["SET", "1-2-v", "{}"]);
     let url = format!("rediss://localhost:{port}");
     let get = ["records", "get", "1-2-v", "--redis", &url];

@@ -18,7 +18,7 @@ use support::run_with;
 
 #[test]
 fn what_other_applications_keep_is_left_alone() {
-    let Some(server) = RedisServer::start(&[]) else { return };
+    let server = RedisServer::start(&[]);
     server.command(&["SET", "1-2-v", r#"{"goals":{"a":true},"theirs":1}"#]);
     let theirs = [("session:1", r#"{"goals":{}}"#), ("shop-2-cart", r#"{"items":[1]}"#)];
     for (key, text) in theirs {
@@ -46,7 +46,7 @@ fn what_other_applications_keep_is_left_alone() {
 
 #[test]
 fn half_a_line_replaces_no_record() {
-    let Some(server) = RedisServer::start(&[]) else { return };
+    let server = RedisServer::start(&[]);
     let held = r#"{"goals":{"a":true}}"#;
     server.command(&["SET", "1-2-v", held]);
     for given in [
@@ -64,7 +64,7 @@ fn half_a_line_replaces_no_record() {
 
 #[test]
 fn what_is_set_can_be_shown_and_set_again() {
-    let Some(server) = RedisServer::start(&[]) else { return };
+    let server = RedisServer::start(&[]);
     let given = r#"{"theirs":1,"goals":{}}"#;
     let url = server.url();
     for replaced in [false, true] {
@@ -78,7 +78,7 @@ fn what_is_set_can_be_shown_and_set_again() {
 #[test]
 fn a_login_that_may_not_ask_for_slots_is_shown_no_part_as_the_whole() {
     let options = ["--cluster-enabled", "yes", "--cluster-require-full-coverage", "no"];
-    let Some(server) = RedisServer::start(&options) else { return };
+    let server = RedisServer::start(&options);
     let rights = ["ACL", "SETUSER", "some", "on", ">pw", "~*", "+@all", "-cluster|slots"];
     assert_eq!(server.command(&rights), "OK");
     let url = server.url().replace("redis://", "redis://some:pw@");
@@ -91,7 +91,7 @@ fn a_login_that_may_not_ask_for_slots_is_shown_no_part_as_the_whole() {
 
 #[test]
 fn what_was_not_done_counts_although_nobody_reads_the_answer() {
-    let Some(server) = RedisServer::start(&[]) else { return };
+    let server = RedisServer::start(&[]);
     let mut child = Command::new(env!("CARGO_BIN_EXE_convertctl"))
         .args(["records", "set", "--redis", &server.url()])
         .stdin(Stdio::piped())
@@ -106,7 +106,7 @@ fn what_was_not_done_counts_although_nobody_reads_the_answer() {
 
 #[test]
 fn what_was_left_out_counts_although_nobody_reads_the_rest() {
-    let Some(server) = RedisServer::start(&[]) else { return };
+    let server = RedisServer::start(&[]);
     let script =
         "for i = 1, 5000 do redis.call('MSET', '1-2-v' .. i, '{}', 'theirs' .. i, '{}') end";
     server.command(&["EVAL", script, "0"]);
