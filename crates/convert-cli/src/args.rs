@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use convert_sdk::{Attributes, Value};
 
+use crate::output::complain;
 use crate::{
     assign, evaluate, explain, fetch, json, records, serve_sink, simulate, track, validate,
 };
@@ -49,7 +50,8 @@ pub(crate) enum Command {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Facts {
     /// An attribute of the visitor; the value is read as JSON where it can be, else as text.
-    /// Repeatable; of one name, the last counts.
+    /// NAME:text=VALUE takes it as text and NAME:json=VALUE as JSON, whatever it looks like, as in
+    /// `--attr version:text=1.10`. Repeatable; of one name, the last counts.
     #[arg(long = "attr", value_name = "NAME=VALUE", value_parser = parse_pair)]
     attributes: Vec<Pair>,
 
@@ -60,7 +62,12 @@ pub(crate) struct Facts {
 
 /// A name and a value.
 #[derive(Debug, Clone)]
-struct Pair(String, Value<'static>);
+struct Pair {
+    name: String,
+    value: Value<'static>,
+    /// How the value was written, if it was guessed to be a number that is written otherwise.
+    respelt: Option<String>,
+}
 
 impl Facts {
     /// Returns the visitor's attributes.
@@ -72,19 +79,48 @@ impl Facts {
     pub(crate) fn location(&self) -> Attributes {
         collect(&self.location)
     }
+
+    /// Prints a hint for each number that has lost its spelling, since it may be meant as text: a
+    /// version, or a number with leading zeros or more digits than doubles have.
+    pub(crate) fn hint_at_respelt_numbers(&self) {
+        for (option, pairs) in [("attr", &self.attributes), ("location", &self.location)] {
+            for pair in pairs {
+                let Some(written) = &pair.respelt else { continue };
+                let (name, number) = (&pair.name, pair.value.as_view().to_text());
+                complain(&format!(
+                    "--{option} {name}={written} is the number {number}; the text is \
+                     {name}:text={written}"
+                ));
+            }
+        }
+    }
 }
 
 fn collect(pairs: &[Pair]) -> Attributes {
-    pairs.iter().map(|Pair(name, value)| (name, value.clone())).collect()
+    pairs.iter().map(|pair| (&pair.name, pair.value.clone())).collect()
 }
 
 fn parse_pair(text: &str) -> Result<Pair, String> {
-    let (name, value) = text.split_once('=').ok_or("there is no `=` between name and value")?;
+    let (name, written) = text.split_once('=').ok_or("there is no `=` between name and value")?;
+    let (name, value, is_guessed) = if let Some(name) = name.strip_suffix(":text") {
+        (name, Value::from(written.to_owned()), false)
+    } else if let Some(name) = name.strip_suffix(":json") {
+        (name, read_json(written)?, false)
+    } else {
+        let guessed = read_json(written);
+        (name, guessed.unwrap_or_else(|_| Value::from(written.to_owned())), true)
+    };
     if name.is_empty() {
         return Err("there is no name before the `=`".to_owned());
     }
-    let read = json::with_value(value, |value| value.clone().into_owned());
-    Ok(Pair(name.to_owned(), read.unwrap_or_else(|_| Value::from(value.to_owned()))))
+    let is_number = matches!(value, Value::Integer(_) | Value::Float(_));
+    let is_respelt = is_guessed && is_number && value.as_view().to_text() != written;
+    let respelt = is_respelt.then(|| written.to_owned());
+    Ok(Pair { name: name.to_owned(), value, respelt })
+}
+
+fn read_json(text: &str) -> Result<Value<'static>, String> {
+    json::with_value(text, |value| value.clone().into_owned())
 }
 
 /// Reads a number of seconds above 0.
@@ -120,9 +156,45 @@ mod tests {
             ("a=x=y", Value::from("x=y")),
             ("a=", Value::from("")),
         ] {
-            assert_eq!(parse_pair(text).unwrap().1, expected, "{text}");
+            assert_eq!(parse_pair(text).unwrap().value, expected, "{text}");
         }
         assert!(parse_pair("a").is_err() && parse_pair("=1").is_err());
+    }
+
+    #[test]
+    fn the_kind_of_a_value_can_be_given() {
+        for (text, name, expected) in [
+            ("v:text=1.10", "v", Value::from("1.10")),
+            ("v:text=true", "v", Value::from("true")),
+            ("v:json=1.10", "v", Value::from(1.1)),
+            ("v:json=\"1.10\"", "v", Value::from("1.10")),
+            ("v:text:text=1", "v:text", Value::from("1")),
+            ("v:other=x", "v:other", Value::from("x")),
+        ] {
+            let pair = parse_pair(text).unwrap();
+            assert_eq!((&*pair.name, pair.value, pair.respelt), (name, expected, None), "{text}");
+        }
+        assert!(parse_pair("v:json=x").is_err() && parse_pair(":text=x").is_err());
+    }
+
+    #[test]
+    fn a_guessed_number_that_loses_its_spelling_is_noticed() {
+        for (text, is_respelt) in [
+            ("1.10", true),
+            ("1e3", true),
+            ("1.0", true),
+            ("-0", true),
+            ("12345678901234567890", true),
+            ("007", false),
+            ("1.1", false),
+            ("42", false),
+            ("-7", false),
+            ("true", false),
+            ("\"1.10\"", false),
+        ] {
+            let pair = parse_pair(&format!("v={text}")).unwrap();
+            assert_eq!(pair.respelt.is_some(), is_respelt, "{text}");
+        }
     }
 
     #[test]
