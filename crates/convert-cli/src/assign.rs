@@ -1,6 +1,7 @@
 //! `convertctl assign`: the pure allocation of many visitors.
 
-use std::io::{self, Write};
+use std::borrow::Cow;
+use std::io::{self, IsTerminal as _, Read, Write};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -16,7 +17,7 @@ use crate::source::ConfigOptions;
 ///
 /// Writes `id<TAB>variation key` for every line, in order; the id of the variation where it has no
 /// key, and nothing after the tab where the visitor is not in the traffic. Control characters in a
-/// key are escaped, so that a line stays a line.
+/// key are escaped, so that a line stays a line; those in an id on a terminal only.
 ///
 /// This is the hash alone: environment, locations, audiences, segments and stored assignments are
 /// ignored on purpose. Use `evaluate` for what visitors really get. Ids are taken as they are, up to
@@ -49,36 +50,65 @@ pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode
         .experience(&arguments.experience)
         .ok_or_else(|| Failure::no_experience(&arguments.experience, &config))?;
     let mut lines = Lines::new(io::stdin().lock());
-    let mut progress = Progress::new();
-    let mut faults = Vec::new();
-    let mut missed: u64 = 0;
-    loop {
-        let unread = |error| Failure::new(format_args!("the ids cannot be read: {error}"));
-        let Some(chunk) = lines.next_chunk().map_err(unread)? else {
-            break;
-        };
-        for assignments in chunk.in_parallel(|lines| Assignments::of(experience, lines)) {
-            out.write_all(&assignments.text)?;
-            missed += u64::try_from(assignments.faults.len()).unwrap_or(u64::MAX);
-            faults.extend(assignments.faults.into_iter().take(SHOWN_FAULTS - faults.len()));
-        }
-        out.flush()?;
-        progress.show(lines.read());
+    let mut missed = Missed::default();
+    match assign_all(experience, &mut lines, &mut missed, out) {
+        // The exit code holds although nobody reads the rest.
+        Err(Failure::NobodyReads) if missed.count > 0 => {}
+        assigned => assigned?,
     }
-    drop(progress);
-    if missed == 0 {
+    if missed.count == 0 {
         return Ok(ExitCode::SUCCESS);
     }
-    for fault in &faults {
+    for fault in &missed.first {
         complain(fault);
     }
-    let lines = grouped(lines.read());
-    complain(&format!("{} of {lines} lines are no visitor ids and were left out", grouped(missed)));
+    let (count, lines) = (grouped(missed.count), grouped(lines.read()));
+    complain(&format!("{count} of {lines} lines are no visitor ids and were left out"));
     Ok(ExitCode::FAILURE)
 }
 
+/// The lines that are no visitor ids.
+#[derive(Debug, Default)]
+struct Missed {
+    count: u64,
+    /// What is wrong with the first of them.
+    first: Vec<String>,
+}
+
+fn assign_all(
+    experience: &Experience,
+    lines: &mut Lines<impl Read>,
+    missed: &mut Missed,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    let is_watched = io::stdout().is_terminal();
+    let mut progress = Progress::new();
+    loop {
+        let unread = |error| Failure::new(format_args!("the ids cannot be read: {error}"));
+        let Some(chunk) = lines.next_chunk().map_err(unread)? else {
+            return Ok(());
+        };
+        let assign = |lines: &mut dyn Iterator<Item = Line<'_>>| {
+            Assignments::of(experience, is_watched, lines)
+        };
+        chunk.in_parallel(assign, |assignments| {
+            missed.count += assignments.faults.len() as u64;
+            let room = SHOWN_FAULTS - missed.first.len();
+            missed.first.extend(assignments.faults.into_iter().take(room));
+            out.write_all(&assignments.text)
+        })?;
+        out.flush()?;
+        progress.show(lines.read());
+    }
+}
+
 impl Assignments {
-    fn of(experience: &Experience, lines: &mut dyn Iterator<Item = Line<'_>>) -> Self {
+    /// Assigns visitors; on a terminal, nothing of their ids must steer it.
+    fn of(
+        experience: &Experience,
+        is_watched: bool,
+        lines: &mut dyn Iterator<Item = Line<'_>>,
+    ) -> Self {
         let mut assignments = Assignments::default();
         let mut ids = Vec::new();
         for line in lines {
@@ -93,7 +123,8 @@ impl Assignments {
             let variation = experience.variation_at(bucket).filter(|_| !id.is_empty());
             let key = variation.and_then(|variation| variation.key().or(variation.id()));
             let text = &mut assignments.text;
-            for part in [id, "\t", &one_line(key.unwrap_or_default()), "\n"] {
+            let id = if is_watched { one_line(id) } else { Cow::Borrowed(*id) };
+            for part in [&*id, "\t", &one_line(key.unwrap_or_default()), "\n"] {
                 text.extend_from_slice(part.as_bytes());
             }
         }

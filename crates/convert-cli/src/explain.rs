@@ -8,7 +8,8 @@ use convert_sdk::{Context, Explanation};
 
 use crate::args::Facts;
 use crate::failure::Failure;
-use crate::output::{one_line, printable, write_json};
+use crate::json;
+use crate::output::{one_line, printable};
 use crate::source::ConfigOptions;
 
 /// Explain what a visitor gets of an experience, or of a feature, step by step.
@@ -49,6 +50,7 @@ pub(crate) struct Arguments {
 
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, Failure> {
+    arguments.facts.hint_at_respelt_numbers();
     let core = arguments.source.origin()?.core()?;
     let visitor = core
         .create_context(arguments.visitor.as_str())
@@ -67,7 +69,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode
         }
     };
     if arguments.json {
-        write_json(out, &explanation)?;
+        json::write_pretty(out, &explanation)?;
     } else {
         writeln!(out, "{headline}\n")?;
         write!(out, "{}", printable(&explanation.to_string()))?;
@@ -100,7 +102,7 @@ fn feature_headline(visitor: &Context, key: &str, explanation: &Explanation) -> 
     let headline = format!("{name} -> on: {experience} -> {variation} ({})", outcome.source());
     // Decided as it was explained: what the visitor is assigned on the way counts for what follows.
     match visitor.run_feature(key).map(|feature| serde_json::to_string(feature.raw_variables())) {
-        Some(Ok(variables)) => format!("{headline}\nvariables {}", printable(&variables)),
+        Some(Ok(variables)) => format!("{headline}\nvariables {}", one_line(&variables)),
         _ => headline,
     }
 }

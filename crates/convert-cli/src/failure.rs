@@ -35,13 +35,17 @@ impl Failure {
         if is_lost { message + ": add --cluster" } else { message }
     }
 
-    /// Makes a failure of an error and all that lies under it. The SDK's errors hold no secrets.
+    /// Makes a failure of an error and its causes. The SDK's errors hold no secrets.
     pub(crate) fn of(error: &dyn Error) -> Self {
         let mut message = error.to_string();
         let mut cause = error.source();
         while let Some(error) = cause {
-            message.push_str(": ");
-            message.push_str(&error.to_string());
+            let text = error.to_string();
+            // Many errors repeat their cause in their own message.
+            if !message.contains(&text) {
+                message.push_str(": ");
+                message.push_str(&text);
+            }
             cause = error.source();
         }
         Failure::Other(message)
@@ -86,5 +90,26 @@ impl From<io::Error> for Failure {
     }
 }
 
+/// Returns `Ok` where the output was not written since nobody reads it.
+pub(crate) fn unless_unread(written: io::Result<()>) -> Result<(), Failure> {
+    match written.map_err(Failure::from) {
+        Err(Failure::NobodyReads) => Ok(()),
+        written => written,
+    }
+}
+
 /// Experiences, or goals, that are named where another was asked for.
 const SHOWN: usize = 12;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_are_named_once() {
+        let cause = io::Error::other("connection refused");
+        let error = io::Error::other(cause);
+        let Failure::Other(message) = Failure::of(&error) else { panic!() };
+        assert_eq!(message, "connection refused");
+    }
+}

@@ -13,7 +13,6 @@ use rayon::prelude::*;
 pub(crate) struct Lines<R> {
     input: BufReader<R>,
     chunk: Chunk,
-    most: usize,
     read: u64,
 }
 
@@ -42,12 +41,7 @@ impl<R: Read> Lines<R> {
     /// Reads from `input`.
     pub(crate) fn new(input: R) -> Self {
         let input = BufReader::with_capacity(INPUT_BUFFER, input);
-        Lines { input, chunk: Chunk::default(), most: CHUNK_LINES, read: 0 }
-    }
-
-    /// Limits the lines of a chunk, for answers that take much room. Defaults to 16,384.
-    pub(crate) fn at_most(self, lines: usize) -> Self {
-        Lines { most: lines.clamp(1, CHUNK_LINES), ..self }
+        Lines { input, chunk: Chunk::default(), read: 0 }
     }
 
     /// Returns how many lines have been read, empty ones included.
@@ -63,7 +57,7 @@ impl<R: Read> Lines<R> {
     pub(crate) fn next_chunk(&mut self) -> io::Result<Option<&Chunk>> {
         self.chunk.bytes.clear();
         self.chunk.spans.clear();
-        while self.chunk.spans.len() < self.most && self.chunk.bytes.len() < CHUNK_BYTES {
+        while self.chunk.spans.len() < CHUNK_LINES && self.chunk.bytes.len() < CHUNK_BYTES {
             let waits = !self.input.buffer().contains(&b'\n');
             if (waits && !self.chunk.spans.is_empty()) || !self.read_line()? {
                 break;
@@ -115,15 +109,40 @@ impl Chunk {
         self.spans.iter().map(|span| self.line(span))
     }
 
-    /// Hands the lines, in groups, to all cores and returns what came of the groups, in order.
-    pub(crate) fn in_parallel<T: Send>(
+    /// Hands the lines, in groups, to all cores, and what comes of the groups to `take`, in order.
+    ///
+    /// `answer` may leave lines unread once its answer is long. It is called again with these when
+    /// the answer has been taken, so that memory holds a few long answers for each core.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the first error of `take`.
+    pub(crate) fn in_parallel<T: Send, E>(
         &self,
         answer: impl Fn(&mut dyn Iterator<Item = Line<'_>>) -> T + Sync,
-    ) -> Vec<T> {
-        let of_group = |group: &[Span]| answer(&mut group.iter().map(|span| self.line(span)));
+        mut take: impl FnMut(T) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let answer_some = |spans: &[Span]| {
+            let mut lines = spans.iter().map(|span| self.line(span));
+            let answer = answer(&mut lines);
+            (answer, lines.len())
+        };
         // A few groups for each core even out their lengths.
-        let group = self.spans.len() / (4 * rayon::current_num_threads());
-        self.spans.par_chunks(group.clamp(1, LARGEST_GROUP)).map(of_group).collect()
+        let groups = 4 * rayon::current_num_threads();
+        let group = (self.spans.len() / groups).clamp(1, LARGEST_GROUP);
+        for spans in self.spans.chunks(group * groups) {
+            let answered: Vec<_> =
+                spans.par_chunks(group).map(|spans| (spans, answer_some(spans))).collect();
+            for (mut spans, (mut answer, mut left)) in answered {
+                take(answer)?;
+                while left > 0 {
+                    spans = spans.get(spans.len() - left..).unwrap_or_default();
+                    (answer, left) = answer_some(spans);
+                    take(answer)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn line(&self, span: &Span) -> Line<'_> {
@@ -174,12 +193,15 @@ mod tests {
         let mut lines = Lines::new(input);
         let mut found = Vec::new();
         while let Some(chunk) = lines.next_chunk().unwrap() {
-            let groups = chunk.in_parallel(|lines| {
-                lines
-                    .map(|line| (line.number(), line.text().map(str::to_owned)))
-                    .collect::<Vec<_>>()
+            let answer = |lines: &mut dyn Iterator<Item = Line<'_>>| {
+                let line = lines.next().unwrap();
+                (line.number(), line.text().map(str::to_owned))
+            };
+            let taken: Result<(), ()> = chunk.in_parallel(answer, |line| {
+                found.push(line);
+                Ok(())
             });
-            found.extend(groups.into_iter().flatten());
+            taken.unwrap();
         }
         found
     }
@@ -221,10 +243,26 @@ mod tests {
     }
 
     #[test]
-    fn chunks_can_be_kept_small() {
-        let mut lines = Lines::new(&b"a\nb\nc\n"[..]).at_most(2);
-        let sizes = std::iter::from_fn(|| lines.next_chunk().unwrap().map(|one| one.spans.len()));
-        assert_eq!(sizes.collect::<Vec<_>>(), [2, 1]);
+    fn lines_that_an_answer_leaves_are_answered_before_more_is_held() {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+
+        let input = "x\n".repeat(CHUNK_LINES);
+        let mut lines = Lines::new(input.as_bytes());
+        let held = AtomicUsize::new(0);
+        let mut most = 0;
+        let chunk = lines.next_chunk().unwrap().unwrap();
+        let answer = |lines: &mut dyn Iterator<Item = Line<'_>>| {
+            held.fetch_add(1, Ordering::SeqCst);
+            lines.next().unwrap().number()
+        };
+        let mut expected = 1..;
+        let taken: Result<(), ()> = chunk.in_parallel(answer, |number| {
+            most = most.max(held.fetch_sub(1, Ordering::SeqCst));
+            assert_eq!(Some(number), expected.next());
+            Ok(())
+        });
+        assert_eq!((taken, expected.next()), (Ok(()), Some(CHUNK_LINES as u64 + 1)));
+        assert!(most <= 4 * rayon::current_num_threads(), "{most}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod evaluate;
 mod explain;
 mod failure;
 mod fetch;
+mod input;
 mod json;
 mod lines;
 mod output;
@@ -43,9 +44,9 @@ fn main() -> ExitCode {
         Ok(code) => code,
         // Whoever read the output has seen enough, as `head` has after ten lines.
         Err(Failure::NobodyReads) => ExitCode::SUCCESS,
-        Err(Failure::Usage(message)) => {
-            Cli::command().error(ErrorKind::ArgumentConflict, message).exit()
-        }
+        Err(Failure::Usage(message)) => Cli::command()
+            .error(ErrorKind::ArgumentConflict, output::one_line(&output::without_login(&message)))
+            .exit(),
         Err(Failure::Other(message)) => {
             // What was answered before the failure still counts.
             let _ = out.flush();
@@ -61,11 +62,12 @@ fn refuse(error: &clap::Error) -> ! {
     let shown = env::args_os()
         .fold(text.clone(), |text, argument| without_quoted(text, &argument.to_string_lossy()));
     let shown = output::without_login(&shown);
+    let shown = output::printable(&shown);
     // Help quotes nothing.
     if shown == text || !error.use_stderr() {
         error.exit();
     }
-    let _ = write!(io::stderr().lock(), "{}", output::printable(&shown));
+    let _ = write!(io::stderr().lock(), "{shown}");
     process::exit(error.exit_code());
 }
 

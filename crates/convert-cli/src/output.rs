@@ -3,14 +3,12 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use serde::Serialize;
+use convert_sdk::escape::{escape, is_escaped};
 
-use crate::failure::Failure;
-
-/// Says on standard error what went wrong.
+/// Prints a message on standard error, on one line.
 pub(crate) fn complain(message: &str) {
-    // There is nobody left to tell if standard error is closed.
-    let _ = writeln!(io::stderr().lock(), "convertctl: {}", printable(&without_login(message)));
+    // If standard error is closed, there is no other place for the message.
+    let _ = writeln!(io::stderr().lock(), "convertctl: {}", one_line(&without_login(message)));
 }
 
 /// Returns `text` without what stands before the host in an address, or behind the path of a socket: a
@@ -37,21 +35,19 @@ pub(crate) fn without_login(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.split_inclusive(char::is_whitespace).map(word).collect())
 }
 
-/// Returns `text` without anything that could steer a terminal.
+/// Returns `text` with every character escaped that could steer a terminal, but for line feeds.
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
-    escaped(text, |letter| letter.is_control() && letter != '\n')
+    if !text.contains(|character| is_escaped(character) && character != '\n') {
+        return Cow::Borrowed(text);
+    }
+    let lines: Vec<_> = text.split('\n').map(escape).collect();
+    Cow::Owned(lines.join("\n"))
 }
 
-/// Returns `text`, a name say, as part of a line: without anything that could steer a terminal or
-/// end the line.
+/// Returns `text`, a name for example, as a part of a line: with every character escaped that could
+/// steer a terminal, end the line or change its direction.
 pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
-    escaped(text, char::is_control)
-}
-
-/// Writes `value` as indented JSON and ends the line.
-pub(crate) fn write_json(out: &mut dyn Write, value: &impl Serialize) -> Result<(), Failure> {
-    serde_json::to_writer_pretty(&mut *out, value).map_err(io::Error::from)?;
-    Ok(writeln!(out)?)
+    escape(text)
 }
 
 /// Writes rows in columns as wide as their widest cell; the first row is the heading.
@@ -118,21 +114,6 @@ pub(crate) fn terminal_height() -> usize {
         .map_or(DEFAULT_HEIGHT, |(_, height)| usize::from(height.0))
 }
 
-fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
-    if !text.contains(&is_escaped) {
-        return Cow::Borrowed(text);
-    }
-    let mut shown = String::with_capacity(text.len());
-    for letter in text.chars() {
-        if is_escaped(letter) {
-            shown.extend(letter.escape_default());
-        } else {
-            shown.push(letter);
-        }
-    }
-    Cow::Owned(shown)
-}
-
 fn width(text: &str) -> usize {
     one_line(text).chars().count()
 }
@@ -182,7 +163,7 @@ mod tests {
 
     #[test]
     fn nothing_steers_the_terminal() {
-        assert_eq!(printable("a\u{1b}[2Jb\n"), "a\\u{1b}[2Jb\n");
+        assert_eq!(printable("a\u{1b}[2Jb\n\u{202e}"), "a\\u{1b}[2Jb\n\\u{202e}");
         assert_eq!(one_line("a\u{1b}[2Jb\nc"), "a\\u{1b}[2Jb\\nc");
     }
 }

@@ -1,6 +1,6 @@
 //! `convertctl track`: a conversion from the shell, to see whether it arrives.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,8 +10,9 @@ use convert_sdk::{Context, Conversion, ConversionResult, Core, LifecycleEvent, R
 use serde_json::{Value, json};
 
 use crate::args::Facts;
-use crate::failure::Failure;
-use crate::output::{complain, write_json, write_table};
+use crate::failure::{Failure, unless_unread};
+use crate::json;
+use crate::output::{complain, write_table};
 use crate::source::{ConfigOptions, TrackingAddress};
 
 /// Track a conversion of a visitor, and tell what became of it.
@@ -87,6 +88,7 @@ struct Attempt {
 
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, Failure> {
+    arguments.facts.hint_at_respelt_numbers();
     let conversion = arguments.conversion();
     if let Some(error) = conversion.error() {
         return Err(Failure::Usage(error.to_string()));
@@ -124,7 +126,8 @@ pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode
     let stats = core.stats();
     let (queued, delivered) = (stats.events_queued, stats.events_delivered);
     let account = Account { result, experiences, queued, delivered, left, attempts };
-    account.write(arguments.json, out)?;
+    // The exit code holds although nobody reads the rest.
+    unless_unread(account.write(arguments.json, out))?;
     if !account.result.is_queued() {
         complain(&format!("the conversion was not tracked: {}", account.result));
     } else if !account.is_delivered() {
@@ -158,9 +161,9 @@ impl Account {
         self.queued - self.delivered - self.left
     }
 
-    fn write(&self, as_json: bool, out: &mut dyn Write) -> Result<(), Failure> {
+    fn write(&self, as_json: bool, out: &mut dyn Write) -> io::Result<()> {
         if as_json {
-            return write_json(out, &self.json());
+            return json::write_pretty(out, &self.json());
         }
         let row = |name: &str, value: String| vec![name.to_owned(), value];
         let mut rows = vec![
@@ -175,7 +178,7 @@ impl Account {
             let outcome = format!("{} events: {}", attempt.events, attempt.outcome);
             rows.push(row(&format!("attempt {number}"), outcome));
         }
-        Ok(write_table(out, &rows)?)
+        write_table(out, &rows)
     }
 
     fn json(&self) -> Value {

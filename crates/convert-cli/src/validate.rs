@@ -10,8 +10,9 @@ use convert_sdk::{
 };
 use serde::Serialize;
 
-use crate::failure::Failure;
-use crate::output::{complain, grouped, one_line, percent, printable, write_json, write_table};
+use crate::failure::{Failure, unless_unread};
+use crate::json;
+use crate::output::{complain, grouped, one_line, percent, write_table};
 use crate::shares::Shares;
 use crate::source::{LocalConfig, Origin, Service};
 
@@ -104,11 +105,12 @@ pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode
         Err(error) => return refuse(arguments, origin, &error, out),
     };
     let summary = Summary::of(&config);
-    if arguments.json {
-        write_json(out, &summary)?;
+    // The exit code holds although nobody reads the rest.
+    unless_unread(if arguments.json {
+        json::write_pretty(out, &summary)
     } else {
-        summary.write(out)?;
-    }
+        summary.write(out)
+    })?;
     let faulty = arguments.strict && !config.diagnostics().is_empty();
     Ok(if faulty { ExitCode::from(2) } else { ExitCode::SUCCESS })
 }
@@ -121,7 +123,7 @@ fn refuse(
 ) -> Result<ExitCode, Failure> {
     if arguments.json {
         let unusable = Unusable { path: error.path(), reason: error.reason() };
-        write_json(out, &serde_json::json!({ "error": unusable }))?;
+        unless_unread(json::write_pretty(out, &serde_json::json!({ "error": unusable })))?;
     }
     complain(&format!("{origin}: {error}"));
     Ok(ExitCode::FAILURE)
@@ -160,7 +162,7 @@ impl<'c> Summary<'c> {
             return writeln!(out, "no diagnostics");
         }
         for diagnostic in self.diagnostics {
-            writeln!(out, "{}", printable(&diagnostic.to_string()))?;
+            writeln!(out, "{}", one_line(&diagnostic.to_string()))?;
         }
         Ok(())
     }

@@ -3,6 +3,8 @@
 use convert_sdk::{Context, ExperienceResult, FeatureResult, Identified as _, RunOptions, Value};
 use serde::Serialize;
 
+use crate::json;
+
 /// What a visitor gets.
 #[derive(Debug, Serialize)]
 pub(super) struct Answer<'c> {
@@ -86,10 +88,9 @@ impl<'c> From<FeatureResult<'c>> for EnabledFeature<'c> {
 
 fn write_line(value: &impl Serialize, out: &mut Vec<u8>) {
     let start = out.len();
-    if let Err(error) = serde_json::to_writer(&mut *out, value) {
+    if let Err(error) = json::write_line(&mut *out, value) {
         // Texts, numbers and maps with textual names always serialise into memory.
         out.truncate(start);
-        out.extend_from_slice(format!(r#"{{"error":"{error}"}}"#).as_bytes());
+        out.extend_from_slice(format!("{{\"error\":\"{error}\"}}\n").as_bytes());
     }
-    out.push(b'\n');
 }

@@ -1,6 +1,6 @@
 //! `convertctl evaluate`: what visitors get, a line each.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -29,6 +29,8 @@ use crate::source::ConfigOptions;
 /// pass over all experiences in config order, in which mutual exclusion sees the assignments made
 /// earlier; a feature that several experiences turn on is listed for each.
 ///
+/// Values are what JSON makes of them: the number 1.10 is 1.1, the text "1.10" stays as it is.
+///
 /// A line that is no request is answered by `{"error", "line"}`, and the exit code is 1 at the end.
 /// Empty lines are skipped.
 #[derive(Debug, Args)]
@@ -52,23 +54,13 @@ pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode
     let origin = arguments.source.origin()?;
     origin.leaves_input_for("requests")?;
     let core = origin.core()?;
-    let experiences = core.current_config().experiences().len();
-    let mut lines = Lines::new(io::stdin().lock()).at_most(HELD_DECISIONS / (experiences + 1));
-    let mut progress = Progress::new();
+    let mut lines = Lines::new(io::stdin().lock());
     let mut faults = 0;
-    loop {
-        let unread = |error| Failure::new(format_args!("the requests cannot be read: {error}"));
-        let Some(chunk) = lines.next_chunk().map_err(unread)? else {
-            break;
-        };
-        for answers in chunk.in_parallel(|lines| Answers::to(&core, lines)) {
-            out.write_all(&answers.text)?;
-            faults += answers.faults;
-        }
-        out.flush()?;
-        progress.show(lines.read());
+    match answer_all(&core, &mut lines, &mut faults, out) {
+        // The exit code holds although nobody reads the rest.
+        Err(Failure::NobodyReads) if faults > 0 => return Ok(ExitCode::FAILURE),
+        answered => answered?,
     }
-    drop(progress);
     if faults > 0 {
         let (faults, lines) = (grouped(faults), grouped(lines.read()));
         complain(&format!("{faults} of {lines} lines are no requests"));
@@ -77,10 +69,33 @@ pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
+fn answer_all(
+    core: &Core,
+    lines: &mut Lines<impl Read>,
+    faults: &mut u64,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    let mut progress = Progress::new();
+    loop {
+        let unread = |error| Failure::new(format_args!("the requests cannot be read: {error}"));
+        let Some(chunk) = lines.next_chunk().map_err(unread)? else {
+            return Ok(());
+        };
+        let answer = |lines: &mut dyn Iterator<Item = Line<'_>>| Answers::to(core, lines);
+        chunk.in_parallel(answer, |answers| {
+            *faults += answers.faults;
+            out.write_all(&answers.text)
+        })?;
+        out.flush()?;
+        progress.show(lines.read());
+    }
+}
+
 impl Answers {
     fn to(core: &Core, lines: &mut dyn Iterator<Item = Line<'_>>) -> Self {
         let mut answers = Answers::default();
-        for line in lines {
+        // The rest is left for later where variables are long.
+        while let Some(line) = (answers.text.len() < LONG_ANSWERS).then(|| lines.next()).flatten() {
             answers.add(core, line);
         }
         answers
@@ -102,5 +117,5 @@ impl Answers {
     }
 }
 
-/// About how many decisions are held in memory before they are written.
-const HELD_DECISIONS: usize = 200_000;
+/// The bytes of answers from which on they are written before there are more.
+const LONG_ANSWERS: usize = 1 << 20;

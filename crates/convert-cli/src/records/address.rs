@@ -1,7 +1,6 @@
 //! Which Redis, and how long records are kept in it.
 
 use std::fmt;
-use std::fs;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -10,6 +9,8 @@ use clap::Args;
 use convert_redis::RedisStore;
 
 use crate::failure::Failure;
+use crate::input::read_file;
+use crate::source::MAX_CERTIFICATES;
 
 /// Which Redis.
 #[derive(Args)]
@@ -53,9 +54,7 @@ impl Store {
             builder = builder.cluster::<String>([]);
         }
         if let Some(path) = &self.ca {
-            let pem = fs::read(path).map_err(|error| {
-                Failure::new(format_args!("{} cannot be read: {error}", path.display()))
-            })?;
+            let pem = read_file(path, MAX_CERTIFICATES).map_err(Failure::Other)?;
             builder = builder.root_certificates(pem);
         }
         if let Some(lifetime) = lifetime {

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
+use crate::json::push_escaped;
 
 /// JSON that the SDK reads as a visitor record.
 #[derive(Debug)]
@@ -83,17 +84,9 @@ pub(super) fn write_line(
     let replaced = replaced.map(|replaced| format!(r#","replaced":{replaced}"#));
     let replaced = replaced.unwrap_or_default();
     let line = format!(r#"{{"key":{key},"record":{text}{replaced}}}"#);
+    let line = line.replace(['\n', '\r'], "");
     let mut shown = String::with_capacity(line.len() + 1);
-    for letter in line.chars() {
-        match letter {
-            '\n' | '\r' => {}
-            '\u{7f}'..='\u{9f}' => {
-                let code = u32::from(letter);
-                shown.extend(format!("\\u{code:04x}").chars());
-            }
-            letter => shown.push(letter),
-        }
-    }
+    push_escaped(&line, &mut shown);
     shown.push('\n');
     Ok(out.write_all(shown.as_bytes())?)
 }

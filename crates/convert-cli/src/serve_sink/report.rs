@@ -9,7 +9,8 @@ use super::board::{Board, Row};
 use super::endpoint::Refusal;
 use super::shape::Batch;
 use crate::failure::Failure;
-use crate::output::{complain, grouped, terminal_height, write_table};
+use crate::json;
+use crate::output::{complain, grouped, one_line, terminal_height, write_table};
 
 /// How to show it.
 #[derive(Debug)]
@@ -30,7 +31,7 @@ impl Report {
     /// Says that the sink listens.
     pub(super) fn begin(&mut self, out: &mut dyn Write) -> Result<(), Failure> {
         if self.is_json {
-            writeln!(out, "{}", json!({"listening": self.url}))?;
+            json::write_line(&mut *out, &json!({"listening": self.url}))?;
             return Ok(out.flush()?);
         }
         let url = &self.url;
@@ -66,7 +67,7 @@ impl Report {
                 if let (Some(segments), Some(line)) = (&visitor.segments, line.as_object_mut()) {
                     line.insert("segments".to_owned(), segments.clone());
                 }
-                writeln!(out, "{line}")?;
+                json::write_line(&mut *out, &line)?;
             }
         }
         Ok(out.flush()?)
@@ -82,7 +83,7 @@ impl Report {
         self.is_stale = true;
         if self.is_json {
             let line = json!({"refused": refusal.message, "status": refusal.status.as_u16()});
-            writeln!(out, "{line}")?;
+            json::write_line(&mut *out, &line)?;
             return Ok(out.flush()?);
         }
         let message =
@@ -128,7 +129,7 @@ impl Report {
         let rows = terminal_height().saturating_sub(FRAME).max(1);
         draw(out, board, rows)?;
         if let Some(refusal) = &self.refusal {
-            writeln!(out, "{}", crate::output::printable(refusal))?;
+            writeln!(out, "{}", one_line(refusal))?;
         }
         (self.drawn, self.is_stale) = (Some(Instant::now()), false);
         Ok(out.flush()?)

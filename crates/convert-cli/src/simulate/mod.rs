@@ -19,7 +19,7 @@ use self::visitors::visitor_id;
 
 use crate::args::Facts;
 use crate::failure::Failure;
-use crate::output::write_json;
+use crate::json;
 use crate::replacement;
 use crate::source::ConfigOptions;
 
@@ -64,6 +64,7 @@ pub(crate) struct Arguments {
 
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, Failure> {
+    arguments.facts.hint_at_respelt_numbers();
     let core = arguments.source.origin()?.core()?;
     let config = core.current_config();
     let experience = config
@@ -77,7 +78,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode
         written.map_err(|error| Failure::Other(unwritten(error)))?;
     }
     if arguments.json {
-        write_json(out, &report)?;
+        json::write_pretty(out, &report)?;
     } else {
         chart::write(&report, out)?;
     }

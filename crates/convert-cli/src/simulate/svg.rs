@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use convert_sdk::escape::is_escaped;
+
 use crate::output::{grouped, percent};
 use crate::simulate::report::{Report, Row};
 
@@ -107,7 +109,7 @@ fn escaped(text: &str) -> String {
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
             '\u{fffe}' | '\u{ffff}' => escaped.push('\u{fffd}'),
-            letter if letter.is_control() => escaped.push('\u{fffd}'),
+            letter if is_escaped(letter) => escaped.push('\u{fffd}'),
             letter => escaped.push(letter),
         }
     }
@@ -148,7 +150,7 @@ mod tests {
 
     #[test]
     fn what_xml_forbids_is_not_drawn() {
-        assert_eq!(escaped("a<b>&\"\u{1b}"), "a&lt;b&gt;&amp;&quot;\u{fffd}");
+        assert_eq!(escaped("a<b>&\"\u{1b}\u{202e}"), "a&lt;b&gt;&amp;&quot;\u{fffd}\u{fffd}");
     }
 
     #[test]

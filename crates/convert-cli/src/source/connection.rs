@@ -1,6 +1,6 @@
 //! How the service is reached, whatever is asked of it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -9,6 +9,7 @@ use convert_sdk::{Secret, TransportConfig};
 
 use crate::args::seconds;
 use crate::failure::Failure;
+use crate::input::read_file;
 
 /// The options of everything that goes over the network.
 #[derive(Debug, Args)]
@@ -33,7 +34,8 @@ impl Connection {
     pub(crate) fn transport(&self) -> Result<TransportConfig, Failure> {
         let mut settings = TransportConfig::default().timeout(self.timeout);
         for file in &self.root_certificates {
-            settings = settings.root_certificates(read(file)?);
+            settings = settings
+                .root_certificates(read_file(file, MAX_CERTIFICATES).map_err(Failure::Other)?);
         }
         Ok(match &self.secret {
             Some(secret) if !secret.expose().is_empty() => settings.auth_secret(secret.clone()),
@@ -48,10 +50,7 @@ pub(super) fn secret() -> impl TypedValueParser<Value = Secret> {
     StringValueParser::new().map(Secret::new)
 }
 
-fn read(file: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(file)
-        .map_err(|error| Failure::new(format_args!("{} cannot be read: {error}", file.display())))
-}
-
+/// The bytes that a file with certificates may have.
+pub(crate) const MAX_CERTIFICATES: u64 = 16 << 20;
 /// Under which help lists the options that only matter with the service.
 pub(super) const HEADING: &str = "Service";

@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fmt;
-use std::io::{self, Read as _};
 use std::path::PathBuf;
 
 use convert_sdk::{InvalidConfigError, ProjectConfig};
 
 use crate::failure::Failure;
+use crate::input::{read_file, read_stdin};
 
 /// A config that needs no network.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,9 +29,7 @@ impl LocalConfig {
 
     /// Reads the config and tries to load it; the inner error says what makes it unusable.
     pub(crate) fn check(&self) -> Result<Result<ProjectConfig, InvalidConfigError>, Failure> {
-        let json = self
-            .read()
-            .map_err(|error| Failure::new(format_args!("{self} cannot be read: {error}")))?;
+        let json = self.read().map_err(Failure::Other)?;
         Ok(ProjectConfig::from_json(&json))
     }
 
@@ -45,15 +43,11 @@ impl LocalConfig {
         }
     }
 
-    fn read(&self) -> io::Result<Cow<'static, [u8]>> {
+    fn read(&self) -> Result<Cow<'static, [u8]>, String> {
         match self {
             LocalConfig::Demo => Ok(Cow::Borrowed(DEMO.as_bytes())),
-            LocalConfig::File(path) => std::fs::read(path).map(Cow::Owned),
-            LocalConfig::StandardInput => {
-                let mut bytes = Vec::new();
-                io::stdin().lock().read_to_end(&mut bytes)?;
-                Ok(Cow::Owned(bytes))
-            }
+            LocalConfig::File(path) => read_file(path, MAX_CONFIG).map(Cow::Owned),
+            LocalConfig::StandardInput => read_stdin("the config", MAX_CONFIG).map(Cow::Owned),
         }
     }
 }
@@ -78,6 +72,8 @@ impl fmt::Display for LocalConfig {
     }
 }
 
+/// The bytes that a config may have.
+const MAX_CONFIG: u64 = 256 << 20;
 const DEMO: &str = include_str!("../demo.json");
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use convert_sdk::{Core, InvalidConfigError, ProjectConfig, SdkConfig, TransportC
 
 use crate::failure::Failure;
 
+pub(crate) use self::connection::MAX_CERTIFICATES;
 pub(crate) use self::local::LocalConfig;
 pub(crate) use self::service::Service;
 pub(crate) use self::tracking::TrackingAddress;
