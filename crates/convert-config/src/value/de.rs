@@ -10,7 +10,7 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 
 use crate::value::nested::{MAX_DEPTH, ValueList, ValueMap, drop_overwritten};
-use crate::value::{Text, Value, exact_integer};
+use crate::value::{Text, Value, shortest_double, whole_integer};
 
 /// Says why a value could not be read as the type asked for.
 ///
@@ -152,6 +152,20 @@ impl<'de> Visitor<'de> for ValueSeed<'_, 'de> {
         Ok(Value::number(value as f64))
     }
 
+    #[expect(clippy::cast_precision_loss, reason = "ECMAScript reads every number as a double")]
+    fn visit_i128<E>(self, value: i128) -> Result<Value<'de>, E> {
+        Ok(Value::number(value as f64))
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "ECMAScript reads every number as a double")]
+    fn visit_u128<E>(self, value: u128) -> Result<Value<'de>, E> {
+        Ok(Value::number(value as f64))
+    }
+
+    fn visit_f32<E>(self, value: f32) -> Result<Value<'de>, E> {
+        Ok(Value::number(shortest_double(value)))
+    }
+
     fn visit_f64<E>(self, value: f64) -> Result<Value<'de>, E> {
         Ok(Value::number(value))
     }
@@ -222,11 +236,13 @@ impl<'de> Deserializer<'de> for &'de Value<'_> {
         match self {
             Value::Null => visitor.visit_unit(),
             Value::Bool(value) => visitor.visit_bool(*value),
-            Value::Integer(value) => visitor.visit_i64(*value),
-            Value::Float(value) => match exact_integer(*value) {
-                Some(integer) => visitor.visit_i64(integer),
-                None => visitor.visit_f64(*value),
-            },
+            Value::Integer(_) | Value::Float(_) => {
+                let number = self.as_view().as_number().unwrap_or(f64::NAN);
+                match whole_integer(number) {
+                    Some(integer) => visitor.visit_i64(integer),
+                    None => visitor.visit_f64(number),
+                }
+            }
             Value::Text(text) => visitor.visit_borrowed_str(text),
             Value::List(items) => {
                 let mut access = SeqDeserializer::new(items.iter());

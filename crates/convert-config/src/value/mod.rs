@@ -17,10 +17,11 @@ pub use self::view::ValueRef;
 
 /// A JSON-like value: what attributes, rule operands and feature variables are made of.
 ///
-/// Text may be borrowed, so a value can be built from a request without copying. Numbers are
-/// 64-bit integers or IEEE doubles; read from JSON, an integer that ECMAScript could not hold
-/// exactly becomes the double ECMAScript would read. Lists and maps nest at most 128 deep; see
-/// [`ValueList`].
+/// Text may be borrowed, so a value can be built from a request without copying. Numbers mean the
+/// double that ECMAScript would hold, by every way in: an integer past ±2⁵³ is the nearest double,
+/// an `f32` the double that its shortest decimal form names, so that `0.1_f32` is 0.1. NaN and
+/// infinities are numbers whose text forms are `NaN` and `Infinity`; JSON writes them as null.
+/// Lists and maps nest at most 128 deep; see [`ValueList`].
 ///
 /// Two values are equal if they are of the same kind and hold the same: `Integer(1)` and
 /// `Float(1.0)` differ, NaN differs from itself, and maps with the same members in another order
@@ -44,7 +45,7 @@ pub enum Value<'a> {
     Null,
     /// A truth value.
     Bool(bool),
-    /// A whole number.
+    /// A whole number; one past ±2⁵³ means the nearest double.
     Integer(i64),
     /// An IEEE double.
     Float(f64),
@@ -133,6 +134,18 @@ impl<'a> Value<'a> {
     }
 }
 
+/// Returns the double that the shortest decimal form of `value` names, as a reader of its JSON
+/// would have it.
+pub(crate) fn shortest_double(value: f32) -> f64 {
+    value.to_string().parse().unwrap_or_else(|_| f64::from(value))
+}
+
+/// Returns `value` as an integer if it is whole and a 64-bit integer holds it.
+#[expect(clippy::cast_possible_truncation, reason = "the range is checked first")]
+pub(crate) fn whole_integer(value: f64) -> Option<i64> {
+    (value.fract() == 0.0 && (-TWO_TO_63..TWO_TO_63).contains(&value)).then_some(value as i64)
+}
+
 /// Returns `value` as an integer if it is whole and within ±2⁵³.
 #[expect(clippy::cast_possible_truncation, reason = "the range is checked first")]
 pub(crate) fn exact_integer(value: f64) -> Option<i64> {
@@ -194,8 +207,9 @@ impl From<f64> for Value<'_> {
 }
 
 impl From<f32> for Value<'_> {
+    /// Makes the number that the shortest decimal form of `value` names: `0.1_f32` becomes 0.1.
     fn from(value: f32) -> Self {
-        Value::Float(f64::from(value))
+        Value::Float(shortest_double(value))
     }
 }
 
@@ -209,22 +223,21 @@ macro_rules! from_integers {
     )*};
 }
 
-from_integers!(i8, i16, i32, i64, u8, u16, u32);
+from_integers!(i8, i16, i32, u8, u16, u32);
 
-impl From<u64> for Value<'_> {
-    /// Integers past `i64::MAX` become the nearest double.
-    #[expect(clippy::cast_precision_loss, reason = "documented: no 64-bit integer holds it")]
-    fn from(value: u64) -> Self {
-        i64::try_from(value).map_or(Value::Float(value as f64), Value::Integer)
-    }
+macro_rules! from_long_integers {
+    ($($integer:ty),*) => {$(
+        impl From<$integer> for Value<'_> {
+            /// Integers past ±2⁵³ become the nearest double, as ECMAScript reads them.
+            #[expect(clippy::cast_precision_loss, reason = "documented: doubles hold no more")]
+            fn from(value: $integer) -> Self {
+                Value::number(value as f64)
+            }
+        }
+    )*};
 }
 
-impl From<usize> for Value<'_> {
-    /// Integers past `i64::MAX` become the nearest double.
-    fn from(value: usize) -> Self {
-        Value::from(value as u64)
-    }
-}
+from_long_integers!(i64, isize, u64, usize);
 
 impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
     fn from(value: Option<T>) -> Self {
@@ -247,3 +260,4 @@ impl<'a, T: Into<Value<'a>>, const N: usize> From<[T; N]> for Value<'a> {
 
 /// The largest whole number up to which every integer is an exact double.
 const MAX_SAFE: f64 = 9_007_199_254_740_992.0;
+const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;

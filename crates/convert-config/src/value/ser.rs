@@ -2,7 +2,7 @@
 
 use serde::ser::{Serialize, Serializer};
 
-use crate::value::{Text, Value, exact_integer};
+use crate::value::{Text, Value, whole_integer};
 
 impl Serialize for Text<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -16,16 +16,22 @@ impl Serialize for Value<'_> {
         match self {
             Value::Null => serializer.serialize_unit(),
             Value::Bool(value) => serializer.serialize_bool(*value),
-            Value::Integer(value) => serializer.serialize_i64(*value),
-            Value::Float(value) => match exact_integer(*value) {
-                Some(integer) => serializer.serialize_i64(integer),
-                None => serializer.serialize_f64(*value),
-            },
+            Value::Integer(_) | Value::Float(_) => self.serialize_number(serializer),
             Value::Text(text) => serializer.serialize_str(text),
             Value::List(items) => serializer.collect_seq(items.iter()),
             Value::Map(members) => {
                 serializer.collect_map(members.iter().map(|(name, value)| (name, value)))
             }
+        }
+    }
+}
+
+impl Value<'_> {
+    fn serialize_number<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let number = self.as_view().as_number().unwrap_or(f64::NAN);
+        match whole_integer(number) {
+            Some(integer) => serializer.serialize_i64(integer),
+            None => serializer.serialize_f64(number),
         }
     }
 }

@@ -67,7 +67,6 @@ impl<'a> ValueRef<'a> {
             (ValueRef::Null, ValueRef::Null) => true,
             (ValueRef::Bool(left), ValueRef::Bool(right)) => left == right,
             (ValueRef::Text(left), ValueRef::Text(right)) => left == right,
-            (ValueRef::Integer(left), ValueRef::Integer(right)) => left == right,
             _ => match (self.as_number(), other.as_number()) {
                 (Some(left), Some(right)) => ecma::numbers_equal(left, right),
                 _ => false,
@@ -105,7 +104,12 @@ impl<'a> ValueRef<'a> {
             ValueRef::Null => read("null"),
             ValueRef::Bool(true) => read("true"),
             ValueRef::Bool(false) => read("false"),
-            ValueRef::Integer(value) => read(itoa::Buffer::new().format(value)),
+            ValueRef::Integer(value) if value.unsigned_abs() <= MAX_SAFE_INTEGER => {
+                read(itoa::Buffer::new().format(value))
+            }
+            ValueRef::Integer(_) => {
+                read(ryu_js::Buffer::new().format(self.as_number().unwrap_or(f64::NAN)))
+            }
             ValueRef::Float(value) => read(ryu_js::Buffer::new().format(value)),
             ValueRef::Text(text) => read(text),
             ValueRef::Map(_) => read(MAP_TEXT),
@@ -152,6 +156,8 @@ fn join(items: &[Value<'_>], joined: &mut String) {
 }
 
 const MAP_TEXT: &str = "[object Object]";
+/// The largest number up to which every integer is a double.
+const MAX_SAFE_INTEGER: u64 = 1 << 53;
 
 #[cfg(test)]
 mod tests {

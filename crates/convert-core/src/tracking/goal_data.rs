@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use convert_config::Value;
+
 /// A value of goal data: a finite number, a text or a list of texts.
 ///
 /// ```
@@ -153,17 +155,19 @@ impl From<f64> for GoalValue {
     }
 }
 
-impl From<i32> for GoalValue {
-    fn from(number: i32) -> Self {
-        GoalValue::from(f64::from(number))
-    }
+macro_rules! from_numbers {
+    ($($number:ty),*) => {$(
+        impl From<$number> for GoalValue {
+            /// Makes the number that [`Value`] makes of it.
+            fn from(number: $number) -> Self {
+                let number = Value::from(number).as_view().as_number();
+                GoalValue::from(number.unwrap_or(f64::NAN))
+            }
+        }
+    )*};
 }
 
-impl From<u32> for GoalValue {
-    fn from(number: u32) -> Self {
-        GoalValue::from(f64::from(number))
-    }
-}
+from_numbers!(f32, i32, i64, u32, u64);
 
 impl<T: Into<String>> From<Vec<T>> for GoalValue {
     fn from(texts: Vec<T>) -> Self {
