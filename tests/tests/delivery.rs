@@ -109,7 +109,7 @@ fn closing_delivers_what_is_queued_and_nothing_is_sent_afterwards() {
 }
 
 #[test]
-fn closing_during_a_request_breaks_it_off_when_the_patience_has_gone() {
+fn closing_during_a_request_breaks_it_off_when_the_timeout_has_elapsed() {
     let tracked = Tracked::start().unwrap();
     tracked.service.pause();
     signup(&tracked.core, 0..10);
@@ -489,12 +489,14 @@ fn spooling(directory: &Directory) -> Tracked {
 fn what_the_spool_keeps_goes_first_after_a_restart_and_only_once() {
     let directory = Directory::new();
     let down = spooling(&directory);
-    down.service.script_batches([failing()]);
+    // Nobody waits for it, so that all the time is left for the disk.
+    let later = BatchResponse::new(503).with_retry_after(Some(10 * PATIENCE));
+    down.service.script_batches([BatchAnswer::Response(later)]);
     signup(&down.core, 0..25);
-    let error = down.core.flush(SHORT).unwrap_err();
+    let error = down.core.flush(PATIENCE).unwrap_err();
     assert_eq!((error.left(), error.spooled()), (25, 25));
     signup(&down.core, 25..30);
-    let report = down.core.close(SHORT);
+    let report = down.core.close(PATIENCE);
     assert!(report.is_complete());
     assert_eq!(counts(report), (0, 0, 30, 0));
 
@@ -550,4 +552,206 @@ fn a_directory_in_use_is_a_clear_error_at_initialise() {
     assert!(first.core.close(PATIENCE).is_complete());
     drop(first);
     assert!(Core::initialize(config).is_ok());
+}
+
+/// Runs something that is to end although its own deadline is far away.
+fn ends_at_once<T: Send>(work: impl FnOnce(Duration) -> T + Send) -> T {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        scope.spawn(|| sender.send(work(10 * PATIENCE)).unwrap());
+        receiver.recv_timeout(PATIENCE).unwrap()
+    })
+}
+
+#[test]
+fn nothing_waits_for_a_service_that_asked_for_more_time_than_there_is() {
+    for spools in [false, true] {
+        let directory = Directory::new();
+        let builder = TrackingConfig::builder();
+        let builder = if spools { builder.spool(directory.path()) } else { builder };
+        let settings = builder.build().unwrap();
+        let tracked = Tracked::start_with(|config| config.tracking_config(settings)).unwrap();
+        let later = BatchResponse::new(429).with_retry_after(Some(12 * PATIENCE));
+        tracked.service.script_batches([BatchAnswer::Response(later)]);
+        signup(&tracked.core, 0..10);
+        assert!(tracked.service.wait_for_batches(1, PATIENCE));
+        signup(&tracked.core, 10..25);
+        let error = ends_at_once(|timeout| tracked.core.flush(timeout)).unwrap_err();
+        assert_eq!((error.left(), error.spooled()), (25, if spools { 25 } else { 0 }));
+        let report = ends_at_once(|timeout| tracked.core.close(timeout));
+        assert!(report.is_complete());
+        assert_eq!(counts(report), if spools { (0, 0, 25, 0) } else { (0, 0, 0, 25) });
+        assert_eq!(tracked.service.batch_requests().len(), 1);
+    }
+}
+
+#[test]
+fn a_date_that_has_passed_or_is_far_away_does_not_stop_delivery() {
+    let tracked = Tracked::start().unwrap();
+    let asked = |seconds| {
+        let wait = Some(Duration::from_secs(seconds));
+        BatchAnswer::Response(BatchResponse::new(503).with_retry_after(wait))
+    };
+    let ok = BatchAnswer::Response(BatchResponse::new(200));
+    tracked.service.script_batches([asked(0), asked(u64::MAX), ok]);
+    signup(&tracked.core, 0..10);
+    assert!(tracked.service.wait_for_batches(1, PATIENCE));
+    tracked.clock.advance_to_next_alarm();
+    assert!(tracked.service.wait_for_batches(2, PATIENCE));
+    let wait = tracked.clock.next_alarm().saturating_sub(tracked.clock.now());
+    assert_eq!(wait, Duration::from_secs(600), "ten minutes at most");
+    tracked.clock.advance_to_next_alarm();
+    tracked.core.flush(PATIENCE).unwrap();
+    assert_eq!(tracked.core.stats().events_delivered, 10);
+}
+
+/// A service that takes no body longer than so many bytes.
+struct Narrow {
+    limit: usize,
+    inner: RecordingTransport,
+    refused: AtomicU64,
+}
+
+impl convert_sdk::Transport for Narrow {
+    fn fetch_config(
+        &self,
+        request: &convert_sdk::ConfigRequest,
+    ) -> Result<convert_sdk::ConfigResponse, convert_sdk::TransportError> {
+        self.inner.fetch_config(request)
+    }
+
+    fn send_batch(
+        &self,
+        request: &convert_sdk::BatchRequest,
+    ) -> Result<BatchResponse, convert_sdk::TransportError> {
+        if request.body().len() > self.limit {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            return Ok(BatchResponse::new(413));
+        }
+        self.inner.send_batch(request)
+    }
+}
+
+fn narrow(limit: usize, settings: TrackingConfig) -> (Core, Arc<Narrow>) {
+    let inner = RecordingTransport::default();
+    let service = Arc::new(Narrow { limit, inner, refused: AtomicU64::new(0) });
+    let config = SdkConfig::from_json(PROJECT)
+        .unwrap()
+        .tracking(true)
+        .transport_impl(Arc::clone(&service))
+        .tracking_config(settings);
+    (Core::initialize(config).unwrap(), service)
+}
+
+fn visitors(service: &RecordingTransport) -> Vec<String> {
+    let requests = service.batch_requests();
+    let bodies = requests.iter().map(|request| body(request.body()));
+    bodies.flat_map(|body| events_of(&body)).map(|(visitor, _)| visitor).collect()
+}
+
+fn names(visitors: std::ops::Range<usize>) -> Vec<String> {
+    visitors.map(|visitor| format!("v{visitor}")).collect()
+}
+
+#[test]
+fn what_is_too_large_for_the_service_is_sent_in_smaller_bodies() {
+    for spools in [false, true] {
+        let directory = Directory::new();
+        let builder = TrackingConfig::builder().batch_size(2_000).flush_interval(None);
+        let builder = if spools { builder.spool(directory.path()) } else { builder };
+        let (core, service) = narrow(5_000, builder.build().unwrap());
+        signup(&core, 0..2_000);
+        core.flush(PATIENCE).unwrap();
+        assert_eq!(visitors(&service.inner), names(0..2_000));
+        let stats = core.stats();
+        assert_eq!((stats.events_delivered, stats.dropped_refused), (2_000, 0), "{stats:?}");
+        let requests = service.inner.batch_requests();
+        assert!(requests.iter().all(|request| request.body().len() <= 5_000));
+        let refused = service.refused.load(Ordering::Relaxed);
+        assert!((1..20).contains(&refused), "{refused} for {} bodies", requests.len());
+        assert!(core.close(PATIENCE).is_complete());
+    }
+}
+
+#[test]
+fn an_event_that_alone_is_too_large_for_the_service_is_dropped_and_no_other() {
+    let (core, service) = narrow(5_000, impatient());
+    signup(&core, 0..5);
+    let huge = core.create_context("h".repeat(10_000));
+    assert!(huge.track_conversion("signup").is_queued());
+    signup(&core, 5..10);
+    core.flush(PATIENCE).unwrap();
+    assert_eq!(visitors(&service.inner), names(0..10));
+    let stats = core.stats();
+    assert_eq!((stats.events_delivered, stats.dropped_refused), (10, 1), "{stats:?}");
+    assert_adds_up(&stats);
+}
+
+#[test]
+fn parts_of_a_spooled_batch_that_were_accepted_are_not_sent_again_after_a_restart() {
+    let directory = Directory::new();
+    let builder =
+        || TrackingConfig::builder().spool(directory.path()).batch_size(1_000).flush_interval(None);
+    let (core, service) = narrow(5_000, builder().build().unwrap());
+    service.inner.script_batches([failing()]);
+    let settings = builder().build().unwrap();
+    // Too large at first, so that the parts are what fails; then some of them are accepted.
+    signup(&core, 0..1_000);
+    assert_eq!(core.flush(SHORT).unwrap_err().spooled(), 1_000);
+    let ok = BatchAnswer::Response(BatchResponse::new(200));
+    service.inner.script_batches([ok.clone(), ok.clone(), failing()]);
+    let report = core.close(SHORT);
+    assert_eq!(report.delivered() + report.spooled(), 1_000);
+    assert!(report.delivered() > 0 && report.spooled() > 0, "{report:?}");
+    drop(core);
+    let accepted = usize::try_from(report.delivered()).unwrap();
+
+    let (core, service) = narrow(usize::MAX, settings);
+    core.flush(PATIENCE).unwrap();
+    assert_eq!(visitors(&service.inner), names(accepted..1_000));
+    assert!(core.close(PATIENCE).is_complete());
+}
+
+#[test]
+fn ids_of_a_project_that_are_very_long_do_not_make_bodies_too_large() {
+    let long = "9".repeat(300_000);
+    let project = PROJECT.replace("1001", &long);
+    let service = Arc::new(RecordingTransport::default());
+    let settings = TrackingConfig::builder().batch_size(10).flush_interval(None).build().unwrap();
+    let config = SdkConfig::from_json(&project)
+        .unwrap()
+        .tracking(true)
+        .transport_impl(Arc::clone(&service))
+        .tracking_config(settings);
+    let core = Core::initialize(config).unwrap();
+    for number in 0..10 {
+        let conversion = Conversion::new("purchase").transaction_id("x".repeat(200_000));
+        assert!(core.create_context(format!("v{number}")).track_conversion(conversion).is_queued());
+    }
+    core.flush(PATIENCE).unwrap();
+    assert!(service.batch_requests().iter().all(|request| request.body().len() < 1 << 20));
+}
+
+#[test]
+fn the_queue_is_bounded_in_bytes_whatever_is_long_in_an_event() {
+    let tracked = Tracked::start().unwrap();
+    tracked.service.pause();
+    signup(&tracked.core, 0..10);
+    assert!(tracked.service.wait_for_batches(1, PATIENCE));
+    for number in 0..60 {
+        let id = format!("{number}-{}", "v".repeat(100_000));
+        let country = "c".repeat(100_000);
+        let visitor = tracked
+            .core
+            .create_context(id)
+            .with_attributes(convert_sdk::attributes! { "country" => country.as_str() });
+        let conversion = Conversion::new("purchase").transaction_id("t".repeat(100_000));
+        assert!(visitor.track_conversion(conversion).is_queued());
+        assert!(tracked.core.stats().queue_bytes <= 8 << 20);
+    }
+    let stats = tracked.core.stats();
+    assert!(stats.dropped_queue_full > 0, "{stats:?}");
+    assert_adds_up(&stats);
+    tracked.service.resume();
+    assert!(tracked.core.close(PATIENCE).is_complete());
 }

@@ -322,9 +322,10 @@ fn spool(said: &'static Said) {
     }
     drop(start(&folder.join("kept")));
 
-    // Gone before anything could be written.
+    // Gone before anything could be written, and not to be made again.
     let core = start(&folder.join("gone")).unwrap();
     fs::remove_dir_all(folder.join("gone")).unwrap();
+    fs::write(folder.join("gone"), "").unwrap();
     convert(&core, "purchase", said);
     said.debug("close", &core.close(Duration::from_secs(1)));
     assert!(core.stats().spool_failures > 0);

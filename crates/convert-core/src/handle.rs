@@ -24,7 +24,7 @@ use crate::records::{MemoryStore, Records, SharedRecords};
 use crate::refresh::{self, Plan, RefreshConfig, Schedule};
 use crate::remote::{self, Remote, Start};
 use crate::stats::{Counters, Stats};
-use crate::tracking::{Delivery, FlushError};
+use crate::tracking::{EventProcessor, FlushError};
 use crate::worker::Worker;
 
 /// The SDK: one for the whole application, shared by cloning.
@@ -57,7 +57,7 @@ pub(crate) struct Shared {
     pub(crate) bus: Arc<EventBus>,
     pub(crate) counters: Counters,
     pub(crate) remote: Option<Remote>,
-    pub(crate) delivery: Delivery,
+    pub(crate) delivery: EventProcessor,
     pub(crate) surroundings: Surroundings,
     pub(crate) clock: Arc<GuardedClock>,
     pub(crate) timer: Timer,
@@ -92,7 +92,7 @@ impl Core {
         let clock = Arc::new(GuardedClock::new(Arc::clone(&config.clock)));
         let Found { start, remote, transport } = find_config(&config, &*clock, &counters)?;
         let bus = Arc::new(EventBus::default());
-        let delivery = Delivery::new(&config, &start.loaded.config, &bus, transport)?;
+        let delivery = EventProcessor::new(&config, &start.loaded.config, &bus, transport)?;
         let surroundings = surroundings(&config, &clock);
         let SdkConfig { timer, listeners, refresh, .. } = config;
         let Start { loaded, source, age, failure } = start;
@@ -245,8 +245,8 @@ impl Core {
 
 impl Shared {
     fn stats(&self) -> Stats {
-        let (tally, depth) = self.delivery.tally();
-        let mut stats = self.counters.read(self.bus.panics(), &tally, &depth);
+        let (events, depth) = self.delivery.counters();
+        let mut stats = self.counters.read(self.bus.panics(), &events, &depth);
         stats.clock_panics = self.clock.panics();
         if let Some(records) = self.records.shared() {
             records.count(&mut stats);

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::striped::Striped;
 use crate::sync::LogThrottle;
-use crate::tracking::{Depth, Tally};
+use crate::tracking::{DeliveryCounters, QueueDepth};
 
 /// What a core has done since it was initialised. Counters only grow; take differences.
 ///
@@ -55,7 +55,7 @@ pub struct Stats {
     pub delivery_retries: u64,
     /// Events written to the spool, whether delivered since or not.
     pub events_spooled: u64,
-    /// Times the spool could not be written.
+    /// Times the spool could not be read or written, and files that were found damaged.
     pub spool_failures: u64,
     /// Events lost because the queue was full.
     pub dropped_queue_full: u64,
@@ -67,7 +67,7 @@ pub struct Stats {
     pub dropped_too_large: u64,
     /// Events lost because the core was being closed.
     pub dropped_closed: u64,
-    /// Events lost because the spool could not be read back.
+    /// Events lost because the spool could not be read back, or its files have disappeared.
     pub dropped_spool_damaged: u64,
     /// Events that wait in memory right now.
     pub queue_events: u64,
@@ -125,7 +125,12 @@ impl Counters {
         self.conversions.add(1);
     }
 
-    pub(crate) fn read(&self, handler_panics: u64, tally: &Tally, depth: &Depth) -> Stats {
+    pub(crate) fn read(
+        &self,
+        handler_panics: u64,
+        events: &DeliveryCounters,
+        depth: &QueueDepth,
+    ) -> Stats {
         Stats {
             decisions: self.decisions.sum(),
             exposures: self.exposures.sum(),
@@ -137,18 +142,18 @@ impl Counters {
             preview_failures: self.preview_failures.count(),
             cache_failures: self.cache_failures.count(),
             handler_panics,
-            events_queued: tally.queued,
-            events_restored: tally.restored,
-            events_delivered: tally.delivered,
-            delivery_retries: tally.retried,
-            events_spooled: tally.spooled,
-            spool_failures: tally.spool_failures,
-            dropped_queue_full: tally.queue_full,
-            dropped_refused: tally.refused,
-            dropped_bot: tally.bot,
-            dropped_too_large: tally.too_large,
-            dropped_closed: tally.closed,
-            dropped_spool_damaged: tally.spool_damaged,
+            events_queued: events.queued,
+            events_restored: events.restored,
+            events_delivered: events.delivered,
+            delivery_retries: events.retried,
+            events_spooled: events.spooled,
+            spool_failures: events.spool_failures,
+            dropped_queue_full: events.queue_full,
+            dropped_refused: events.refused,
+            dropped_bot: events.bot,
+            dropped_too_large: events.too_large,
+            dropped_closed: events.closed,
+            dropped_spool_damaged: events.spool_damaged,
             queue_events: depth.waiting,
             queue_bytes: depth.bytes,
             events_under_way: depth.under_way,

@@ -8,8 +8,9 @@ use convert_config::InvalidConfigError;
 /// How events are queued and delivered.
 ///
 /// Waiting events are released when there are `batch_size` of them, when the queue is half full,
-/// when the first has waited for `flush_interval`, and when the application flushes or closes. A release takes everything that
-/// waits; a body stays under 1 MiB. What could not be delivered is sent again, unchanged, after a
+/// when the first has waited for `flush_interval`, and when the application flushes or closes. A
+/// release takes everything that waits; a body stays under 1 MiB, and is sent in parts if the service
+/// answers that it is too large. What could not be delivered is sent again, unchanged, after a
 /// wait that doubles with each failure in a row from `backoff_min` to `backoff_max`, of which a
 /// random part passes; no less than the service asks for, within ten minutes.
 ///
@@ -159,25 +160,33 @@ impl TrackingConfigBuilder {
     /// Keeps what could not be delivered in a directory, where it survives a crash and is picked up
     /// at the next start. Defaults to none. Needs the feature `spool`.
     ///
-    /// Worth it where the process has a disk of its own that outlives it, and revenue that must not
-    /// be lost when the service, the network or the process fails for longer than the queue holds
-    /// out. Without such a disk, as in a container that is thrown away, it gains nothing.
+    /// Useful where the process has a disk of its own that outlives it, and revenue must not be lost
+    /// when the service, the network or the process fails for longer than the queue lasts. Without such
+    /// a disk, as in a container that is thrown away, it gains nothing.
     ///
     /// The directory is made if need be, and belongs to one core at a time: a second one fails to
     /// initialise. An event that waits in memory is written once the service has failed and the
     /// flush interval has passed, once the queue is half full, and when the core is flushed or
     /// closed while the service fails; it is safe once it has been synced to disk. It goes once the
-    /// service has accepted it. The SDK key is not written. With a spool the queue drops events
-    /// only while the directory is full or cannot be written.
+    /// service has accepted it, and is not sent again where its file cannot be deleted. The SDK key is
+    /// not written. With a spool the queue drops events only while the directory is full, cannot be
+    /// written or does not answer.
+    ///
+    /// If files or the directory disappear while the core runs, the events in them are lost: they are
+    /// counted as `dropped_spool_damaged`, logged as an error and reported as
+    /// [`LifecycleEvent::EventsDropped`](crate::LifecycleEvent::EventsDropped). Later events are kept:
+    /// the directory is made again.
     ///
     /// # What it costs the application's threads
     ///
     /// Nothing as a rule: the delivery worker writes. Only when the queue overflows, because more
     /// is recorded during a single request than it holds, the thread that records the event too
     /// many writes half of the queue itself, without waiting for the disk to sync: in the order of
-    /// 10 ms for 5,000 events. Others that record too much meanwhile wait for it, and all of them
-    /// for a sync that the worker may be in the middle of. Until the worker has come back from
-    /// its request and synced, those events survive a crash of the process but not a power cut.
+    /// 10 ms for 5,000 events. Other threads that record too much meanwhile wait for it, and all of
+    /// them for a sync that the worker may be in the middle of, but for two seconds at most: if the
+    /// disk has not answered by then, the oldest events are dropped, and no thread waits again until it
+    /// answers. Until the worker has come back from its request and synced, those events survive a
+    /// crash of the process but not a power cut.
     #[cfg(feature = "spool")]
     pub fn spool(mut self, directory: impl Into<PathBuf>) -> Self {
         self.config.spool = Some(directory.into());

@@ -30,6 +30,8 @@ pub(crate) struct Event {
 pub(crate) struct Origin {
     pub(crate) account_id: Box<str>,
     pub(crate) project_id: Box<str>,
+    /// More bytes than the two take in a body.
+    pub(crate) size: usize,
 }
 
 /// What happened.
@@ -39,6 +41,13 @@ pub(crate) enum Payload {
     Exposure { experience_id: SmolStr, variation_id: SmolStr },
     /// The visitor reached a goal.
     Conversion(Box<Reached>),
+}
+
+impl Origin {
+    pub(crate) fn new(account_id: &str, project_id: &str) -> Self {
+        let size = wire::text_size(account_id) + wire::text_size(project_id);
+        Origin { account_id: account_id.into(), project_id: project_id.into(), size }
+    }
 }
 
 impl Event {

@@ -1,19 +1,33 @@
 //! The queue of events: what waits, what is on its way, and what is to happen next.
 //!
-//! Pure: time and chance come in as arguments, and what is to be done goes out as a [`Step`]. The
-//! events wait in memory, in order. A release takes the oldest of them as a parcel, to be sent as
-//! one body; parcels are done with strictly one after the other, which is what keeps the order. A
-//! parcel that could not be delivered stays at the head, and the spool, if there is one, takes both
-//! the parcel and whatever waits behind it.
+//! Pure: time and chance come in as arguments, and what is to be done goes out as a [`Step`].
+//!
+//! An event passes through these states, in order, and leaves from any of them when it is lost:
+//!
+//! ```text
+//! waiting ──release──► batch in memory ──send──► on its way ──2xx──► delivered
+//!    │                      │      ▲                 │
+//!    │                      │      └──── failed ─────┤
+//!    └──spill──► spooled ◄──store                    └──4xx──► lost
+//!                   └──────────────send─────────► on its way
+//! ```
+//!
+//! Waiting events lie in memory, in order. A release takes the oldest of them as a batch, to be sent as
+//! one body. Batches are sent strictly one after the other, which is what keeps the order: the first
+//! one is on its way, or waits until it may be tried again. If there is a spool it takes a batch that
+//! failed (`Store`), and batches of what waits behind it (`Spill`); a batch in it that comes to the head
+//! is read back to be sent. So spooled batches lie behind each other in the order of the spool, and
+//! nothing is spilled while the head is in memory only. The exception are the first batches of a
+//! spool that has lost their files while they were in memory: these stay in memory.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::tracking::backoff::Backoff;
+use crate::tracking::counters::{DeliveryCounters, DropReason, QueueDepth};
 use crate::tracking::event::Event;
 use crate::tracking::release::ReleaseReason;
-use crate::tracking::tally::{Depth, DropReason, Tally};
 
 /// The bounds of a queue.
 #[derive(Debug, Clone)]
@@ -26,8 +40,8 @@ pub(crate) struct Limits {
     pub(crate) events: usize,
     /// How many bytes of events may wait in memory.
     pub(crate) bytes: usize,
-    /// How long the events of a parcel may be.
-    pub(crate) parcel: usize,
+    /// How many bytes the events of a batch may have, and the ids of what they belong to.
+    pub(crate) body: usize,
     /// Whether there is a spool.
     pub(crate) spools: bool,
 }
@@ -42,14 +56,14 @@ pub(crate) struct Queue {
     waiting_bytes: usize,
     /// The number of the first waiting event; numbers run on without a gap.
     first: u64,
-    parcels: VecDeque<Parcel>,
+    batches: VecDeque<BatchMeta>,
     /// Everything before this number is to go.
     due: Option<(u64, ReleaseReason)>,
     retry: Option<Retry>,
     spool_blocked_until: Option<Duration>,
     losses_reported_at: Option<Duration>,
-    losses: Tally,
-    tally: Tally,
+    losses: DeliveryCounters,
+    counters: DeliveryCounters,
     is_sending: bool,
     is_enabled: bool,
     is_closing: bool,
@@ -64,14 +78,14 @@ pub(crate) struct Queue {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
     /// Tell that events are lost: at most once a minute, so that the numbers add up.
-    Report(Tally),
-    /// Send the first parcel.
+    Report(DeliveryCounters),
+    /// Send the first batch.
     Send,
-    /// Take a parcel of what waits, to be sent.
+    /// Take a batch of what waits, to be sent.
     Release(ReleaseReason),
-    /// Write the first parcel, which is in memory, to the spool.
+    /// Write the first batch, which is in memory, to the spool.
     Store,
-    /// Take a parcel of what waits, and write it to the spool.
+    /// Take a batch of what waits, and write it to the spool.
     Spill,
     /// Make sure that what the spool has taken lasts.
     Sync,
@@ -81,7 +95,7 @@ pub(crate) enum Step {
     Stop,
 }
 
-/// What came of sending the first parcel.
+/// What came of sending the first batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// The service has it.
@@ -90,6 +104,8 @@ pub(crate) enum Outcome {
     Lost(DropReason),
     /// It is to be sent again later; the service may have said how much later.
     Failed(Option<Duration>),
+    /// The service takes no body of its length. It is to be sent in parts, or is lost if it has none.
+    TooLarge,
 }
 
 /// What came of an event that was to be queued.
@@ -105,7 +121,7 @@ pub(crate) struct Pushed {
 
 /// Events that go together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Parcel {
+pub(crate) struct BatchMeta {
     /// The number of its first event.
     start: u64,
     /// How many events it has.
@@ -129,13 +145,13 @@ impl Queue {
             waiting: VecDeque::new(),
             waiting_bytes: 0,
             first: 0,
-            parcels: VecDeque::new(),
+            batches: VecDeque::new(),
             due: None,
             retry: None,
             spool_blocked_until: None,
             losses_reported_at: None,
-            losses: Tally::default(),
-            tally: Tally::default(),
+            losses: DeliveryCounters::default(),
+            counters: DeliveryCounters::default(),
             is_sending: false,
             is_enabled,
             is_closing: false,
@@ -145,18 +161,18 @@ impl Queue {
         }
     }
 
-    /// Takes over a parcel that the spool has kept since an earlier run. Before any event.
+    /// Takes over a batch that the spool has kept since an earlier run. Before any event.
     pub(crate) fn restore(&mut self, events: u64) {
-        self.parcels.push_back(Parcel { start: self.first, events, is_spooled: true });
+        self.batches.push_back(BatchMeta { start: self.first, events, is_spooled: true });
         self.first += events;
-        self.tally.restored += events;
+        self.counters.restored += events;
     }
 
     /// Adds an event. If there is no room, the oldest one goes, unless there is a spool to take it.
     pub(crate) fn push(&mut self, event: Event) -> Pushed {
         let now = event.at;
         // Without a spool, room for it could not be made by dropping all the others.
-        let is_too_large = event.size > self.limits.parcel
+        let is_too_large = event.size + event.origin.size > self.limits.body
             || (event.size > self.limits.bytes && !self.limits.spools);
         if self.is_closing || is_too_large {
             let reason = if self.is_closing { DropReason::Closed } else { DropReason::TooLarge };
@@ -165,7 +181,7 @@ impl Queue {
         }
         let was_full = self.is_full();
         let was_crowded = self.is_crowded();
-        self.tally.queued += 1;
+        self.counters.queued += 1;
         self.waiting_bytes += event.size;
         self.waiting.push_back(event);
         let is_over = self.is_over() && self.can_spool(now);
@@ -190,7 +206,7 @@ impl Queue {
             return Step::Stop;
         }
         if self.is_enabled && !self.is_sending {
-            if self.parcels.is_empty() {
+            if self.batches.is_empty() {
                 if let Some(reason) = self.due(now) {
                     return Step::Release(reason);
                 }
@@ -202,28 +218,19 @@ impl Queue {
         Step::Rest(self.next_time(now))
     }
 
-    /// Decides what the spool must take so that there is room again, with some to spare; whoever
-    /// has pushed too much asks this until there is nothing.
-    pub(crate) fn relief(&self, now: Duration) -> Option<Step> {
-        if self.is_stopped || !self.is_crowded() || !self.can_spool(now) {
-            return None;
-        }
-        let is_head_safe = self.parcels.front().is_none_or(|head| head.is_spooled);
-        Some(if is_head_safe { Step::Spill } else { Step::Store })
-    }
-
-    /// Takes what is due as the first parcel, unless there is one meanwhile.
+    /// Takes what is due as the first batch, unless there is one meanwhile.
     pub(crate) fn take_first(&mut self) -> Vec<Event> {
-        if self.parcels.is_empty() { self.take() } else { Vec::new() }
+        if self.batches.is_empty() { self.take() } else { Vec::new() }
     }
 
-    /// Takes the oldest waiting events of one origin, as many as fit, as the last parcel.
+    /// Takes the oldest waiting events of one origin, as many as fit, as the last batch.
     pub(crate) fn take(&mut self) -> Vec<Event> {
-        let (mut count, mut size) = (0, 0);
+        let mut count = 0;
+        let mut size = 0;
         if let Some(first) = self.waiting.front() {
             for event in &self.waiting {
                 let is_same = Arc::ptr_eq(&event.origin, &first.origin);
-                if size + event.size > self.limits.parcel
+                if size + event.size + event.origin.size > self.limits.body
                     || !(is_same || event.origin == first.origin)
                 {
                     break;
@@ -237,50 +244,24 @@ impl Queue {
             return events;
         }
         self.waiting_bytes -= size;
-        let parcel = Parcel { start: self.first, events: events.len() as u64, is_spooled: false };
-        self.first += parcel.events;
-        self.parcels.push_back(parcel);
+        let batch = BatchMeta { start: self.first, events: events.len() as u64, is_spooled: false };
+        self.first += batch.events;
+        self.batches.push_back(batch);
         events
     }
 
-    /// Notes that the spool has taken the last parcel that was not there, and whether it lasts.
-    pub(crate) fn stored(&mut self, is_synced: bool) {
-        self.spool_blocked_until = None;
-        // One that lasts takes with it those before it.
-        self.is_unsynced = !is_synced;
-        if let Some(parcel) = self.parcels.iter_mut().find(|parcel| !parcel.is_spooled) {
-            parcel.is_spooled = true;
-            self.tally.spooled += parcel.events;
-        }
-    }
-
-    /// Notes that the spool could not take a parcel; `events` are those taken for it.
-    pub(crate) fn not_stored(&mut self, events: Vec<Event>, now: Duration) {
-        self.spool_blocked_until = Some(now + SPOOL_PAUSE);
-        self.tally.spool_failures += 1;
-        if !events.is_empty() {
-            self.parcels.pop_back();
-            self.first -= events.len() as u64;
-        }
-        for event in events.into_iter().rev() {
-            self.waiting_bytes += event.size;
-            self.waiting.push_front(event);
-        }
-        self.make_room(now);
-    }
-
-    /// Notes that all that the spool has taken lasts, or that this cannot be had.
-    pub(crate) fn synced(&mut self) {
-        self.is_unsynced = false;
-    }
-
-    /// Notes what came of sending the first parcel, and returns it unless it stays. `unit` is a
+    /// Notes what came of sending the first batch, and returns it unless it stays. `unit` is a
     /// random number from 0 to 1.
-    pub(crate) fn settle(&mut self, outcome: Outcome, now: Duration, unit: f64) -> Option<Parcel> {
+    pub(crate) fn settle(
+        &mut self,
+        outcome: Outcome,
+        now: Duration,
+        unit: f64,
+    ) -> Option<BatchMeta> {
         self.is_sending = false;
         let is_hurried = std::mem::take(&mut self.is_hurried);
         if let Outcome::Failed(asked) = outcome {
-            self.tally.retried += 1;
+            self.counters.retried += 1;
             // "At once", or a date that has passed, asks for nothing.
             let asked = asked.filter(|wait| !wait.is_zero());
             let wait = self.backoff.fail(asked, unit);
@@ -290,14 +271,40 @@ impl Queue {
         }
         self.backoff.succeed();
         self.retry = None;
-        let parcel = self.parcels.pop_front()?;
+        let batch = self.batches.pop_front()?;
         match outcome {
             Outcome::Lost(reason) => {
-                self.lose(reason, parcel.events, now);
+                self.lose(reason, batch.events, now);
             }
-            _ => self.tally.delivered += parcel.events,
+            // Where it could be sent in parts this is not asked.
+            Outcome::TooLarge => {
+                self.lose(DropReason::Refused, batch.events, now);
+            }
+            Outcome::Delivered | Outcome::Failed(_) => self.counters.delivered += batch.events,
         }
-        Some(parcel)
+        Some(batch)
+    }
+
+    /// Puts parts in the place of a batch, which is not on its way any more. `counts` are their events.
+    pub(crate) fn split(&mut self, index: usize, counts: &[u64]) {
+        let Some(whole) = self.batches.remove(index) else { return };
+        let mut start = whole.start;
+        for (place, count) in (index..).zip(counts) {
+            self.batches.insert(place, BatchMeta { start, events: *count, ..whole });
+            start += count;
+        }
+    }
+
+    /// Notes that the first batch, or what has taken its place, is to be sent again at once.
+    pub(crate) fn send_again(&mut self) {
+        self.is_sending = false;
+        self.retry = None;
+        self.counters.retried += 1;
+    }
+
+    /// Notes that the first batch could not even be tried to send.
+    pub(crate) fn cancel_send(&mut self) {
+        self.is_sending = false;
     }
 
     /// Releases everything that waits, and returns the number of the next event.
@@ -334,31 +341,30 @@ impl Queue {
     /// Returns how many events before a number are neither delivered nor lost.
     pub(crate) fn left_before(&self, number: u64) -> u64 {
         let before = |start: u64, events: u64| events.min(number.saturating_sub(start));
-        let parcels: u64 =
-            self.parcels.iter().map(|parcel| before(parcel.start, parcel.events)).sum();
-        parcels + before(self.first, self.waiting.len() as u64)
+        let batches: u64 = self.batches.iter().map(|batch| before(batch.start, batch.events)).sum();
+        batches + before(self.first, self.waiting.len() as u64)
     }
 
     /// Returns how many events are in the spool.
     pub(crate) fn spooled(&self) -> u64 {
-        self.parcels.iter().filter(|parcel| parcel.is_spooled).map(|parcel| parcel.events).sum()
+        self.batches.iter().filter(|batch| batch.is_spooled).map(|batch| batch.events).sum()
     }
 
     /// Returns where the events are that are neither delivered nor lost.
-    pub(crate) fn depth(&self) -> Depth {
-        let in_parcels: u64 = self.parcels.iter().map(|parcel| parcel.events).sum();
+    pub(crate) fn depth(&self) -> QueueDepth {
+        let in_batches: u64 = self.batches.iter().map(|batch| batch.events).sum();
         let spooled = self.spooled();
-        Depth {
+        QueueDepth {
             waiting: self.waiting.len() as u64,
             bytes: self.waiting_bytes as u64,
-            under_way: in_parcels - spooled,
+            under_way: in_batches - spooled,
             spooled,
         }
     }
 
     /// Returns what has happened so far.
-    pub(crate) fn tally(&self) -> &Tally {
-        &self.tally
+    pub(crate) fn counters(&self) -> &DeliveryCounters {
+        &self.counters
     }
 
     pub(crate) fn is_enabled(&self) -> bool {
@@ -369,7 +375,7 @@ impl Queue {
         self.is_closing
     }
 
-    /// Returns whether the first parcel is on its way.
+    /// Returns whether the first batch is on its way.
     pub(crate) fn is_sending(&self) -> bool {
         self.is_sending
     }
@@ -378,38 +384,19 @@ impl Queue {
         self.is_stopped
     }
 
-    /// Returns the first parcel.
-    pub(crate) fn head(&self) -> Option<Parcel> {
-        self.parcels.front().copied()
+    /// Returns the first batch.
+    pub(crate) fn head(&self) -> Option<BatchMeta> {
+        self.batches.front().copied()
     }
 
     /// Returns the losses that are to be reported now.
-    fn losses_to_report(&mut self, now: Duration) -> Option<Tally> {
+    fn losses_to_report(&mut self, now: Duration) -> Option<DeliveryCounters> {
         let is_due = self.losses_due().is_some_and(|at| at <= now) || self.is_stopped;
         if !is_due || self.losses.dropped() == 0 {
             return None;
         }
         self.losses_reported_at = Some(now);
         Some(std::mem::take(&mut self.losses))
-    }
-
-    /// Decides whether the spool must take something: what could not be delivered, what waits
-    /// behind it, and whatever is left in the end.
-    fn step_for_spool(&mut self, now: Duration) -> Option<Step> {
-        if !self.can_spool(now) {
-            return None;
-        }
-        let in_trouble = self.retry.is_some() || self.is_stopped;
-        let step = match self.parcels.front() {
-            Some(head) if !head.is_spooled => {
-                (in_trouble || self.is_crowded()).then_some(Step::Store)
-            }
-            None if !self.is_stopped => None,
-            _ if self.waiting.is_empty() => None,
-            _ if self.is_stopped || self.is_crowded() => Some(Step::Spill),
-            _ => (in_trouble && self.is_old(now)).then_some(Step::Spill),
-        };
-        step.or(self.is_unsynced.then_some(Step::Sync))
     }
 
     /// Returns why waiting events are to be released, if they are.
@@ -452,10 +439,10 @@ impl Queue {
     fn next_time(&self, now: Duration) -> Option<Duration> {
         let mut times = [None; 4];
         if self.is_enabled && !self.is_sending {
-            let head = self.parcels.front().and(self.retry).map(|retry| retry.at);
-            times[0] = if self.parcels.is_empty() { self.aged_at() } else { head };
+            let head = self.batches.front().and(self.retry).map(|retry| retry.at);
+            times[0] = if self.batches.is_empty() { self.aged_at() } else { head };
         }
-        if self.limits.spools && !self.parcels.is_empty() {
+        if self.limits.spools && !self.batches.is_empty() {
             times[1] = self.spool_blocked_until.filter(|until| *until > now);
             times[2] = self.aged_at().filter(|_| self.retry.is_some() && times[1].is_none());
         }
@@ -483,14 +470,9 @@ impl Queue {
     /// Counts lost events, and returns whether to wake the worker for a report.
     fn lose(&mut self, reason: DropReason, count: u64, now: Duration) -> bool {
         let is_first = self.losses.dropped() == 0;
-        self.tally.count_dropped(reason, count);
+        self.counters.count_dropped(reason, count);
         self.losses.count_dropped(reason, count);
         is_first && self.losses_due().is_some_and(|at| at <= now)
-    }
-
-    /// Returns whether the spool may be written.
-    fn can_spool(&self, now: Duration) -> bool {
-        self.limits.spools && self.spool_blocked_until.is_none_or(|until| until <= now)
     }
 
     fn is_over(&self) -> bool {
@@ -512,10 +494,9 @@ impl Queue {
     }
 }
 
-/// How long a spool that failed is left alone.
-const SPOOL_PAUSE: Duration = Duration::from_secs(1);
 /// How often lost events are reported at most.
 const REPORT_PAUSE: Duration = Duration::from_secs(60);
 
+mod spool;
 #[cfg(test)]
 mod tests;

@@ -300,7 +300,7 @@ fn needs_escape(byte: u8) -> bool {
 }
 
 /// Returns an upper bound of a text's length as JSON: six bytes for each one that is escaped.
-fn text_size(text: &str) -> usize {
+pub(crate) fn text_size(text: &str) -> usize {
     let escaped = text.bytes().filter(|byte| needs_escape(*byte)).count();
     text.len() + 5 * escaped + 2
 }
@@ -358,7 +358,7 @@ mod tests {
     use crate::tracking::conversion::Conversion;
 
     fn origin() -> Arc<Origin> {
-        Arc::new(Origin { account_id: "1001".into(), project_id: "2002".into() })
+        Arc::new(Origin::new("1001", "2002"))
     }
 
     fn envelope() -> Envelope {

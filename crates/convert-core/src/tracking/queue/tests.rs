@@ -7,8 +7,8 @@ use convert_decision::Segments;
 use super::*;
 use crate::tracking::event::{Origin, Payload};
 
+mod reference;
 mod spool;
-mod twin;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -18,7 +18,7 @@ fn limits() -> Limits {
         age: Some(SECOND),
         events: 10_000,
         bytes: 8 << 20,
-        parcel: 1 << 20,
+        body: 1 << 20,
         spools: false,
     }
 }
@@ -28,7 +28,7 @@ fn queue(limits: Limits) -> Queue {
 }
 
 fn origin(project_id: &str) -> Arc<Origin> {
-    Arc::new(Origin { account_id: "1".into(), project_id: project_id.into() })
+    Arc::new(Origin::new("1", project_id))
 }
 
 /// An event that can be told from others by its number.
@@ -73,7 +73,7 @@ fn the_tenth_event_is_released_at_once_with_the_nine_before_it() {
     assert_eq!(queue.step(Duration::ZERO), Step::Release(ReleaseReason::Size));
     assert_eq!(deliver(&mut queue, Duration::ZERO, Outcome::Delivered), 10);
     assert_eq!(queue.step(Duration::ZERO), Step::Rest(None));
-    assert_eq!(queue.tally().delivered, 10);
+    assert_eq!(queue.counters().delivered, 10);
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn pass_through(queue: &mut Queue, count: u64, visitor_bytes: usize) -> u64 {
             queue.settle(Outcome::Delivered, at, 1.0);
         }
     }
-    queue.tally().delivered + queue.waiting.len() as u64
+    queue.counters().delivered + queue.waiting.len() as u64
 }
 
 #[test]
@@ -139,22 +139,22 @@ fn a_flush_waits_for_what_came_before_it_alone() {
     assert_eq!(queue.left_before(ticket), 3, "on its way is not delivered");
     queue.step(Duration::ZERO);
     queue.settle(Outcome::Lost(DropReason::Refused), Duration::ZERO, 1.0);
-    assert_eq!((queue.left_before(ticket), queue.tally().refused), (0, 5));
+    assert_eq!((queue.left_before(ticket), queue.counters().refused), (0, 5));
 }
 
 #[test]
-fn a_failed_parcel_stays_at_the_head_until_its_time_has_come() {
+fn a_failed_batch_stays_at_the_head_until_its_time_has_come() {
     let mut queue = queue(limits());
     push(&mut queue, 10, Duration::ZERO);
     deliver(&mut queue, Duration::ZERO, Outcome::Failed(None));
     push(&mut queue, 10, Duration::ZERO);
     assert_eq!(queue.step(Duration::ZERO), Step::Rest(Some(SECOND)));
-    assert_eq!(queue.step(SECOND), Step::Send, "the same parcel again, before newer events");
+    assert_eq!(queue.step(SECOND), Step::Send, "the same batch again, before newer events");
     queue.settle(Outcome::Failed(Some(30 * SECOND)), SECOND, 1.0);
     assert_eq!(queue.step(SECOND), Step::Rest(Some(31 * SECOND)), "the service asked for it");
     assert_eq!(queue.step(31 * SECOND), Step::Send);
-    assert_eq!(queue.settle(Outcome::Delivered, SECOND, 1.0).map(|parcel| parcel.events), Some(10));
-    assert_eq!(queue.tally().retried, 2);
+    assert_eq!(queue.settle(Outcome::Delivered, SECOND, 1.0).map(|batch| batch.events), Some(10));
+    assert_eq!(queue.counters().retried, 2);
     assert_eq!(deliver(&mut queue, SECOND, Outcome::Delivered), 10);
 }
 
@@ -169,7 +169,7 @@ fn closing_tries_once_more_at_once_unless_the_service_asked_to_be_left_alone() {
         queue.close();
         assert_eq!(queue.step(Duration::ZERO), expected);
         assert!(!queue.push(event(Duration::ZERO)).is_queued);
-        assert_eq!(queue.tally().closed, 1);
+        assert_eq!(queue.counters().closed, 1);
     }
 }
 
@@ -203,7 +203,7 @@ fn a_failure_that_is_about_to_happen_when_closing_begins_is_no_reason_to_wait_ei
 }
 
 #[test]
-fn parcels_are_split_by_project_and_by_length() {
+fn batches_are_split_by_project_and_by_length() {
     let mut projects = queue(limits());
     for (number, project) in ["2", "2", "3", "2"].into_iter().enumerate() {
         projects.push(numbered(number as u64, project, Duration::ZERO));
@@ -214,7 +214,7 @@ fn parcels_are_split_by_project_and_by_length() {
     assert_eq!(sizes, [2, 1, 1]);
 
     let size = event(Duration::ZERO).size;
-    let mut lengths = queue(Limits { parcel: 4 * size + size / 2, ..limits() });
+    let mut lengths = queue(Limits { body: 4 * size + size / 2 + origin("2").size, ..limits() });
     push(&mut lengths, 10, Duration::ZERO);
     let sizes: Vec<usize> =
         (0..3).map(|_| deliver(&mut lengths, Duration::ZERO, Outcome::Delivered)).collect();
@@ -223,9 +223,9 @@ fn parcels_are_split_by_project_and_by_length() {
 
 #[test]
 fn an_event_too_large_for_any_body_is_refused_and_counted() {
-    let mut queue = queue(Limits { parcel: 100, ..limits() });
+    let mut queue = queue(Limits { body: 100, ..limits() });
     assert!(!queue.push(event(Duration::ZERO)).is_queued);
-    assert_eq!((queue.tally().too_large, queue.tally().queued), (1, 0));
+    assert_eq!((queue.counters().too_large, queue.counters().queued), (1, 0));
     let Step::Report(losses) = queue.step(Duration::ZERO) else { panic!("the loss is told") };
     assert_eq!(losses.too_large, 1);
 }
@@ -240,7 +240,7 @@ fn an_event_larger_than_the_queue_goes_alone() {
     let mut small = queue(limits.clone());
     push(&mut small, 5, Duration::ZERO);
     assert!(!small.push(huge()).is_queued);
-    assert_eq!((small.depth().waiting, small.tally().too_large), (5, 1));
+    assert_eq!((small.depth().waiting, small.counters().too_large), (5, 1));
     // The spool has room for it.
     let mut spooling = queue(Limits { spools: true, ..limits });
     let pushed = spooling.push(huge());
@@ -260,7 +260,7 @@ fn past_the_bound_the_oldest_go_but_never_those_on_their_way() {
         assert!(queue.push(numbered(number, "2", Duration::ZERO)).is_queued);
     }
     assert_eq!(on_their_way, (0..10).collect::<Vec<_>>());
-    assert_eq!((queue.depth().waiting, queue.tally().queue_full), (20, 10));
+    assert_eq!((queue.depth().waiting, queue.counters().queue_full), (20, 10));
     queue.settle(Outcome::Delivered, Duration::ZERO, 1.0);
     queue.step(Duration::ZERO);
     let rest: Vec<u64> = queue.take().iter().map(number_of).collect();
@@ -281,7 +281,7 @@ fn losses_are_reported_at_most_once_a_minute_and_add_up() {
     assert_eq!(report(&mut queue, 59 * SECOND), None);
     push(&mut queue, 5, 60 * SECOND);
     assert_eq!(report(&mut queue, 60 * SECOND), Some(10));
-    assert_eq!(queue.tally().queue_full, 12);
+    assert_eq!(queue.counters().queue_full, 12);
 }
 
 #[test]
@@ -316,9 +316,9 @@ fn an_outage_of_an_hour_keeps_memory_bounded_and_counts_what_goes() {
         }
         now += Duration::from_millis(50);
     }
-    let Depth { waiting: events, bytes, .. } = queue.depth();
+    let QueueDepth { waiting: events, bytes, .. } = queue.depth();
     assert!(events == 10_000 && bytes <= 8 << 20, "{events} {bytes}");
     let on_its_way = queue.head().unwrap().events;
-    assert_eq!(queue.tally().queue_full, 72_000 - 10_000 - on_its_way);
+    assert_eq!(queue.counters().queue_full, 72_000 - 10_000 - on_its_way);
     assert!((100..200).contains(&attempts), "{attempts}");
 }

@@ -1,6 +1,8 @@
 //! No spool: what stands in its place without the feature `spool`.
 
 use std::io;
+use std::ops::Range;
+use std::path::Path;
 
 use crate::tracking::batch::Batch;
 
@@ -15,6 +17,10 @@ impl Spool {
         std::iter::empty()
     }
 
+    pub(crate) fn damaged(&self) -> u64 {
+        match *self {}
+    }
+
     pub(crate) fn append(&mut self, _: &Batch, _: bool) -> io::Result<()> {
         match *self {}
     }
@@ -27,7 +33,19 @@ impl Spool {
         match *self {}
     }
 
-    pub(crate) fn remove(&mut self) -> io::Result<()> {
+    pub(crate) fn remove(&mut self, _: u32) -> io::Result<()> {
+        match *self {}
+    }
+
+    pub(crate) fn missing(&mut self) -> Vec<Range<u64>> {
+        match *self {}
+    }
+
+    pub(crate) fn is_in_place(&self) -> bool {
+        match *self {}
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
         match *self {}
     }
 }

@@ -3,40 +3,51 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use convert_decision::visitor_fingerprint;
 
+use super::error::{Cause, SpoolError};
+use super::lock::{Cursor, Lock, is_same};
+use super::segment::{self, Header, Owner, Place, SEGMENT_SIZE};
+use crate::sync::{assert_no_lock_held, open_regular};
 use crate::tracking::batch::Batch;
-use crate::tracking::spool::error::{Cause, SpoolError};
-use crate::tracking::spool::segment::{self, DELIVERED, Owner, Place, Tail};
+use crate::tracking::split::without;
 
 /// Batches on disk, first in, first out.
 ///
-/// One core at a time uses a directory: a lock on a file in it says so. Batches are appended to
-/// files of limited size, and synced before [`Spool::append`] returns if they are to last; a delivered one is marked in
-/// its place and synced, and a file goes when all of it is delivered. What a crash left half
-/// written is cut off; what is damaged otherwise is put aside under another name.
+/// One core at a time uses a directory: a lock on a file in it ensures this. Batches are appended to
+/// files of limited size, and synced before [`Spool::append`] returns if they are to last. A file goes
+/// when all of it is delivered; until then, and where it cannot be deleted, the cursor in the lock's
+/// file says how far it is. What a crash left half written is ignored; what is damaged otherwise is
+/// put aside under another name.
+///
+/// Files, and the directory, may disappear at any time. [`Spool::missing`] finds out what is lost,
+/// and the next batch that is appended makes the directory again.
 #[derive(Debug)]
 pub(crate) struct Spool {
-    directory: PathBuf,
-    owner: Owner,
+    pub(super) directory: PathBuf,
+    pub(super) owner: Owner,
     capacity: u64,
-    size: u64,
-    pending: VecDeque<Place>,
-    segments: BTreeMap<u64, Segment>,
+    pub(super) size: u64,
+    pub(super) pending: VecDeque<Place>,
+    pub(super) segments: BTreeMap<u64, Segment>,
+    /// Files that are delivered and could not be deleted, with their sizes.
+    pub(super) leftovers: BTreeMap<u64, u64>,
     /// The file that is written to.
     current: Option<(u64, File)>,
     next: u64,
-    /// Held as long as the spool lives.
-    _lock: File,
+    pub(super) lock: Lock,
+    /// How many files were found damaged.
+    pub(super) damaged: u64,
 }
 
 /// What is known of a file.
 #[derive(Debug, Clone, Copy, Default)]
-struct Segment {
-    pending: usize,
-    size: u64,
+pub(super) struct Segment {
+    pub(super) pending: usize,
+    pub(super) size: u64,
 }
 
 impl Spool {
@@ -46,8 +57,9 @@ impl Spool {
     }
 
     fn try_open(directory: &Path, capacity: u64, key: &str) -> Result<Self, Cause> {
+        assert_no_lock_held("opening a spool");
         fs::create_dir_all(directory)?;
-        let lock = lock(&directory.join(LOCK))?;
+        let lock = Lock::take(&directory.join(LOCK))?;
         let mut owner = Owner::default();
         for (to, from) in owner.iter_mut().zip(visitor_fingerprint(key).bytes()) {
             *to = from;
@@ -59,12 +71,15 @@ impl Spool {
             size: 0,
             pending: VecDeque::new(),
             segments: BTreeMap::new(),
+            leftovers: BTreeMap::new(),
             current: None,
-            next: 0,
-            _lock: lock,
+            // The cursor must say nothing about a file that is yet to be made.
+            next: lock.cursor().segment + 1,
+            lock,
+            damaged: 0,
         };
         for number in segment_numbers(directory)? {
-            spool.next = number + 1;
+            spool.next = spool.next.max(number + 1);
             spool.recover(number)?;
         }
         Ok(spool)
@@ -75,14 +90,24 @@ impl Spool {
         self.pending.iter().map(|place| place.events)
     }
 
+    /// Returns how many files were damaged when the spool was opened.
+    pub(crate) fn damaged(&self) -> u64 {
+        self.damaged
+    }
+
     /// Adds a batch. If it `lasts` it survives a power cut once this has returned; otherwise a
     /// crash of the process, and a power cut only after [`Spool::sync`].
     pub(crate) fn append(&mut self, batch: &Batch, lasts: bool) -> io::Result<()> {
+        assert_no_lock_held("writing to a spool");
         let too_large = || io::Error::from(io::ErrorKind::FileTooLarge);
         let record = segment::record(batch).ok_or_else(too_large)?;
         let length = record.len() as u64;
         if self.size + length > self.capacity {
             return Err(io::Error::new(io::ErrorKind::StorageFull, "the spool is full"));
+        }
+        self.ensure_lock()?;
+        if !self.is_current_in_place() {
+            self.current = None;
         }
         let (number, mut file) = match self.current.take() {
             Some(current) => current,
@@ -108,152 +133,194 @@ impl Spool {
         if !is_full {
             self.current = Some((number, file));
         }
-        self.pending.push_back(Place { segment: number, offset, length, events: batch.events });
+        let (segment, events) = (number, batch.events);
+        self.pending.push_back(Place { segment, offset, length, skip: 0, events });
         Ok(())
     }
 
     /// Makes what was added so far survive a power cut.
     pub(crate) fn sync(&mut self) -> io::Result<()> {
+        assert_no_lock_held("syncing a spool");
         // What is in other files was synced when the next one was begun.
         self.current.as_ref().map_or(Ok(()), |(_, file)| file.sync_data())
     }
 
-    /// Reads the oldest batch.
+    /// Reads what is left of the oldest batch.
     pub(crate) fn load(&self) -> io::Result<Option<Batch>> {
+        assert_no_lock_held("reading from a spool");
         let Some(place) = self.pending.front() else {
             return Ok(None);
         };
-        let mut file = File::open(self.path(place.segment))?;
+        let mut file = open_regular(&self.path(place.segment), OpenOptions::new().read(true))?;
         file.seek(SeekFrom::Start(place.offset))?;
         let mut record = Vec::new();
         file.take(place.length).read_to_end(&mut record)?;
-        let damaged = || io::Error::from(io::ErrorKind::InvalidData);
-        segment::batch(&record).ok_or_else(damaged).map(Some)
+        let batch = segment::batch(&record).and_then(|batch| without(batch, place.skip));
+        batch.map(Some).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "it is damaged"))
     }
 
-    /// Removes the oldest batch, for good once this has returned.
-    pub(crate) fn remove(&mut self) -> io::Result<()> {
-        let Some(place) = self.pending.pop_front() else {
+    /// Removes so many events of the oldest batch, for good once this has returned.
+    pub(crate) fn remove(&mut self, events: u32) -> io::Result<()> {
+        assert_no_lock_held("changing a spool");
+        let Some(place) = self.pending.front_mut() else {
             return Ok(());
         };
-        let path = self.path(place.segment);
-        let left = match self.segments.get_mut(&place.segment) {
-            Some(segment) => {
-                segment.pending = segment.pending.saturating_sub(1);
-                segment.pending
+        let segment = place.segment;
+        if place.events > events {
+            place.events -= events;
+            place.skip += events;
+            let cursor = Cursor { segment, offset: place.offset, skip: place.skip };
+            return self.advance(cursor);
+        }
+        let cursor = Cursor { segment, offset: place.offset + place.length, skip: 0 };
+        self.pending.pop_front();
+        let left = match self.segments.get_mut(&segment) {
+            Some(known) => {
+                known.pending = known.pending.saturating_sub(1);
+                known.pending
             }
             None => 0,
         };
         if left > 0 {
-            let mut file = OpenOptions::new().write(true).open(path)?;
-            file.seek(SeekFrom::Start(place.offset))?;
-            file.write_all(&[DELIVERED])?;
-            return file.sync_data();
+            return self.advance(cursor);
         }
-        if self.current.as_ref().is_some_and(|(number, _)| *number == place.segment) {
+        if self.current.as_ref().is_some_and(|(number, _)| *number == segment) {
             self.current = None;
         }
-        let size = self.segments.remove(&place.segment).map_or(0, |segment| segment.size);
-        self.size = self.size.saturating_sub(size);
-        fs::remove_file(path)?;
-        sync_directory(&self.directory);
-        Ok(())
+        let size = self.segments.remove(&segment).map_or(0, |known| known.size);
+        self.delete(segment, size).or_else(|error| {
+            // A file that stays must not be delivered again. It is tried again with the next one.
+            self.advance(cursor)?;
+            Err(error)
+        })
     }
 
-    /// Takes over what a file of an earlier run holds.
-    fn recover(&mut self, number: u64) -> Result<(), Cause> {
-        let path = self.path(number);
-        let bytes = fs::read(&path)?;
-        let Some(scan) = segment::scan(number, &bytes) else {
-            if segment::header(&self.owner).starts_with(&bytes) {
-                // The process ended before the header was written.
-                return Ok(fs::remove_file(&path)?);
+    /// Finds out which batches are gone: their files were deleted, cut, or are no files any more.
+    /// Returns where they lay, as ranges of events counted from the oldest, in order.
+    pub(crate) fn missing(&mut self) -> Vec<Range<u64>> {
+        assert_no_lock_held("looking for the files of a spool");
+        // Where the lock has gone as well the files may be those of another core.
+        let is_locked = self.lock.is_at(&self.directory.join(LOCK));
+        let length =
+            |number| if is_locked || self.is_own(number) { self.length_of(number) } else { 0 };
+        let mut lengths: BTreeMap<u64, u64> =
+            self.segments.keys().map(|number| (*number, length(*number))).collect();
+        if !self.is_current_in_place() {
+            if let Some((number, _)) = self.current.take() {
+                let known = self.segments.get(&number).map_or(0, |known| known.size);
+                lengths.entry(number).and_modify(|length| *length = (*length).min(known));
             }
-            return self.put_aside(&path, None);
-        };
-        if scan.pending.is_empty() && scan.tail != Tail::Damaged {
-            return Ok(fs::remove_file(&path)?);
         }
-        if scan.owner != self.owner {
-            return Err(Cause::OtherKey);
-        }
-        if scan.tail == Tail::Torn {
-            log::info!(
-                target: "convert_sdk::tracking",
-                "the spool file {} ended within a batch, which was cut off", path.display()
-            );
-        }
-        let tail = (scan.tail == Tail::Damaged).then_some(scan.sound..bytes.len());
-        let damaged: Vec<&[u8]> =
-            scan.holes.iter().cloned().chain(tail).filter_map(|range| bytes.get(range)).collect();
-        let (mut size, mut pending) = (scan.sound as u64, scan.pending);
-        // Both are written before anything is replaced: on a full disk nothing has changed then.
-        let draft = path.with_extension(DRAFT);
-        if !scan.holes.is_empty() {
-            size = self.write_draft(&draft, &bytes, &mut pending)?;
-        }
-        if !damaged.is_empty() {
-            let kept = self.put_aside(&path, Some(&damaged.concat()));
-            kept.inspect_err(|_| drop(fs::remove_file(&draft)))?;
-        }
-        if pending.is_empty() {
-            let _ = fs::remove_file(&draft);
-            return Ok(fs::remove_file(&path)?);
-        }
-        if !scan.holes.is_empty() {
-            fs::rename(&draft, &path)?;
-            sync_directory(&self.directory);
-        } else if scan.tail != Tail::None {
-            cut(&path, scan.sound)?;
-        }
-        self.size += size;
-        self.segments.insert(number, Segment { pending: pending.len(), size });
-        self.pending.extend(pending);
-        Ok(())
+        let mut lost = Vec::new();
+        let mut at = 0;
+        let segments = &mut self.segments;
+        self.pending.retain(|place| {
+            let range = at..at + u64::from(place.events);
+            at = range.end;
+            let length = lengths.get(&place.segment).copied().unwrap_or(0);
+            let is_there = place.offset + place.length <= length;
+            if !is_there {
+                lost.push(range);
+                if let Some(known) = segments.get_mut(&place.segment) {
+                    known.pending = known.pending.saturating_sub(1);
+                }
+            }
+            is_there
+        });
+        let size = &mut self.size;
+        let current = self.current.as_ref().map(|(number, _)| *number);
+        segments.retain(|number, known| {
+            let stays = known.pending > 0 || current == Some(*number);
+            if !stays {
+                *size = size.saturating_sub(known.size);
+            }
+            stays
+        });
+        lost
     }
 
-    /// Writes a file that has nothing but these batches, to take the place of one that has more, and
-    /// returns its size.
-    fn write_draft(&self, draft: &Path, bytes: &[u8], pending: &mut [Place]) -> io::Result<u64> {
-        let mut sound = segment::header(&self.owner);
-        for place in pending {
-            let record = usize::try_from(place.offset).ok().and_then(|at| bytes.get(at..));
-            let record = record.unwrap_or_default().iter().copied();
-            place.offset = sound.len() as u64;
-            sound.extend(record.take(usize::try_from(place.length).unwrap_or(usize::MAX)));
-        }
-        // An earlier run may have ended just before it took the file's place.
-        let _ = fs::remove_file(draft);
-        write_new(draft, &sound)?;
-        Ok(sound.len() as u64)
+    /// Returns whether nothing seems to have happened to the directory. Cheaper than
+    /// [`Spool::missing`], which says what it was.
+    pub(crate) fn is_in_place(&self) -> bool {
+        self.lock.is_at(&self.directory.join(LOCK)) && self.is_current_in_place()
     }
 
-    /// Keeps what cannot be read, a whole file or parts of one, under a name that is free.
-    fn put_aside(&self, path: &Path, parts: Option<&[u8]>) -> Result<(), Cause> {
-        let names = (1_u32..).map(|count| path.with_extension(format!("{count}.damaged")));
-        let aside = std::iter::once(path.with_extension("damaged")).chain(names);
-        let aside = aside.into_iter().find(|name| !name.exists()).unwrap_or_default();
-        match parts {
-            Some(parts) => write_new(&aside, parts)?,
-            None => fs::rename(path, &aside)?,
+    /// Returns where the files are.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    fn is_current_in_place(&self) -> bool {
+        self.current.as_ref().is_none_or(|(number, file)| {
+            let size = self.segments.get(number).map_or(0, |known| known.size);
+            is_same(file, &self.path(*number)) && file.metadata().is_ok_and(|one| one.len() == size)
+        })
+    }
+
+    /// Returns how long a file is, zero if it is gone.
+    fn length_of(&self, number: u64) -> u64 {
+        let metadata = fs::metadata(self.path(number));
+        metadata.ok().filter(fs::Metadata::is_file).map_or(0, |metadata| metadata.len())
+    }
+
+    /// Returns whether this spool has written a file.
+    fn is_own(&self, number: u64) -> bool {
+        let file = open_regular(&self.path(number), OpenOptions::new().read(true));
+        let mut bytes = Vec::new();
+        let read = file.and_then(|file| file.take(segment::HEADER as u64).read_to_end(&mut bytes));
+        read.is_ok() && Header::of(&bytes).is_some_and(|header| header.spool == self.lock.spool)
+    }
+
+    fn advance(&mut self, cursor: Cursor) -> io::Result<()> {
+        self.ensure_lock()?;
+        self.lock.advance(cursor)
+    }
+
+    /// Makes the directory and the lock again if they have gone. What other cores have put there
+    /// meanwhile is theirs.
+    fn ensure_lock(&mut self) -> io::Result<()> {
+        let path = self.directory.join(LOCK);
+        if self.lock.is_at(&path) {
+            return Ok(());
         }
-        log::warn!(
-            target: "convert_sdk::tracking",
-            "the spool file {} is damaged; what cannot be read was put aside as {}",
-            path.display(),
-            aside.display()
-        );
+        fs::create_dir_all(&self.directory)?;
+        if !segment_numbers(&self.directory)?.into_iter().all(|number| self.is_own(number)) {
+            let message = "the directory was replaced by one that holds other events";
+            return Err(io::Error::other(message));
+        }
+        self.lock.take_again(&path).map_err(|cause| io::Error::other(cause.to_string()))?;
         sync_directory(&self.directory);
         Ok(())
+    }
+
+    /// Deletes a file that is delivered, and those that could not be deleted before.
+    pub(super) fn delete(&mut self, number: u64, size: u64) -> io::Result<()> {
+        self.leftovers.insert(number, size);
+        let mut outcome = Ok(());
+        let all: Vec<(u64, u64)> = self.leftovers.iter().map(|(one, size)| (*one, *size)).collect();
+        for (number, size) in all {
+            match fs::remove_file(self.path(number)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => outcome = Err(error),
+                _ => {
+                    self.leftovers.remove(&number);
+                    self.size = self.size.saturating_sub(size);
+                }
+            }
+        }
+        sync_directory(&self.directory);
+        // Whether older ones could be deleted is no news.
+        outcome
+            .or_else(|error| if self.leftovers.contains_key(&number) { Err(error) } else { Ok(()) })
     }
 
     /// Begins a file.
     fn begin(&mut self) -> io::Result<(u64, File)> {
         let number = self.next;
         let path = self.path(number);
-        let mut file = private().write(true).create_new(true).open(&path)?;
+        // Nobody else writes here, but somebody may have copied something.
         self.next += 1;
-        let header = segment::header(&self.owner);
+        let mut file = private().write(true).create_new(true).open(&path)?;
+        let header = Header { owner: self.owner, spool: self.lock.spool }.to_bytes();
         if let Err(error) = file.write_all(&header) {
             let _ = fs::remove_file(&path);
             return Err(error);
@@ -265,18 +332,8 @@ impl Spool {
         Ok((number, file))
     }
 
-    fn path(&self, number: u64) -> PathBuf {
+    pub(super) fn path(&self, number: u64) -> PathBuf {
         self.directory.join(format!("{}.{EXTENSION}", name_of(number)))
-    }
-}
-
-/// Takes the lock that says a directory is in use; it ends with the file, or with the process.
-fn lock(path: &Path) -> Result<File, Cause> {
-    let file = private().write(true).create(true).truncate(false).open(path)?;
-    match fs4::FileExt::try_lock(&file) {
-        Ok(()) => Ok(file),
-        Err(fs4::TryLockError::WouldBlock) => Err(Cause::InUse),
-        Err(fs4::TryLockError::Error(error)) => Err(error.into()),
     }
 }
 
@@ -305,7 +362,7 @@ fn name_of(number: u64) -> String {
 }
 
 /// Options for files that only their owner may read: they name visitors.
-fn private() -> OpenOptions {
+pub(super) fn private() -> OpenOptions {
     #[cfg_attr(not(unix), expect(unused_mut, reason = "other systems have no mode"))]
     let mut options = OpenOptions::new();
     #[cfg(unix)]
@@ -313,21 +370,8 @@ fn private() -> OpenOptions {
     options
 }
 
-/// Writes a file, or none at all: where the disk is full, half of it would only take room.
-fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = private().write(true).create_new(true).open(path)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_data());
-    written.inspect_err(|_| drop(fs::remove_file(path)))
-}
-
-fn cut(path: &Path, length: usize) -> io::Result<()> {
-    let file = OpenOptions::new().write(true).open(path)?;
-    file.set_len(length as u64)?;
-    file.sync_data()
-}
-
 /// Makes the names in a directory last. Some systems cannot, and need not.
-fn sync_directory(directory: &Path) {
+pub(super) fn sync_directory(directory: &Path) {
     if let Ok(directory) = File::open(directory) {
         let _ = directory.sync_all();
     }
@@ -335,11 +379,8 @@ fn sync_directory(directory: &Path) {
 
 const LOCK: &str = "lock";
 const EXTENSION: &str = "batches";
-const DRAFT: &str = "draft";
 /// More files than are ever begun.
 const MOST_FILES: u64 = 1 << 63;
-/// How long a file grows before another one is begun.
-const SEGMENT_SIZE: u64 = 8 << 20;
 
 #[cfg(test)]
 mod tests;

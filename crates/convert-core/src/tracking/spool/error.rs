@@ -65,6 +65,25 @@ impl SpoolError {
     }
 }
 
+impl Cause {
+    /// Names the file that the file system refused, without the directory.
+    #[cfg_attr(not(feature = "spool"), expect(dead_code, reason = "only a spool on disk can fail"))]
+    pub(crate) fn file(path: &Path, error: &io::Error) -> Self {
+        let name = Path::new(path.file_name().unwrap_or_default()).display();
+        Cause::Io(error.kind(), format!("{name}: {error}"))
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Cause::InUse => f.write_str("another core uses it"),
+            Cause::OtherKey => f.write_str("it holds events of another SDK key"),
+            Cause::Io(_, message) => f.write_str(message),
+        }
+    }
+}
+
 impl From<io::Error> for Cause {
     fn from(error: io::Error) -> Self {
         Cause::Io(error.kind(), error.to_string())
@@ -73,12 +92,7 @@ impl From<io::Error> for Cause {
 
 impl fmt::Display for SpoolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the spool directory {} cannot be used: ", self.directory.display())?;
-        match &self.cause {
-            Cause::InUse => f.write_str("another core uses it"),
-            Cause::OtherKey => f.write_str("it holds events of another SDK key"),
-            Cause::Io(_, message) => f.write_str(message),
-        }
+        write!(f, "the spool directory {} cannot be used: {}", self.directory.display(), self.cause)
     }
 }
 

@@ -6,6 +6,10 @@ mod absent;
 mod disk;
 mod error;
 #[cfg(feature = "spool")]
+mod lock;
+#[cfg(feature = "spool")]
+mod recovery;
+#[cfg(feature = "spool")]
 mod segment;
 
 #[cfg(not(feature = "spool"))]

@@ -1,5 +1,7 @@
 //! With a spool.
 
+#![expect(clippy::single_range_in_vec_init, reason = "one range is what is meant")]
+
 use super::*;
 
 #[test]
@@ -22,11 +24,11 @@ fn with_a_spool_nothing_goes_while_a_request_hangs() {
                 (Step::Spill, false) => spooled.extend(queue.take().iter().map(number_of)),
                 _ => panic!("{step:?} after {spooled:?}"),
             }
-            queue.stored(false);
+            queue.stored(step, false);
         }
     }
     let waiting = queue.depth().waiting;
-    assert!(waiting <= 20 && queue.tally().dropped() == 0);
+    assert!(waiting <= 20 && queue.counters().dropped() == 0);
     assert_eq!(spooled, (0..200 - waiting).collect::<Vec<_>>());
     assert_eq!(queue.step(Duration::ZERO), Step::Sync, "the worker makes it last");
 }
@@ -38,10 +40,10 @@ fn where_the_spool_fails_the_oldest_go_after_all() {
     assert_eq!(queue.relief(Duration::ZERO), Some(Step::Spill));
     let events = queue.take();
     queue.not_stored(events, Duration::ZERO);
-    assert_eq!((queue.depth().waiting, queue.tally().queue_full), (20, 1));
+    assert_eq!((queue.depth().waiting, queue.counters().queue_full), (20, 1));
     let pushed = queue.push(event(Duration::ZERO));
     assert!(!pushed.is_over && queue.relief(Duration::ZERO).is_none());
-    assert_eq!((queue.depth().waiting, queue.tally().queue_full), (20, 2));
+    assert_eq!((queue.depth().waiting, queue.counters().queue_full), (20, 2));
 }
 
 #[test]
@@ -55,9 +57,9 @@ fn with_a_spool_an_outage_of_an_hour_loses_nothing() {
                 Step::Release(_) => drop(queue.take()),
                 Step::Spill => {
                     queue.take();
-                    queue.stored(true);
+                    queue.stored(Step::Spill, true);
                 }
-                Step::Store => queue.stored(true),
+                Step::Store => queue.stored(Step::Store, true),
                 Step::Send => {
                     queue.settle(Outcome::Failed(None), now, 0.5);
                 }
@@ -69,7 +71,7 @@ fn with_a_spool_an_outage_of_an_hour_loses_nothing() {
         assert!(waiting <= 21, "no more than a second's worth is at stake: {waiting}");
         now += Duration::from_millis(50);
     }
-    assert_eq!(queue.tally().dropped(), 0);
+    assert_eq!(queue.counters().dropped(), 0);
     assert_eq!(queue.spooled() + queue.depth().waiting, 72_000);
 }
 
@@ -79,7 +81,7 @@ fn a_spool_that_fails_is_left_alone_for_a_while_and_the_events_stay() {
     push(&mut queue, 10, Duration::ZERO);
     deliver(&mut queue, Duration::ZERO, Outcome::Failed(Some(100 * SECOND)));
     assert_eq!(queue.step(Duration::ZERO), Step::Store);
-    queue.stored(true);
+    queue.stored(Step::Store, true);
     push(&mut queue, 5, Duration::ZERO);
     assert_eq!(queue.step(SECOND), Step::Spill);
     let events = queue.take();
@@ -100,10 +102,10 @@ fn what_is_left_in_the_end_goes_to_the_spool() {
     push(&mut queue, 3, Duration::ZERO);
     queue.stop();
     assert_eq!(queue.step(Duration::ZERO), Step::Store);
-    queue.stored(true);
+    queue.stored(Step::Store, true);
     assert_eq!(queue.step(Duration::ZERO), Step::Spill);
     assert_eq!(queue.take().len(), 3);
-    queue.stored(true);
+    queue.stored(Step::Spill, true);
     assert_eq!((queue.step(Duration::ZERO), queue.spooled()), (Step::Stop, 15));
 }
 
@@ -113,7 +115,37 @@ fn what_an_earlier_run_left_goes_first() {
     queue.restore(7);
     push(&mut queue, 10, Duration::ZERO);
     assert_eq!(queue.step(Duration::ZERO), Step::Send);
-    let parcel = queue.settle(Outcome::Delivered, Duration::ZERO, 0.0).unwrap();
-    assert_eq!((parcel.events, parcel.is_spooled), (7, true));
+    let batch = queue.settle(Outcome::Delivered, Duration::ZERO, 0.0).unwrap();
+    assert_eq!((batch.events, batch.is_spooled), (7, true));
     assert_eq!(deliver(&mut queue, Duration::ZERO, Outcome::Delivered), 10);
+}
+
+#[test]
+fn while_the_disk_does_not_answer_the_oldest_go_after_all() {
+    let mut queue = queue(Limits { events: 20, spools: true, ..limits() });
+    push(&mut queue, 25, Duration::ZERO);
+    assert_eq!((queue.depth().waiting, queue.counters().queue_full), (25, 0));
+    queue.block_spool(Duration::ZERO);
+    assert_eq!((queue.depth().waiting, queue.counters().queue_full), (20, 5));
+    assert_eq!(queue.relief(Duration::ZERO), None);
+    assert!(!queue.push(event(Duration::ZERO)).is_over);
+    assert!(queue.push(event(2 * SECOND)).is_over, "it is tried again");
+}
+
+#[test]
+fn files_that_disappear_cost_what_is_not_in_memory() {
+    let mut queue = queue(Limits { spools: true, ..limits() });
+    for events in [5, 7, 9] {
+        queue.restore(events);
+    }
+    assert_eq!(queue.step(Duration::ZERO), Step::Send);
+    // The first one is on its way, and the last one has been lost before it could be read.
+    assert_eq!(queue.lose_spooled(&[0..5, 12..21], 1, Duration::ZERO), 9);
+    let depth = queue.depth();
+    assert_eq!((depth.under_way, depth.spooled, queue.counters().spool_damaged), (5, 7, 9));
+    assert_eq!(queue.next_to_store(), None, "it would come behind the other one");
+    queue.settle(Outcome::Failed(None), Duration::ZERO, 1.0);
+    assert!(matches!(queue.step(Duration::ZERO), Step::Report(_)));
+    assert_eq!(queue.lose_spooled(&[0..7], 1, Duration::ZERO), 7);
+    assert_eq!(queue.step(Duration::ZERO), Step::Store, "it is safe in memory, and stored again");
 }

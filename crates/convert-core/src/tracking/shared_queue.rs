@@ -1,26 +1,36 @@
-//! The hatch between the threads that record events and the one that delivers them.
+//! The queue as the threads that record events and the one that delivers them share it.
 //!
-//! One lock guards all there is: the queue, and how the worker is doing. Whoever waits, the worker
-//! for something to do and the others for what comes of it, looks at what it waits for under that
-//! lock and gives the lock up only by waiting; whoever changes something does so under the lock and
-//! rings. So no bell can be missed, and there is no second flag that could disagree.
+//! One lock guards everything: the queue, and the state of the worker. A thread that waits, the worker
+//! for something to do and the others for the outcome, checks its condition under that lock and gives
+//! the lock up only by waiting; a thread that changes something does so under the lock and notifies. So
+//! no wake-up can be lost, and there is no second flag that could disagree. The lock is held for
+//! changes in memory alone.
+//!
+//! The worker's state:
+//!
+//! ```text
+//! absent ──first event──► starting ──enter──► busy ◄──wake, time──► resting
+//!    ▲                       │                 │
+//!    └──no thread to be had──┘                 └──leave──► ended
+//! ```
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::sync::{Condvar, Mutex, MutexGuard, ThreadId, current_thread};
 use crate::clock::{Appointment, Deadline, Timer};
+use crate::tracking::counters::DeliveryCounters;
 use crate::tracking::event::Event;
 use crate::tracking::queue::{Queue, Step};
 use crate::tracking::release::ReleaseReason;
-use crate::tracking::tally::Tally;
 
-/// The queue, the lock around it, and the bells.
-pub(crate) struct Hatch {
+/// The queue, the lock around it, and the condition variables.
+pub(crate) struct SharedQueue {
     state: Mutex<State>,
     /// Wakes the worker.
     work: Condvar,
-    /// Wakes those who wait for a parcel to be done with, or for the worker to end.
-    news: Condvar,
+    /// Wakes those who wait for a batch to be done with, or for the worker to rest or end.
+    progress: Condvar,
 }
 
 struct State {
@@ -30,17 +40,17 @@ struct State {
     alarm: Option<Appointment>,
 }
 
-/// How the worker is doing.
+/// What the worker does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// There is none.
     Absent,
-    /// Somebody is starting it.
+    /// A thread is starting it.
     Starting,
     /// It works, and will look at the queue again before it rests.
     Busy(ThreadId),
-    /// It waits to be woken.
-    Resting(ThreadId),
+    /// It waits to be woken, or for a time to come.
+    Resting(ThreadId, Option<Duration>),
     /// It has ended, for good.
     Ended,
 }
@@ -71,7 +81,7 @@ pub(crate) struct Closing {
     /// The number after that of the last event.
     pub(crate) end: u64,
     /// What had happened before.
-    pub(crate) before: Tally,
+    pub(crate) before: DeliveryCounters,
 }
 
 /// What became, while a core closed, of the events that were queued then.
@@ -83,23 +93,26 @@ pub(crate) struct Ending {
     pub(crate) left: u64,
 }
 
-impl Hatch {
+impl SharedQueue {
     pub(crate) fn new(queue: Queue) -> Self {
         let state = State { queue, worker: Phase::Absent, alarm: None };
-        Hatch { state: Mutex::new(state), work: Condvar::new(), news: Condvar::new() }
+        SharedQueue { state: Mutex::new(state), work: Condvar::new(), progress: Condvar::new() }
     }
 
     /// Adds events in one go, so that nothing comes between them.
+    ///
+    /// Queues nothing in a child of `fork()` whose parent was using the queue at that moment.
     pub(crate) fn push(&self, events: impl Iterator<Item = Event>) -> Receipt {
-        let mut state = self.lock();
-        let (mut receipt, mut matters) = (Receipt::default(), false);
+        let Some(mut state) = self.state.try_enter() else { return Receipt::default() };
+        let mut receipt = Receipt::default();
+        let mut matters = false;
         for event in events {
             let pushed = state.queue.push(event);
             receipt.count += usize::from(pushed.is_queued);
             receipt.is_over |= pushed.is_over;
             matters |= pushed.matters;
         }
-        receipt.starts = matters && self.rouse_or_start(&mut state);
+        receipt.starts = matters && self.wake_or_start(&mut state);
         receipt
     }
 
@@ -108,7 +121,7 @@ impl Hatch {
     pub(crate) fn flush(&self) -> (u64, bool) {
         let mut state = self.lock();
         let end = state.queue.flush(ReleaseReason::Explicit);
-        let starts = self.rouse_or_start(&mut state);
+        let starts = self.wake_or_start(&mut state);
         (end, starts)
     }
 
@@ -116,9 +129,9 @@ impl Hatch {
     /// is none, there is nothing to send.
     pub(crate) fn close(&self) -> Closing {
         let mut state = self.lock();
-        let before = *state.queue.tally();
+        let before = *state.queue.counters();
         let end = state.queue.close();
-        self.rouse(&mut state);
+        self.wake(&mut state);
         Closing { end, before }
     }
 
@@ -132,51 +145,53 @@ impl Hatch {
         if is_deserted {
             state.worker = Phase::Starting;
         }
-        self.rouse(&mut state);
+        self.wake(&mut state);
         drop(state);
-        self.news.notify_all();
+        self.progress.notify_all();
         is_deserted
     }
 
-    /// Reads or changes the queue where nobody waits for it.
+    /// Reads the queue, or changes it where no thread waits for the change.
     pub(crate) fn look<T>(&self, look: impl FnOnce(&mut Queue) -> T) -> T {
         look(&mut self.lock().queue)
     }
 
-    /// Changes the queue and tells everybody. Returns what the change returns, and whether the
+    /// Changes the queue and notifies all threads. Returns what the change returns, and whether the
     /// caller is to start the worker.
     pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Queue) -> T) -> (T, bool) {
         let mut state = self.lock();
         let changed = change(&mut state.queue);
-        let starts = self.rouse_or_start(&mut state);
+        let starts = self.wake_or_start(&mut state);
         drop(state);
-        self.news.notify_all();
+        self.progress.notify_all();
         (changed, starts)
     }
 
-    /// Waits until everything before a number is done with, or there is no hope for it: the time
-    /// is up, nothing is sent any more, or the worker is the one who asks.
-    pub(crate) fn wait_for(&self, end: u64, deadline: Deadline) -> Remainder {
+    /// Waits until everything before a number is done with, or waiting is in vain: the deadline has
+    /// passed, nothing is sent any more, the worker has nothing to do before the deadline, or the
+    /// caller is the worker.
+    pub(crate) fn wait_for(&self, end: u64, deadline: Deadline, timer: &Timer) -> Remainder {
         let mut state = self.lock();
         loop {
-            let queue = &state.queue;
-            let remainder = Remainder { left: queue.left_before(end), spooled: queue.spooled() };
-            let is_hopeless =
-                !queue.is_enabled() || queue.is_stopped() || !state.has_other_worker();
-            let patience = deadline.remaining();
-            if remainder.left == 0 || is_hopeless || patience.is_zero() {
+            let remainder = state.remainder(end);
+            let left = deadline.remaining();
+            if remainder.left == 0 || left.is_zero() || state.is_in_vain(left, timer) {
                 return remainder;
             }
-            let waited = self.news.wait_timeout(state, patience);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            state = self.progress.wait_timeout(state, left);
         }
+    }
+
+    /// Returns what is left of the events before a number.
+    pub(crate) fn remainder(&self, end: u64) -> Remainder {
+        self.lock().remainder(end)
     }
 
     /// Returns what became of the events that were queued when closing began. They add up: nothing
     /// is queued any more then.
     pub(crate) fn ending(&self, closing: &Closing) -> Ending {
         let state = self.lock();
-        let (now, spooled) = (state.queue.tally(), state.queue.spooled());
+        let (now, spooled) = (state.queue.counters(), state.queue.spooled());
         Ending {
             delivered: now.delivered - closing.before.delivered,
             dropped: now.dropped_queued() - closing.before.dropped_queued(),
@@ -193,12 +208,11 @@ impl Hatch {
             if matches!(state.worker, Phase::Absent | Phase::Ended) {
                 return true;
             }
-            let patience = deadline.remaining();
-            if patience.is_zero() || !state.has_other_worker() {
+            let left = deadline.remaining();
+            if left.is_zero() || !state.has_other_worker() {
                 return false;
             }
-            let waited = self.news.wait_timeout(state, patience);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            state = self.progress.wait_timeout(state, left);
         }
     }
 
@@ -222,32 +236,31 @@ impl Hatch {
     /// Notes that the worker has ended, or, where it could not even be started, that there is none.
     pub(crate) fn leave(&self, was_started: bool) {
         self.lock().worker = if was_started { Phase::Ended } else { Phase::Absent };
-        self.news.notify_all();
+        self.progress.notify_all();
     }
 
-    /// Waits until the worker is roused or its time has come.
+    /// Waits until the worker is woken or its time has come.
     fn rest<'s>(
         self: &'s Arc<Self>,
         mut state: MutexGuard<'s, State>,
         timer: &Timer,
-        at: Option<std::time::Duration>,
+        at: Option<Duration>,
     ) -> MutexGuard<'s, State> {
-        let hatch = Arc::downgrade(self);
+        let queue = Arc::downgrade(self);
         let ring = move || {
-            if let Some(hatch) = hatch.upgrade() {
-                hatch.rouse(&mut hatch.lock());
+            if let Some(queue) = queue.upgrade() {
+                queue.wake(&mut queue.lock());
             }
         };
         let Some(alarm) = timer.appointment(at, ring) else { return state };
-        let patience = alarm.patience();
+        let timeout = alarm.patience();
         state.alarm = Some(alarm);
-        state.worker = Phase::Resting(current_thread());
-        state = match patience {
-            None => self.work.wait(state).unwrap_or_else(PoisonError::into_inner),
-            Some(patience) => {
-                let waited = self.work.wait_timeout(state, patience);
-                waited.unwrap_or_else(PoisonError::into_inner).0
-            }
+        state.worker = Phase::Resting(current_thread(), at);
+        // Others may learn from that that there is nothing to wait for.
+        self.progress.notify_all();
+        state = match timeout {
+            None => self.work.wait(state),
+            Some(timeout) => self.work.wait_timeout(state, timeout),
         };
         // A wait may end without a reason. What there is to do is looked up anew in any case.
         state.alarm = None;
@@ -255,40 +268,54 @@ impl Hatch {
         state
     }
 
-    /// Sees to it that the worker, if there is one, looks at the queue.
-    fn rouse(&self, state: &mut State) {
-        if let Phase::Resting(id) = state.worker {
+    /// Makes the worker, if there is one, look at the queue.
+    fn wake(&self, state: &mut State) {
+        if let Phase::Resting(id, _) = state.worker {
             state.worker = Phase::Busy(id);
             state.alarm = None;
             self.work.notify_one();
         }
     }
 
-    /// Sees to it that somebody looks at the queue, and returns whether the caller is to start the
-    /// worker for that.
-    fn rouse_or_start(&self, state: &mut State) -> bool {
+    /// Makes the worker look at the queue, and returns whether the caller is to start it for that.
+    fn wake_or_start(&self, state: &mut State) -> bool {
         let queue = &state.queue;
         if state.worker == Phase::Absent && queue.is_enabled() && queue.left_before(u64::MAX) > 0 {
             state.worker = Phase::Starting;
             return true;
         }
-        self.rouse(state);
+        self.wake(state);
         false
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing in the queue panics half way.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 
 impl State {
+    fn remainder(&self, end: u64) -> Remainder {
+        Remainder { left: self.queue.left_before(end), spooled: self.queue.spooled() }
+    }
+
+    /// Returns whether waiting so long changes nothing, unless another thread does something.
+    fn is_in_vain(&self, timeout: Duration, timer: &Timer) -> bool {
+        if !self.queue.is_enabled() || self.queue.is_stopped() || !self.has_other_worker() {
+            return true;
+        }
+        match self.worker {
+            // A worker that rests has done all that can be done so far.
+            Phase::Resting(_, at) => at.is_none_or(|at| at > timer.now().saturating_add(timeout)),
+            _ => false,
+        }
+    }
+
     /// Returns whether there is a worker, on another thread than the caller's.
     fn has_other_worker(&self) -> bool {
         match self.worker {
             Phase::Absent | Phase::Ended => false,
             Phase::Starting => true,
-            Phase::Busy(id) | Phase::Resting(id) => id != current_thread(),
+            Phase::Busy(id) | Phase::Resting(id, _) => id != current_thread(),
         }
     }
 }

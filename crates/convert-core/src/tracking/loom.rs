@@ -1,6 +1,6 @@
 //! The hand-over of events under a model checker: every interleaving of small programs.
 //!
-//! The hatch and the shelf are compiled a second time, from the same files, on the checker's
+//! The shared queue and the batches in flight are compiled a second time, from the same files, on the checker's
 //! primitives; the queue between them is the real one. The checker's waits never time out, so that
 //! a wake-up that is lost shows as a deadlock instead of as a delay.
 
@@ -12,8 +12,8 @@ use std::time::Duration;
 use convert_decision::Segments;
 use loom::thread;
 
-use self::hatch::{Closing, Ending, Hatch};
-use self::shelf::Shelf;
+use self::in_flight::{Fault, InFlight, InFlightSlot};
+use self::shared_queue::{Closing, Ending, SharedQueue};
 use self::spool::Spool;
 use crate::clock::{Deadline, Timer};
 use crate::tracking::backoff::Backoff;
@@ -23,17 +23,18 @@ use crate::tracking::queue::{Limits, Outcome, Queue, Step};
 use crate::tracking::wire::Envelope;
 
 #[expect(clippy::duplicate_mod, reason = "the same source on other primitives is the point")]
-#[path = "hatch.rs"]
-mod hatch;
+#[path = "shared_queue.rs"]
+mod shared_queue;
 
 #[expect(clippy::duplicate_mod, reason = "the same source on other primitives is the point")]
 #[expect(dead_code, reason = "this copy is for the model alone")]
-#[path = "shelf.rs"]
-mod shelf;
+#[path = "in_flight.rs"]
+mod in_flight;
 
 mod sync {
-    pub(super) use loom::sync::{Condvar, Mutex, MutexGuard};
     pub(super) use loom::thread::ThreadId;
+
+    pub(super) use crate::sync::loom::{Condvar, Mutex, MutexGuard};
 
     pub(super) fn current_thread() -> ThreadId {
         loom::thread::current().id()
@@ -44,6 +45,8 @@ mod sync {
 mod spool {
     use std::collections::VecDeque;
     use std::io;
+    use std::ops::Range;
+    use std::path::Path;
     use std::sync::{Arc, Mutex};
 
     use crate::tracking::batch::Batch;
@@ -74,17 +77,37 @@ mod spool {
         }
 
         #[expect(clippy::unnecessary_wraps, reason = "a disk may fail")]
-        pub(super) fn remove(&mut self) -> io::Result<()> {
+        pub(super) fn remove(&mut self, _: u32) -> io::Result<()> {
             self.0.lock().unwrap().pop_front();
             Ok(())
+        }
+
+        #[expect(clippy::unused_self, reason = "a disk may be damaged")]
+        pub(super) fn damaged(&self) -> u64 {
+            0
+        }
+
+        #[expect(clippy::unused_self, reason = "a disk may disappear")]
+        pub(super) fn missing(&mut self) -> Vec<Range<u64>> {
+            Vec::new()
+        }
+
+        #[expect(clippy::unused_self, reason = "a disk may disappear")]
+        pub(super) fn is_in_place(&self) -> bool {
+            true
+        }
+
+        #[expect(clippy::unused_self, reason = "a disk has directories")]
+        pub(super) fn directory(&self) -> &Path {
+            Path::new("")
         }
     }
 }
 
 /// A core's delivery, reduced to the hand-over.
 struct Office {
-    hatch: Arc<Hatch>,
-    shelf: sync::Mutex<Shelf>,
+    queue: Arc<SharedQueue>,
+    in_flight: InFlightSlot,
     /// The outcomes of the requests to come; without any they succeed.
     outcomes: std::sync::Mutex<VecDeque<Outcome>>,
     accepted: std::sync::Mutex<Vec<String>>,
@@ -102,18 +125,18 @@ impl Office {
             age: None,
             events: capacity,
             bytes: 1 << 20,
-            parcel: 1 << 20,
+            body: 1 << 20,
             spools,
         };
         // A wait that is not cut short would never end in here.
         let backoff = Backoff::new(HOUR, HOUR);
-        let hatch = Arc::new(Hatch::new(Queue::new(limits, backoff, true)));
+        let queue = Arc::new(SharedQueue::new(Queue::new(limits, backoff, true)));
         let kept = Arc::default();
         let spool = spools.then(|| Spool(Arc::clone(&kept)));
         let envelope = Envelope { source: "model".to_owned(), enrich_data: true };
         Arc::new(Office {
-            shelf: sync::Mutex::new(Shelf::new(Arc::clone(&hatch), envelope, spool)),
-            hatch,
+            in_flight: InFlightSlot::new(InFlight::new(Arc::clone(&queue), envelope, spool)),
+            queue,
             outcomes: std::sync::Mutex::new(outcomes.iter().copied().collect()),
             accepted: std::sync::Mutex::default(),
             requests: AtomicUsize::new(0),
@@ -124,23 +147,32 @@ impl Office {
 
     /// Records an event, as a core does, and returns whether it is queued.
     fn record(self: &Arc<Self>, name: &str) -> bool {
-        let origin = Arc::new(Origin { account_id: "1".into(), project_id: "2".into() });
+        let origin = Arc::new(Origin::new("1", "2"));
         let (experience_id, variation_id) = (name.into(), "1".into());
         let payload = Payload::Exposure { experience_id, variation_id };
         let event = Event::new(origin, "v", Segments::default(), payload, Duration::ZERO);
-        let receipt = self.hatch.push(std::iter::once(event));
+        let receipt = self.queue.push(std::iter::once(event));
         if receipt.is_over {
-            while self.relieve() {}
+            while self.make_room() {}
         }
         self.start_if(receipt.starts);
         receipt.count == 1
     }
 
-    fn relieve(&self) -> bool {
-        let mut parcels = self.shelf.lock().unwrap();
-        let step = self.hatch.look(|queue| queue.relief(Duration::ZERO));
-        assert!(step.is_none_or(|step| parcels.put_away(step, false, Duration::ZERO).is_none()));
-        step.is_some()
+    fn make_room(&self) -> bool {
+        self.with(|in_flight, faults| {
+            let step = self.queue.look(|queue| queue.relief(Duration::ZERO));
+            step.inspect(|step| in_flight.put_away(*step, false, Duration::ZERO, faults)).is_some()
+        })
+    }
+
+    /// Works with the batches in flight, which are never waited for in vain.
+    fn with<T>(&self, work: impl FnOnce(&mut InFlight, &mut Vec<Fault>) -> T) -> T {
+        let mut faults = Vec::new();
+        let deadline = Deadline::after(NEVER);
+        let done = self.in_flight.with_or_stall(deadline, |in_flight| work(in_flight, &mut faults));
+        assert!(faults.is_empty(), "{faults:?}");
+        done.unwrap()
     }
 
     fn start_if(self: &Arc<Self>, starts: bool) {
@@ -153,55 +185,57 @@ impl Office {
 
     /// Returns how many events are left.
     fn flush(self: &Arc<Self>) -> u64 {
-        let (end, starts) = self.hatch.flush();
+        let (end, starts) = self.queue.flush();
         self.start_if(starts);
-        self.hatch.wait_for(end, Deadline::after(HOUR)).left
+        self.queue.wait_for(end, Deadline::after(NEVER), &Timer::System);
+        self.queue.remainder(end).left
     }
 
     /// Closes, waiting so long for what is queued, and for the worker until it has ended.
-    fn close(&self, patience: Duration) -> (Closing, Ending) {
-        let closing = self.hatch.close();
-        self.hatch.wait_for(closing.end, Deadline::after(patience));
-        if self.hatch.stop() {
+    fn close(&self, timeout: Duration) -> (Closing, Ending) {
+        let closing = self.queue.close();
+        self.queue.wait_for(closing.end, Deadline::after(timeout), &Timer::System);
+        if self.queue.stop() {
             self.work();
         }
-        assert!(self.hatch.join(Deadline::after(HOUR)));
-        (closing, self.hatch.ending(&closing))
+        assert!(self.queue.join(Deadline::after(NEVER)));
+        (closing, self.queue.ending(&closing))
     }
 
     /// What the worker does.
     fn work(&self) {
-        self.hatch.enter();
+        self.queue.enter();
         loop {
-            match self.hatch.next(&Timer::System) {
-                Step::Release(reason) => self.shelf.lock().unwrap().release(reason),
+            match self.queue.next(&Timer::System) {
+                Step::Release(reason) => self.with(|in_flight, _| in_flight.release(reason)),
                 Step::Send => self.send(),
                 step @ (Step::Store | Step::Spill) => {
-                    let lasts = !self.hatch.look(|queue| queue.is_stopped());
-                    let fault = self.shelf.lock().unwrap().put_away(step, lasts, Duration::ZERO);
-                    assert!(fault.is_none());
+                    let lasts = !self.queue.look(|queue| queue.is_stopped());
+                    self.with(|in_flight, faults| {
+                        in_flight.put_away(step, lasts, Duration::ZERO, faults);
+                    });
                 }
-                Step::Sync => assert!(self.shelf.lock().unwrap().sync().is_none()),
+                Step::Sync => self.with(InFlight::sync),
                 Step::Report(_) | Step::Rest(_) => {}
                 Step::Stop => break,
             }
         }
-        self.shelf.lock().unwrap().shut();
-        self.hatch.leave(true);
+        self.with(|in_flight, _| in_flight.shut());
+        self.queue.leave(true);
     }
 
     fn send(&self) {
-        let held = self.shelf.lock().unwrap().first();
-        let held = held.unwrap_or_else(|(outcome, _)| panic!("{outcome:?}"));
+        let now = Timer::System.now();
+        let sent = self.with(|in_flight, faults| in_flight.first(now, 1.0, faults)).unwrap();
         // The request: anything may happen meanwhile.
         thread::yield_now();
         self.requests.fetch_add(1, SeqCst);
         let outcome = self.outcomes.lock().unwrap().pop_front().unwrap_or(Outcome::Delivered);
         if outcome == Outcome::Delivered {
-            self.accepted.lock().unwrap().extend(names(&held.batch));
+            self.accepted.lock().unwrap().extend(names(&sent.batch));
         }
-        let fault = self.shelf.lock().unwrap().settle(outcome, Timer::System.now(), 1.0);
-        assert!(fault.is_none());
+        let now = Timer::System.now();
+        self.with(|in_flight, faults| in_flight.settle(outcome, now, 1.0, faults));
     }
 
     fn accepted(&self) -> Vec<String> {
@@ -239,7 +273,7 @@ fn of_two_that_record_first_one_starts_the_worker_and_closing_delivers_both() {
             thread::spawn(move || office.record("b"))
         };
         assert!(office.record("a"));
-        let (_, ending) = office.close(HOUR);
+        let (_, ending) = office.close(NEVER);
         let queued = 1 + u64::from(other.join().unwrap());
         assert_eq!((sum(ending), ending.left), (ending.delivered, 0));
         assert_eq!(office.starts.load(SeqCst), 1);
@@ -279,14 +313,14 @@ fn a_failure_does_not_hold_up_closing_whenever_it_happens() {
         let office = Office::open(9, false, &[Outcome::Failed(None)]);
         assert!(office.record("a"));
         // A wait of an hour begins before or after closing does, or not at all.
-        let (_, ending) = office.close(HOUR);
+        let (_, ending) = office.close(NEVER);
         assert_eq!((ending.delivered, sum(ending)), (1, 1));
         assert_eq!(office.requests.load(SeqCst), 2);
     });
 }
 
 #[test]
-fn closing_that_loses_patience_still_ends_the_worker_and_accounts_for_everything() {
+fn closing_that_times_out_still_ends_the_worker_and_accounts_for_everything() {
     explore(4, || {
         let office = Office::open(9, false, &[Outcome::Failed(None)]);
         assert!(office.record("a"));
@@ -308,9 +342,9 @@ fn two_that_close_both_come_to_an_end() {
         assert!(office.record("a"));
         let other = {
             let office = Arc::clone(&office);
-            thread::spawn(move || office.close(HOUR).1)
+            thread::spawn(move || office.close(NEVER).1)
         };
-        let (closing, ending) = office.close(HOUR);
+        let (closing, ending) = office.close(NEVER);
         assert_eq!(closing.before.delivered + ending.delivered, 1);
         assert_eq!(other.join().unwrap().left, 0);
         assert_eq!(office.accepted(), ["a"]);
@@ -339,16 +373,16 @@ fn switching_off_ends_a_flush_and_switching_on_delivers() {
         let switch = {
             let office = Arc::clone(&office);
             thread::spawn(move || {
-                office.hatch.change(|queue| queue.enable(false));
+                office.queue.change(|queue| queue.enable(false));
             })
         };
         assert!(office.flush() <= 1, "it ends, whatever comes first");
         switch.join().unwrap();
-        let ((), starts) = office.hatch.change(|queue| queue.enable(true));
+        let ((), starts) = office.queue.change(|queue| queue.enable(true));
         office.start_if(starts);
         assert_eq!(office.flush(), 0);
         assert_eq!(office.accepted(), ["a"]);
-        office.close(HOUR);
+        office.close(NEVER);
     });
 }
 
@@ -356,21 +390,23 @@ fn switching_off_ends_a_flush_and_switching_on_delivers() {
 fn a_worker_that_cannot_be_started_is_not_waited_for() {
     explore(4, || {
         let office = Office::open(9, false, &[]);
-        let (end, _) = office.hatch.flush();
-        assert_eq!(office.hatch.wait_for(end, Deadline::after(HOUR)).left, 0);
+        let (end, _) = office.queue.flush();
+        assert_eq!(office.queue.wait_for(end, Deadline::after(NEVER), &Timer::System).left, 0);
         let flusher = {
             let office = Arc::clone(&office);
-            thread::spawn(move || office.hatch.wait_for(u64::MAX, Deadline::after(HOUR)).left)
+            thread::spawn(move || {
+                office.queue.wait_for(u64::MAX, Deadline::after(NEVER), &Timer::System).left
+            })
         };
-        let origin = Arc::new(Origin { account_id: "1".into(), project_id: "2".into() });
+        let origin = Arc::new(Origin::new("1", "2"));
         let (experience_id, variation_id) = ("a".into(), "1".into());
         let payload = Payload::Exposure { experience_id, variation_id };
         let event = Event::new(origin, "v", Segments::default(), payload, Duration::ZERO);
-        assert!(office.hatch.push(std::iter::once(event)).starts);
-        office.hatch.leave(false);
+        assert!(office.queue.push(std::iter::once(event)).starts);
+        office.queue.leave(false);
         assert!(flusher.join().unwrap() <= 1);
         // Closing does what the worker would have done, and the next one may be luckier.
-        let (_, ending) = office.close(HOUR);
+        let (_, ending) = office.close(NEVER);
         assert_eq!((ending.left, sum(ending)), (1, 1));
     });
 }
@@ -383,7 +419,7 @@ fn with_a_spool_whoever_records_too_much_keeps_everything_in_order() {
         for name in expected {
             assert!(office.record(name));
         }
-        let (closing, ending) = office.close(HOUR);
+        let (closing, ending) = office.close(NEVER);
         assert_eq!(closing.before.delivered + ending.delivered, 3, "{ending:?}");
         assert_eq!((ending.dropped, closing.before.queue_full), (0, 0));
         assert_eq!(office.accepted(), expected);
@@ -408,5 +444,7 @@ fn what_cannot_be_delivered_is_in_the_spool_in_order_once_closing_has_ended() {
     });
 }
 
-/// Never, in a model.
+/// How long the service is left alone after a failure: a wait that has to be cut short.
 const HOUR: Duration = Duration::from_secs(3_600);
+/// Longer than that, so that waiting for the service does not seem to be in vain.
+const NEVER: Duration = Duration::from_secs(3 * 3_600);

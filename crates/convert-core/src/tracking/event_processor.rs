@@ -12,27 +12,31 @@ use crate::config::{SdkConfig, Source};
 use crate::error::Error;
 use crate::event::EventBus;
 use crate::remote;
-use crate::tracking::courier;
+use crate::sync::{LogThrottle, assert_no_lock_held};
+use crate::tracking::counters::{DeliveryCounters, QueueDepth};
 use crate::tracking::event::{Event, Payload};
 use crate::tracking::flush::FlushError;
-use crate::tracking::hatch::{Closing, Ending};
-use crate::tracking::outbox::{Outbox, Parts};
+use crate::tracking::pipeline::{Parts, Pipeline};
+use crate::tracking::shared_queue::{Closing, Ending};
 use crate::tracking::spool::Spool;
-use crate::tracking::tally::{Depth, Tally};
+use crate::tracking::worker;
 use crate::worker::Thread;
 
 /// The events of one core, from their recording to the service's answer.
 ///
 /// The worker thread is started when there is something for it to do.
-pub(crate) struct Delivery {
+pub(crate) struct EventProcessor {
     is_on: AtomicBool,
-    outbox: Arc<Outbox>,
+    pipeline: Arc<Pipeline>,
     thread: OnceLock<Thread>,
     /// From what to make the transport where tracking is off at first.
     late: Option<Box<SdkConfig>>,
+    is_loss_logged: AtomicBool,
+    /// How often no thread could be started.
+    failed_starts: LogThrottle,
 }
 
-impl Delivery {
+impl EventProcessor {
     /// Prepares to deliver, and opens the spool, if there is one. Sends nothing yet.
     pub(crate) fn new(
         config: &SdkConfig,
@@ -53,19 +57,25 @@ impl Delivery {
         // With a store of its own the application knows its visitors better than the service does.
         let enriches = config.data_store.is_none();
         let parts = Parts { key, timer, bus, spool, is_enabled, enriches };
-        let outbox = Outbox::new(parts, data, &config.tracking_config);
+        let pipeline = Pipeline::new(parts, data, &config.tracking_config);
         let late = transport.is_none().then(|| Box::new(config.clone()));
         if let Some(transport) = transport {
-            let _ = outbox.transport.set(transport);
+            let _ = pipeline.transport.set(transport);
         }
-        let is_on = AtomicBool::new(is_enabled);
-        Ok(Delivery { is_on, outbox: Arc::new(outbox), thread: OnceLock::new(), late })
+        Ok(EventProcessor {
+            is_on: AtomicBool::new(is_enabled),
+            pipeline: Arc::new(pipeline),
+            thread: OnceLock::new(),
+            late,
+            is_loss_logged: AtomicBool::new(false),
+            failed_starts: LogThrottle::default(),
+        })
     }
 
     /// Begins to send what an earlier run left in the spool.
     pub(crate) fn resume(&self) {
         if self.is_on() {
-            let ((), starts) = self.outbox.hatch.change(|_| {});
+            let ((), starts) = self.pipeline.queue.change(|_| {});
             self.start_if(starts);
         }
     }
@@ -84,21 +94,21 @@ impl Delivery {
         segments: &Segments,
         payloads: impl ExactSizeIterator<Item = Payload>,
     ) -> bool {
-        let (expected, at) = (payloads.len(), self.outbox.now());
-        let origin = self.outbox.origin_of(config);
+        let (expected, at) = (payloads.len(), self.pipeline.now());
+        let origin = self.pipeline.origin_of(config);
         let event =
             |payload| Event::new(Arc::clone(&origin), visitor_id, segments.clone(), payload, at);
-        let receipt = self.outbox.push(payloads.map(event));
+        let receipt = self.pipeline.push(payloads.map(event));
         self.start_if(receipt.starts);
         receipt.count == expected
     }
 
     /// Switches recording and sending on or off.
     pub(crate) fn enable(&self, is_on: bool) {
-        if is_on && self.outbox.transport.get().is_none() {
+        if is_on && self.pipeline.transport.get().is_none() {
             let Some(config) = &self.late else { return };
             match remote::transport(config) {
-                Ok(transport) => drop(self.outbox.transport.set(transport)),
+                Ok(transport) => drop(self.pipeline.transport.set(transport)),
                 Err(error) => {
                     log::error!(
                         target: "convert_sdk::tracking",
@@ -109,7 +119,7 @@ impl Delivery {
             }
         }
         // Under the queue's lock, so that closing at the same time has the last word.
-        let ((), starts) = self.outbox.hatch.change(|queue| {
+        let ((), starts) = self.pipeline.queue.change(|queue| {
             if !queue.is_closing() {
                 queue.enable(is_on);
                 self.is_on.store(is_on, Ordering::Relaxed);
@@ -118,11 +128,15 @@ impl Delivery {
         self.start_if(starts);
     }
 
-    /// Waits until everything queued so far is delivered or dropped.
+    /// Waits until everything queued so far is delivered or dropped, as long as that can help.
     pub(crate) fn flush(&self, deadline: Deadline) -> Result<(), FlushError> {
-        let (end, starts) = self.outbox.hatch.flush();
+        let (end, starts) = self.pipeline.queue.flush();
         self.start_if(starts);
-        let remainder = self.outbox.hatch.wait_for(end, deadline);
+        let mut remainder = self.pipeline.queue.wait_for(end, deadline, &self.pipeline.timer);
+        if remainder.spooled > 0 {
+            self.pipeline.check_files(deadline);
+            remainder = self.pipeline.queue.remainder(end);
+        }
         if remainder.left == 0 {
             return Ok(());
         }
@@ -132,31 +146,34 @@ impl Delivery {
     /// Takes nothing more, and releases what waits.
     pub(crate) fn close(&self) -> Closing {
         self.is_on.store(false, Ordering::Relaxed);
-        let closing = self.outbox.hatch.close();
+        let closing = self.pipeline.queue.close();
         // Somebody may have switched it on just before.
         self.is_on.store(false, Ordering::Relaxed);
         closing
     }
 
-    /// Waits until everything queued when closing began is delivered or dropped.
+    /// Waits until everything queued when closing began is delivered or dropped, as long as that can
+    /// help.
     pub(crate) fn drain(&self, closing: &Closing, deadline: Deadline) {
-        self.outbox.hatch.wait_for(closing.end, deadline);
+        self.pipeline.queue.wait_for(closing.end, deadline, &self.pipeline.timer);
     }
 
     /// Lets nothing more be sent, and breaks off what is on its way. The worker ends by itself.
     pub(crate) fn stop(&self) {
-        let is_deserted = self.outbox.hatch.stop();
-        if is_deserted {
-            // What there is to put away takes no longer here than there.
-            courier::run(&self.outbox);
-        } else if self.outbox.hatch.look(|queue| queue.is_sending()) {
+        let is_deserted = self.pipeline.queue.stop();
+        if is_deserted && self.pipeline.queue.look(|queue| queue.must_spill()) {
+            // A disk may take longer than the caller is prepared to wait.
+            self.start_if(true);
+        } else if is_deserted {
+            worker::run(&self.pipeline);
+        } else if self.pipeline.queue.look(|queue| queue.is_sending()) {
             self.abort();
         }
     }
 
     /// Waits for the worker, and returns whether none runs.
     pub(crate) fn join(&self, deadline: Deadline) -> bool {
-        let is_gone = self.outbox.hatch.join(deadline);
+        let is_gone = self.pipeline.queue.join(deadline);
         if is_gone {
             if let Some(thread) = self.thread.get() {
                 thread.join();
@@ -167,34 +184,52 @@ impl Delivery {
 
     /// Breaks off whatever the transport is exchanging. Only the first call does anything.
     pub(crate) fn abort(&self) {
-        self.outbox.abort();
+        self.pipeline.abort();
     }
 
-    /// Returns what became of the events that were queued when closing began.
+    /// Returns what became of the events that were queued when closing began. Logs, once, that some
+    /// are lost.
     pub(crate) fn ending(&self, closing: &Closing) -> Ending {
-        self.outbox.hatch.ending(closing)
+        let ending = self.pipeline.queue.ending(closing);
+        if ending.left > 0 && !self.is_loss_logged.swap(true, Ordering::Relaxed) {
+            let cause = self.pipeline.last_failure();
+            log::error!(
+                target: "convert_sdk::tracking",
+                "{} events are lost: the core was closed before they could be delivered{}",
+                ending.left,
+                cause.map(|cause| format!("; the last attempt failed: {cause}")).unwrap_or_default()
+            );
+        }
+        ending
     }
 
     /// Returns what has happened so far, and where the other events are.
-    pub(crate) fn tally(&self) -> (Tally, Depth) {
-        self.outbox.hatch.look(|queue| (*queue.tally(), queue.depth()))
+    pub(crate) fn counters(&self) -> (DeliveryCounters, QueueDepth) {
+        self.pipeline.queue.look(|queue| (*queue.counters(), queue.depth()))
     }
 
-    /// Starts the worker, if the hatch says so. It says so once.
+    /// Starts the worker, if the queue says so. It says so once, and again where that failed.
     fn start_if(&self, starts: bool) {
         if !starts {
             return;
         }
-        let outbox = Arc::clone(&self.outbox);
-        match Thread::spawn("convert-sdk-delivery", move || courier::run(&outbox)) {
-            Ok(thread) => drop(self.thread.set(thread)),
-            Err(error) => {
-                self.outbox.hatch.leave(false);
-                log::error!(
-                    target: "convert_sdk::tracking",
-                    "no events are delivered for now, since no thread could be started: {error}"
-                );
-            }
+        assert_no_lock_held("starting a thread");
+        let pipeline = Arc::clone(&self.pipeline);
+        let error = match Thread::spawn("convert-sdk-delivery", move || worker::run(&pipeline)) {
+            Ok(thread) => return drop(self.thread.set(thread)),
+            Err(error) => error,
+        };
+        if self.pipeline.queue.look(|queue| queue.is_stopped()) {
+            // There is no later: what is left is put away here.
+            return worker::run(&self.pipeline);
+        }
+        self.pipeline.queue.leave(false);
+        if let Some(count) = self.failed_starts.record() {
+            log::error!(
+                target: "convert_sdk::tracking",
+                "no events are delivered for now, since no thread could be started, for the \
+                 {count}. time: {error}"
+            );
         }
     }
 }

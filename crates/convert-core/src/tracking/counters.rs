@@ -14,13 +14,13 @@ pub enum DropReason {
     TooLarge,
     /// The core was being closed.
     Closed,
-    /// The batch could not be read back from the spool.
+    /// The batch could not be read back from the spool: its file is damaged, or has disappeared.
     SpoolDamaged,
 }
 
 /// What became of events, in numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Tally {
+pub(crate) struct DeliveryCounters {
     /// Events queued.
     pub(crate) queued: u64,
     /// Events that an earlier run left in the spool.
@@ -31,7 +31,7 @@ pub(crate) struct Tally {
     pub(crate) retried: u64,
     /// Events written to the spool.
     pub(crate) spooled: u64,
-    /// Times the spool could not be written.
+    /// Times the spool could not be read or written.
     pub(crate) spool_failures: u64,
     pub(crate) queue_full: u64,
     pub(crate) refused: u64,
@@ -43,7 +43,7 @@ pub(crate) struct Tally {
 
 /// Where events are that are neither delivered nor lost, in numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Depth {
+pub(crate) struct QueueDepth {
     /// Events that wait in memory.
     pub(crate) waiting: u64,
     /// How many bytes they take.
@@ -75,7 +75,7 @@ impl std::fmt::Display for DropReason {
     }
 }
 
-impl Tally {
+impl DeliveryCounters {
     pub(crate) fn count_dropped(&mut self, reason: DropReason, count: u64) {
         let counter = match reason {
             DropReason::QueueFull => &mut self.queue_full,
