@@ -7,6 +7,7 @@ pub mod directory;
 pub mod generate;
 pub mod live;
 pub mod sink;
+pub mod soak;
 
 /// Returns a file of the family's reference data.
 ///

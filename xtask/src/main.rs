@@ -5,8 +5,10 @@ mod chaos;
 mod ci;
 mod fixtures;
 mod fuzz;
+mod mutants;
 mod parity;
 mod process;
+mod soak;
 mod suite;
 mod task;
 mod tidy;
@@ -91,10 +93,22 @@ const TASKS: &[Task] = &[
         run: chaos::run,
     },
     Task {
+        name: "soak",
+        about: "Attack an application for a while (--minutes, --seconds, --seed)",
+        build: Build::Debug,
+        run: soak::run,
+    },
+    Task {
         name: "fuzz",
         about: "Fuzz every target, or those named (--seconds)",
         build: Build::Debug,
         run: fuzz::run,
+    },
+    Task {
+        name: "mutants",
+        about: "Try small faults that the tests must find (--sample, --seed, --package)",
+        build: Build::Debug,
+        run: mutants::run,
     },
     Task {
         name: "bench",

@@ -43,6 +43,11 @@ impl Ledger {
         requests.len() >= count
     }
 
+    /// Takes the requests received since the last time out of the ledger, in order.
+    pub fn take(&self) -> Vec<RecordedRequest> {
+        std::mem::take(&mut *self.lock())
+    }
+
     pub(crate) fn record(&self, request: RecordedRequest) {
         self.lock().push(request);
         self.0.1.notify_all();

@@ -31,6 +31,10 @@ fn test() -> Result<Outcome, String> {
     Ok(Outcome::Passed)
 }
 
+fn soak() -> Result<Outcome, String> {
+    task("soak", &["--seconds", "30"])
+}
+
 fn docs() -> Result<Outcome, String> {
     Process::cargo(&["doc", "--workspace", "--all-features", "--no-deps"])
         .env("RUSTDOCFLAGS", "-D warnings")
@@ -100,6 +104,7 @@ pub(super) const STEPS: &[Step] = &[
     Step { name: "deny", about: "licences, bans, sources, advisories", run: deny::check },
     Step { name: "clippy", about: "every lint, in every target", run: clippy },
     Step { name: "test", about: "the test suite and the documentation's examples", run: test },
+    Step { name: "soak", about: "an application under attack for half a minute", run: soak },
     Step { name: "docs", about: "the documentation without a warning", run: docs },
     Step { name: "powerset", about: "every set of features compiles", run: powerset },
     Step { name: "msrv", about: "the oldest compiler promised", run: msrv::check },
