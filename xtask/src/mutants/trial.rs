@@ -1,0 +1,81 @@
+//! The tests with one mutant in place, or with none.
+
+use std::fs::{self, File};
+
+use super::checkout::Checkout;
+use super::mutant::Mutant;
+use super::results::Outcome;
+use crate::parity::referee::target_directory;
+
+/// Which tests run.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Suites<'p> {
+    /// Those of one crate.
+    Own(&'p str),
+    /// The examples in the documentation of one crate, which cargo-nextest does not run.
+    Examples(&'p str),
+    /// Those that need several crates, and those of the crates further up that use no network.
+    All,
+}
+
+impl Suites<'_> {
+    fn words(self) -> Vec<String> {
+        let chosen = match self {
+            Suites::Own(package) => vec!["--package", package, "--all-features"],
+            Suites::Examples(package) => {
+                let test = ["test", "--doc", "--all-features", "--package", package];
+                return test.map(str::to_owned).to_vec();
+            }
+            // What races real processes for seconds comes to nothing here but time.
+            Suites::All => vec![
+                "--package",
+                "convert-tests",
+                "--package",
+                "convert-core",
+                "--package",
+                "convert-cli",
+                "--filterset",
+                "all() - binary(chaos) - binary(redis_race) - binary(redis_interop)",
+            ],
+        };
+        let run = ["nextest", "run", "--profile", "mutants", "--no-tests", "pass"];
+        run.into_iter().chain(chosen).map(str::to_owned).collect()
+    }
+}
+
+/// Runs the tests with the mutant, and puts its file right again.
+pub(super) fn trial(
+    checkout: &Checkout,
+    suites: Suites<'_>,
+    mutant: Option<&Mutant>,
+) -> Result<Outcome, String> {
+    let Some(mutant) = mutant else { return test(checkout, suites) };
+    let original = checkout.read(&mutant.file)?;
+    let changed = mutant.apply(&original).ok_or_else(|| format!("no place: {}", mutant.name))?;
+    checkout.write(&mutant.file, &changed)?;
+    let outcome = test(checkout, suites);
+    checkout.write(&mutant.file, &original)?;
+    outcome
+}
+
+fn test(checkout: &Checkout, suites: Suites<'_>) -> Result<Outcome, String> {
+    let path = target_directory().join("mutants").join("log");
+    let log = File::create(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let second = log.try_clone().map_err(|error| error.to_string())?;
+    let status = checkout.program(&suites.words()).stdout(log).stderr(second).status();
+    let status = status.map_err(|error| format!("cargo does not start: {error}"))?;
+    let text = fs::read_to_string(&path).unwrap_or_default();
+    match status.code() {
+        Some(0) => Ok(Outcome::Survived),
+        Some(TESTS_FAILED) if text.contains(" TIMEOUT [") => Ok(Outcome::TimedOut),
+        Some(TESTS_FAILED) => Ok(Outcome::Caught),
+        // The crate compiles already when its examples are tested.
+        Some(BUILD_FAILED) if matches!(suites, Suites::Examples(_)) => Ok(Outcome::Caught),
+        Some(BUILD_FAILED) => Ok(Outcome::Unviable),
+        _ => Err(format!("cargo-nextest ended with {status}; see {}", path.display())),
+    }
+}
+
+/// What cargo-nextest ends with.
+const TESTS_FAILED: i32 = 100;
+const BUILD_FAILED: i32 = 101;
