@@ -14,7 +14,8 @@ use crate::{
 ///
 /// A CONFIG is a file with the JSON that the service serves, `-` for standard input, or `demo` for
 /// an embedded demo project; with it, nothing leaves the machine. With an SDK key in place of it the
-/// config is fetched. Nothing is tracked but by `track`.
+/// config is fetched, through the proxy that HTTPS_PROXY or ALL_PROXY names, if NO_PROXY does not name
+/// the host. Nothing is tracked but by `track`.
 #[derive(Debug, Parser)]
 #[command(name = "convertctl", version, max_term_width = 100)]
 #[command(

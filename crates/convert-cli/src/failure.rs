@@ -37,18 +37,7 @@ impl Failure {
 
     /// Makes a failure of an error and its causes. The SDK's errors hold no secrets.
     pub(crate) fn of(error: &dyn Error) -> Self {
-        let mut message = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            let text = error.to_string();
-            // Many errors repeat their cause in their own message.
-            if !message.contains(&text) {
-                message.push_str(": ");
-                message.push_str(&text);
-            }
-            cause = error.source();
-        }
-        Failure::Other(message)
+        Failure::Other(with_causes(error))
     }
 
     /// Makes the failure of an experience that is not there, and names some that are.
@@ -88,6 +77,21 @@ impl From<io::Error> for Failure {
             _ => Failure::Other(format!("the output cannot be written: {error}")),
         }
     }
+}
+
+/// Returns the message of an error, with those of its causes unless it repeats them itself.
+pub(crate) fn with_causes(error: &dyn Error) -> String {
+    let mut message = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !message.contains(&text) {
+            message.push_str(": ");
+            message.push_str(&text);
+        }
+        cause = error.source();
+    }
+    message
 }
 
 /// Returns `Ok` where the output was not written since nobody reads it.

@@ -1,6 +1,6 @@
 //! `convertctl fetch`: the config as the service serves it.
 
-use std::io::Write;
+use std::io::{self, IsTerminal as _, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +12,7 @@ use convert_sdk::{
 };
 
 use crate::failure::Failure;
+use crate::json::push_escaped;
 use crate::output::complain;
 use crate::replacement;
 use crate::source::Service;
@@ -56,9 +57,22 @@ pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode
         Some(file) => replacement::write(file, &config).map_err(|error| {
             Failure::new(format_args!("{} cannot be written: {error}", file.display()))
         })?,
+        None if io::stdout().is_terminal() => out.write_all(&for_terminal(&config))?,
         None => out.write_all(&config)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Returns a config in which nothing steers a terminal, as JSON that means the same.
+fn for_terminal(config: &[u8]) -> Vec<u8> {
+    let Ok(text) = std::str::from_utf8(config) else { return config.escape_ascii().collect() };
+    let mut shown = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let (line, end) = line.strip_suffix('\n').map_or((line, ""), |line| (line, "\n"));
+        push_escaped(line.strip_suffix('\r').unwrap_or(line), &mut shown);
+        shown.push_str(end);
+    }
+    shown.into_bytes()
 }
 
 /// The HTTPS client, and the bytes of the config that came through it.
@@ -88,5 +102,17 @@ impl Transport for Tap {
 
     fn close(&self) {
         self.transport.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_config_on_a_terminal_means_the_same_and_steers_nothing() {
+        let shown = for_terminal("{\r\n\"a\": \"\u{9b}\u{202e}é\"}\n".as_bytes());
+        let shown = String::from_utf8(shown).unwrap();
+        assert_eq!(shown, "{\n\"a\": \"\\u009b\\u202eé\"}\n");
     }
 }

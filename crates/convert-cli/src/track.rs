@@ -10,7 +10,7 @@ use convert_sdk::{Context, Conversion, ConversionResult, Core, LifecycleEvent, R
 use serde_json::{Value, json};
 
 use crate::args::Facts;
-use crate::failure::{Failure, unless_unread};
+use crate::failure::{Failure, unless_unread, with_causes};
 use crate::json;
 use crate::output::{complain, write_table};
 use crate::source::{ConfigOptions, TrackingAddress};
@@ -84,6 +84,7 @@ struct Attempt {
     events: u32,
     status: Option<u16>,
     outcome: String,
+    is_delivered: bool,
 }
 
 /// Runs the command.
@@ -103,7 +104,10 @@ pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode
                 told.lock().unwrap_or_else(PoisonError::into_inner).push(Attempt {
                     events: released.events(),
                     status: released.status(),
-                    outcome: released.to_string(),
+                    is_delivered: released.is_accepted(),
+                    outcome: released
+                        .error()
+                        .map_or_else(|| released.to_string(), |e| with_causes(e)),
                 });
             }
         },
@@ -131,7 +135,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode
     if !account.result.is_queued() {
         complain(&format!("the conversion was not tracked: {}", account.result));
     } else if !account.is_delivered() {
-        complain("not everything was delivered");
+        complain(&account.undelivered());
     }
     Ok(if account.is_delivered() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -155,6 +159,14 @@ impl Arguments {
 impl Account {
     fn is_delivered(&self) -> bool {
         self.result.is_queued() && self.delivered == self.queued
+    }
+
+    /// Says what was not delivered, and why the last attempt failed.
+    fn undelivered(&self) -> String {
+        let missing = self.queued - self.delivered;
+        let failed = self.attempts.iter().rfind(|attempt| !attempt.is_delivered);
+        let why = failed.map_or("no attempt was completed in time", |attempt| &attempt.outcome);
+        format!("{missing} of {} events were not delivered: {why}", self.queued)
     }
 
     fn dropped(&self) -> u64 {

@@ -277,3 +277,54 @@ fn nobody_at_home_is_told_in_time() {
     assert_eq!(found.code, Some(1));
     assert!(found.stderr.contains("the request timed out"), "{}", found.stderr);
 }
+
+#[test]
+fn the_proxy_of_the_environment_is_used_and_named_when_it_fails() {
+    use test_support::ConnectProxy;
+
+    let service = Service::start("proxied", [Reply::json(DEMO)]);
+    let fetch = ["fetch", "--sdk-key", KEY, "--out", "/dev/null"];
+    let proxy = ConnectProxy::start();
+    let url = proxy.url();
+    let found = service.run_in(&[("HTTPS_PROXY", &url)], &fetch, b"");
+    assert_eq!((found.code, proxy.requests().len()), (Some(0), 1), "{}", found.stderr);
+    let variables = [("HTTPS_PROXY", &*url), ("NO_PROXY", "localhost")];
+    let found = service.run_in(&variables, &fetch, b"");
+    assert_eq!((found.code, proxy.requests().len()), (Some(0), 1), "{}", found.stderr);
+
+    let refused = RefusedPort::reserve();
+    let down = format!("http://user:pass-word@localhost:{}", refused.port());
+    let found = service.run_in(&[("HTTPS_PROXY", &down)], &fetch, b"");
+    assert_eq!(found.code, Some(1));
+    assert!(!found.stderr.contains("pass-word"), "{}", found.stderr);
+    assert!(found.stderr.contains("onnection refused"), "{}", found.stderr);
+    let found = service.run_in(&[("HTTPS_PROXY", "htp:/x")], &fetch, b"");
+    assert_eq!(found.code, Some(1));
+    assert!(found.stderr.contains("proxy"), "{}", found.stderr);
+}
+
+#[test]
+fn a_service_that_cannot_be_reached_or_trusted_is_named_with_the_cause() {
+    let trusted = Service::start("trusted", [Reply::json(DEMO)]);
+    let other = Service::start("untrusted", [Step::WrongName]);
+    let refused = RefusedPort::reserve();
+    let port = refused.port();
+    for (url, causes) in [
+        (format!("https://localhost:{port}"), ["localhost", "onnection refused"]),
+        (other.server.url(), ["localhost", "certificate"]),
+    ] {
+        let reach = ["--base-url", &url, "--root-certificate", &trusted.authority];
+        let found = discreet(run(&[&["fetch", "--sdk-key", KEY], &reach[..]].concat()));
+        assert_eq!((found.code, &*found.stdout), (Some(1), ""));
+        for cause in causes {
+            assert!(found.stderr.contains(cause), "{url}: {}", found.stderr);
+        }
+        let lines = found.stderr.lines().count();
+        assert_eq!(lines, 1, "{}", found.stderr);
+        let track = ["track", "--config", "demo", "--visitor", "v", "--goal", "order-placed"];
+        let reach = ["--track-base-url", &url, "--root-certificate", &trusted.authority];
+        let found = run(&[&track[..], &["--patience", "0"], &reach].concat());
+        assert_eq!(found.code, Some(1));
+        assert!(found.stderr.contains("not delivered: "), "{}", found.stderr);
+    }
+}

@@ -115,6 +115,10 @@ fn accept_all(
         };
         let (serve, sockets) = (Arc::clone(serve), sockets.clone());
         running.retain(|thread| !thread.is_finished());
+        if running.len() >= MAX_CONNECTIONS {
+            // Closed at once, which a client sees as a broken connection.
+            continue;
+        }
         running.push(thread::spawn(move || {
             serve(socket, connection, &sockets);
             drop(guard);
@@ -124,3 +128,6 @@ fn accept_all(
         let _ = thread.join();
     }
 }
+
+/// How many connections are served at the same time; each has a thread.
+const MAX_CONNECTIONS: usize = 512;

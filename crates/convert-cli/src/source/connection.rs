@@ -32,7 +32,7 @@ pub(crate) struct Connection {
 impl Connection {
     /// Returns the settings of the transport, as far as they are known here.
     pub(crate) fn transport(&self) -> Result<TransportConfig, Failure> {
-        let mut settings = TransportConfig::default().timeout(self.timeout);
+        let mut settings = TransportConfig::default().timeout(self.timeout).proxy_from_env();
         for file in &self.root_certificates {
             settings = settings
                 .root_certificates(read_file(file, MAX_CERTIFICATES).map_err(Failure::Other)?);

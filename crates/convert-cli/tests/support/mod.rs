@@ -99,5 +99,15 @@ pub(crate) fn scratch_with(name: &str, content: &str) -> String {
 }
 
 /// The variables that the program looks at, which a test must not inherit.
-const OWN_VARIABLES: [&str; 4] =
-    ["CONVERT_SDK_KEY", "CONVERT_SDK_SECRET", "CONVERT_ENVIRONMENT", "CONVERT_DEBUG_TOKEN"];
+const OWN_VARIABLES: [&str; 10] = [
+    "CONVERT_SDK_KEY",
+    "CONVERT_SDK_SECRET",
+    "CONVERT_ENVIRONMENT",
+    "CONVERT_DEBUG_TOKEN",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+    "NO_PROXY",
+    "no_proxy",
+];
