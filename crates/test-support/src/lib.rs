@@ -5,6 +5,7 @@
 mod certificates;
 mod connect_proxy;
 mod drain;
+mod hostile_redis;
 mod ledger;
 mod listener;
 mod lossy_proxy;
@@ -22,6 +23,7 @@ mod wire;
 
 pub use connect_proxy::{ConnectProxy, TunnelRequest};
 pub use drain::DrainServer;
+pub use hostile_redis::{HostileRedis, RedisFault};
 pub use ledger::{Ledger, RecordedRequest};
 pub use lossy_proxy::LossyProxy;
 pub use patience::{took, wait_until};
