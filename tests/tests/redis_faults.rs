@@ -381,12 +381,76 @@ fn a_login_that_is_refused_shows_nothing_of_it() {
     let server = RedisServer::start(&["--requirepass", "s3cret"]);
     let url = |password: &str| format!("redis://:{password}@127.0.0.1:{}", server.port());
     assert!(patient(url("s3cret")).load("k").unwrap().is_none());
-    for address in [url("wr0ng"), server.url()] {
+    for (address, why) in [
+        (url("wr0ng"), "refused the login: wrong user name or password (WRONGPASS)"),
+        (server.url(), "refused the login: it wants a password (NOAUTH)"),
+    ] {
         let store = patient(address);
         let error = store.load("secret-visitor").unwrap_err();
-        assert_eq!(error.to_string(), "the store is unavailable: the login was refused");
-        assert!(!format!("{store:?} {error:?}").contains("wr0ng"));
+        let expected = format!("the store is unavailable: 127.0.0.1:{} {why}", server.port());
+        assert_eq!(error.to_string(), expected);
+        let shown = format!("{store:?} {error:?}");
+        assert!(!shown.contains("wr0ng") && !shown.contains("secret-visitor"), "{shown}");
     }
+}
+
+#[test]
+fn an_error_names_the_server_and_the_cause() {
+    let server = RedisServer::start(&["--maxclients", "2"]);
+    let at = format!("127.0.0.1:{}", server.port());
+    let error = |url: &str| patient(url.to_owned()).load("k").unwrap_err().to_string();
+    let unavailable = |why: &str| format!("the store is unavailable: {at} {why}");
+    assert_eq!(error(&(server.url() + "/99")), unavailable("has no database of this number (ERR)"));
+    let with_password = server.url().replace("redis://", "redis://:s3cret@");
+    assert_eq!(error(&with_password), unavailable("wants no password, and one is given (ERR)"));
+    // Whoever may do nothing, and who may not use this key.
+    for (rule, why) in [
+        (
+            "-@all",
+            "the store is unavailable: {at} does not let this login run this command (NOPERM)",
+        ),
+        (
+            "+@all resetkeys ~x*",
+            "the store denies access to the record: {at} does not let this login use this key (NOPERM)",
+        ),
+    ] {
+        let mut command = vec!["ACL", "SETUSER", "some", "on", ">pw", "~*"];
+        command.extend(rule.split(' '));
+        assert_eq!(server.command(&command), "OK");
+        let url = server.url().replace("redis://", "redis://some:pw@");
+        assert_eq!(error(&url), why.replace("{at}", &at));
+    }
+    // Two clients are there already.
+    let held: Vec<TcpStream> =
+        (0..2).map(|_| TcpStream::connect(("127.0.0.1", server.port())).unwrap()).collect();
+    assert_eq!(
+        error(&server.url()),
+        unavailable("has reached its maximum number of clients (ERR)")
+    );
+    drop(held);
+    let port = server.port();
+    drop(server);
+    let refused = error(&format!("redis://127.0.0.1:{port}"));
+    let expected = format!("the store is unavailable: could not connect to {at}: ");
+    assert!(refused.starts_with(&expected), "{refused}");
+    assert!(refused.to_lowercase().contains("connection refused"), "{refused}");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_local_socket_is_used_like_a_port() {
+    let name = format!("convert-redis-{}.sock", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    let path = path.to_str().unwrap();
+    let server = RedisServer::start(&["--unixsocket", path]);
+    let store = patient(format!("unix://{path}"));
+    store.merge("k", &RecordDelta::new().reach("a")).unwrap();
+    assert!(store.load("k").unwrap().unwrap().has_reached("a"));
+    assert_eq!(server.command(&["EXISTS", "k"]), "1");
+    drop(server);
+    let _ = std::fs::remove_file(path);
+    let error = patient(format!("unix://{path}")).load("k").unwrap_err().to_string();
+    assert!(error.contains(&format!("could not connect to {path}: ")), "{error}");
 }
 
 fn wait_for(what: &str, is_so: impl FnMut() -> bool) {

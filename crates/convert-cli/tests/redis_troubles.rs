@@ -6,10 +6,8 @@
     reason = "a test that meets the unexpected should stop at once"
 )]
 
-use std::time::Duration;
-
 use serde_json::json;
-use test_support::{LossyProxy, RedisServer, wait_until};
+use test_support::{LossyProxy, RedisServer};
 
 mod support;
 
@@ -33,7 +31,11 @@ fn one_key_that_a_login_may_not_use_costs_itself_alone() {
     let rights = ["ACL", "SETUSER", "some", "on", ">pw", "~1-2-*", "+@all"];
     assert_eq!(server.command(&rights), "OK");
     let url = server.url().replace("redis://", "redis://some:pw@");
-    let why = "the store denies access to the record: the login may not use this key";
+    let why = format!(
+        "the store denies access to the record: 127.0.0.1:{} does not let this login use this key \
+         (NOPERM)",
+        server.port()
+    );
 
     let exported = records(&url, &["export"], "");
     assert_eq!((exported.code, exported.json_lines().len()), (Some(1), 1_200));
@@ -60,8 +62,7 @@ fn one_key_that_a_login_may_not_use_costs_itself_alone() {
 #[test]
 fn a_change_whose_answer_is_lost_may_have_been_made() {
     let server = RedisServer::start(&[]);
-    let may =
-        "the store did not answer: the connection broke; it may have been carried out all the same";
+    let may = "closed the connection; it may have been carried out all the same";
     let line = r#"{"key":"1-2-v","record":{}}"#;
     for (arguments, input, word, exists) in [
         (&["set", "1-2-v"][..], "{}", "NX", "1"),
@@ -82,23 +83,6 @@ fn a_change_whose_answer_is_lost_may_have_been_made() {
         let url = format!("redis://127.0.0.1:{}", proxy.port());
         let run = records(&url, arguments, input);
         assert_eq!(run.code, Some(1), "{arguments:?}");
-        assert!(run.stderr.ends_with("did not answer: the connection broke\n"), "{}", run.stderr);
-    }
-}
-
-#[test]
-fn what_was_found_is_exported_although_keys_may_have_been_missed() {
-    let server = RedisServer::start(&["--cluster-enabled", "yes"]);
-    assert_eq!(server.command(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]), "OK");
-    let is_set = || server.command(&["SET", "1-2-v", "{}"]) == "OK";
-    assert!(wait_until(Duration::from_secs(30), is_set));
-    let rights = ["ACL", "SETUSER", "some", "on", ">pw", "~*", "+@all", "-cluster|nodes"];
-    assert_eq!(server.command(&rights), "OK");
-    let url = server.url().replace("redis://", "redis://some:pw@");
-    for arguments in [&["export"][..], &["export", "--cluster"]] {
-        let exported = records(&url, arguments, "");
-        assert_eq!(exported.code, Some(1), "{}", exported.stderr);
-        assert_eq!(exported.json_lines(), [json!({"key": "1-2-v", "record": {}})]);
-        assert!(exported.stderr.contains("CLUSTER NODES"), "{}", exported.stderr);
+        assert!(run.stderr.ends_with("closed the connection\n"), "{}", run.stderr);
     }
 }

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use convert_sdk::{RecordDelta, StoreError, VisitorRecord};
+use convert_sdk::{RecordDelta, StoreError};
 use redis::{Cmd, Value};
 
 use crate::clock::Deadline;
-use crate::error::Trouble;
-use crate::recent::Seen;
-use crate::store::{MOST_BYTES, MOST_TRIES, RedisStore, Swap, contended, swapped, write};
+use crate::error::CommandError;
+use crate::store::{MOST_BYTES, MOST_TRIES, RedisStore, Swap, contended, read, swapped, write};
 
 /// Changes that are being merged together, each as [`RedisStore`] merges one.
 pub(crate) struct Batch<'b> {
@@ -27,7 +26,7 @@ struct Item<'b> {
     key: &'b str,
     delta: &'b RecordDelta<'b>,
     full: String,
-    held: Seen,
+    held: Arc<[u8]>,
     tries: usize,
 }
 
@@ -36,21 +35,23 @@ impl<'b> Batch<'b> {
         store: &'b RedisStore,
         changes: &'b [(&'b str, &'b RecordDelta<'b>)],
     ) -> Self {
-        let item = |(place, &(key, delta)): (usize, &(&'b str, &'b RecordDelta<'b>))| Item {
-            place,
-            key,
-            delta,
-            full: store.full(key),
-            held: store.recent().find(key),
-            tries: 0,
-        };
-        Batch {
+        let mut batch = Batch {
             store,
             deadline: store.deadline(),
-            waiting: changes.iter().enumerate().map(item).collect(),
+            waiting: Vec::with_capacity(changes.len()),
             answers: changes.iter().map(|_| Err(contended())).collect(),
             is_script_unknown: false,
+        };
+        for (place, &(key, delta)) in changes.iter().enumerate() {
+            match store.full(key) {
+                Ok(full) => {
+                    let held = store.cache().find(key);
+                    batch.waiting.push(Item { place, key, delta, full, held, tries: 0 });
+                }
+                Err(error) => batch.answer(place, Err(error)),
+            }
         }
+        batch
     }
 
     /// Merges all of them, and returns an answer to each.
@@ -62,36 +63,33 @@ impl<'b> Batch<'b> {
             }
             let commands: Vec<(&str, Cmd)> = sent
                 .iter()
-                .map(|(item, seen)| {
+                .map(|(item, text)| {
                     let script = self.is_script_unknown;
-                    (
-                        &*item.full,
-                        self.store.swap_command(script, &item.full, &item.held.text, &seen.text),
-                    )
+                    (&*item.full, self.store.swap_command(script, &item.full, &item.held, text))
                 })
                 .collect();
             let answers = self.store.server().run_all(&commands, self.deadline);
             drop(commands);
             self.is_script_unknown = false;
-            for ((item, seen), answer) in sent.into_iter().zip(answers) {
-                self.settle(item, seen, answer);
+            for ((item, text), answer) in sent.into_iter().zip(answers) {
+                self.settle(item, text, answer);
             }
         }
         self.answers
     }
 
     /// Takes out as many as go into one exchange, with the texts that they are to be.
-    fn draft(&mut self) -> Vec<(Item<'b>, Seen)> {
-        let (mut sent, mut bytes) = (Vec::new(), 0_usize);
+    fn draft(&mut self) -> Vec<(Item<'b>, Arc<[u8]>)> {
+        let mut sent = Vec::new();
+        let mut bytes = 0_usize;
         let mut waiting = std::mem::take(&mut self.waiting).into_iter();
         while bytes < MOST_BYTES {
             let Some(item) = waiting.next() else { break };
-            let record =
-                item.delta.merge_into(VisitorRecord::clone(&item.held.record)).into_record();
-            match write(&record) {
+            let merged = read(&item.held).map(|record| item.delta.merge_into(record));
+            match merged.and_then(|merged| write(merged.record())) {
                 Ok(text) => {
-                    bytes += item.held.text.len() + text.len();
-                    sent.push((item, Seen { text, record: Arc::new(record) }));
+                    bytes += item.full.len() + item.held.len() + text.len();
+                    sent.push((item, text));
                 }
                 Err(error) => self.answer(item.place, Err(error)),
             }
@@ -100,23 +98,21 @@ impl<'b> Batch<'b> {
         sent
     }
 
-    fn settle(&mut self, mut item: Item<'b>, seen: Seen, answer: Result<Value, Trouble>) {
+    fn settle(&mut self, mut item: Item<'b>, text: Arc<[u8]>, answer: Result<Value, CommandError>) {
         item.tries += 1;
         match answer.and_then(swapped) {
             Ok(Swap::Made) => {
-                self.store.recent().note(item.key, seen);
+                self.store.cache().note(item.key, text);
                 return self.answer(item.place, Ok(()));
             }
             Ok(Swap::Other(held)) => item.held = held,
-            Err(Trouble::NoScript) => self.is_script_unknown = true,
+            Err(CommandError::NoScript) => self.is_script_unknown = true,
             // Merging again is harmless.
-            Err(Trouble::Dropped) => {}
-            Err(trouble) => return self.answer(item.place, Err(trouble.into())),
+            Err(CommandError::Dropped(_)) => {}
+            Err(error) => return self.answer(item.place, Err(error.into())),
         }
         if item.tries < MOST_TRIES {
             self.waiting.push(item);
-        } else {
-            self.store.recent().note(item.key, item.held);
         }
     }
 

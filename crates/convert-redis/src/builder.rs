@@ -3,11 +3,16 @@
 use std::fmt;
 use std::time::Duration;
 
-use redis::{Client, ConnectionInfo, IntoConnectionInfo as _};
+use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _};
 
+use crate::cluster::Address;
+use crate::connection::ConnectionSettings;
+use crate::endpoint::Endpoint;
 use crate::error::RedisStoreError;
-use crate::server::Server;
-use crate::store::RedisStore;
+use crate::server::Location;
+use crate::store::{MOST_BYTES, RedisStore};
+#[cfg(feature = "tls")]
+use crate::tls::Tls;
 
 /// The settings of a [`RedisStore`]. `Debug` shows neither address nor password.
 ///
@@ -31,6 +36,7 @@ pub struct RedisStoreBuilder {
     timeout: Duration,
     ttl: Option<Duration>,
     connections: usize,
+    reply_limit: usize,
     seeds: Option<Vec<String>>,
     roots: Option<Vec<u8>>,
 }
@@ -42,7 +48,8 @@ impl RedisStoreBuilder {
             prefix: String::new(),
             timeout: Duration::from_millis(250),
             ttl: Some(Duration::from_secs(180 * 24 * 60 * 60)),
-            connections: 8,
+            connections: 16,
+            reply_limit: 16 << 20,
             seeds: None,
             roots: None,
         }
@@ -65,10 +72,19 @@ impl RedisStoreBuilder {
         RedisStoreBuilder { ttl, ..self }
     }
 
-    /// Sets how many connections to a server are kept while nobody uses them. More are made when
-    /// more threads call at once. Defaults to 8.
+    /// Sets how many connections there may be to one server, at least one. They are made when more
+    /// threads call at once, and kept. A call waits for one that comes free, within the
+    /// [timeout](RedisStoreBuilder::timeout). Defaults to 16.
     pub fn connections(self, connections: usize) -> Self {
-        RedisStoreBuilder { connections, ..self }
+        RedisStoreBuilder { connections: connections.max(1), ..self }
+    }
+
+    /// Sets how long the reply to one command may be, in bytes; each value of a list counts 32 bytes
+    /// more. A longer one is refused when the limit is reached, and its connection is closed. The limit
+    /// has room for the longest record whatever is set, and counts as 2 MiB where it is less. Defaults
+    /// to 16 MiB.
+    pub fn reply_limit(self, bytes: usize) -> Self {
+        RedisStoreBuilder { reply_limit: bytes.max(2 * MOST_BYTES), ..self }
     }
 
     /// Takes the address for one of a cluster, and `seeds` for others of the same cluster, to begin
@@ -93,43 +109,48 @@ impl RedisStoreBuilder {
         RedisStoreBuilder { roots: Some(pem.into()), ..self }
     }
 
-    /// Makes the store. Connects to nothing yet.
+    /// Makes the store. Connects to nothing yet, and does not block.
     ///
     /// # Errors
     ///
-    /// Fails if an address is no Redis URL, if it wants TLS and the feature `tls` is off, if it names a
-    /// database of a cluster, or if the certificates cannot be read.
+    /// Fails if an address is no Redis URL, if it wants TLS and the feature `tls` is off or there is no
+    /// provider of cryptography, if it names a database of a cluster, or if the certificates cannot be
+    /// read or the address wants no TLS.
     pub fn build(self) -> Result<RedisStore, RedisStoreError> {
-        let info = parse(&self.url)?;
-        let client = self.client(info)?;
-        let server = self.server(client)?;
+        let address = parse(&self.url)?;
+        let location = self.location(&address)?;
+        if self.roots.is_some() && !address.is_tls {
+            let message = "root certificates go with an address that wants TLS (rediss://)";
+            return Err(RedisStoreError::new(message));
+        }
+        let login = address.info.redis_settings();
+        let settings = ConnectionSettings {
+            username: login.username().map(str::to_owned),
+            password: login.password().map(str::to_owned),
+            database: login.db(),
+            #[cfg(feature = "tls")]
+            tls: address.is_tls.then(|| Tls::new(self.roots.as_deref())).transpose()?,
+            timeout: self.timeout,
+            connections: self.connections,
+            reply_limit: self.reply_limit,
+        };
         let ttl =
             self.ttl.map(|ttl| u64::try_from(ttl.min(MOST_TTL).as_millis()).unwrap_or(1).max(1));
-        Ok(RedisStore::new(server, self.prefix, self.timeout, ttl))
+        Ok(RedisStore::new(location, settings, self.prefix, ttl))
     }
 
-    fn client(&self, info: ConnectionInfo) -> Result<Client, RedisStoreError> {
-        if let Some(roots) = &self.roots {
-            return trusting(info, roots)
-                .map_err(|_| RedisStoreError::new("the certificates cannot be read"));
+    fn location(&self, address: &ParsedAddress) -> Result<Location, RedisStoreError> {
+        let Some(seeds) = &self.seeds else {
+            return Ok(Location::Single(address.endpoint()?));
+        };
+        if address.info.redis_settings().db() != 0 {
+            return Err(RedisStoreError::new("a cluster has no databases to choose from"));
         }
-        Client::open(info).map_err(|_| RedisStoreError::new("the address cannot be used"))
-    }
-
-    fn server(&self, client: Client) -> Result<Server, RedisStoreError> {
-        if let Some(seeds) = &self.seeds {
-            let info = client.get_connection_info().clone();
-            if info.redis_settings().db() != 0 {
-                return Err(RedisStoreError::new("a cluster has no databases to choose from"));
-            }
-            let mut addresses = vec![address(&info)?];
-            for seed in seeds {
-                addresses.push(address(&parse(seed)?)?);
-            }
-            let cluster = crate::cluster::Cluster::new(info, addresses, self.connections);
-            return Ok(Server::Cluster(Box::new(cluster)));
+        let mut addresses = vec![address.of_cluster()?];
+        for seed in seeds {
+            addresses.push(parse(seed)?.of_cluster()?);
         }
-        Ok(Server::single(client, self.connections))
+        Ok(Location::Cluster(addresses))
     }
 }
 
@@ -140,57 +161,53 @@ impl fmt::Debug for RedisStoreBuilder {
             .field("timeout", &self.timeout)
             .field("ttl", &self.ttl)
             .field("connections", &self.connections)
+            .field("reply_limit", &self.reply_limit)
             .finish_non_exhaustive()
     }
 }
 
-#[cfg(feature = "tls")]
-fn trusting(info: ConnectionInfo, roots: &[u8]) -> redis::RedisResult<Client> {
-    let certificates = redis::TlsCertificates { client_tls: None, root_cert: Some(roots.to_vec()) };
-    Client::build_with_tls(info, certificates)
-}
-
-/// Sees to it that the process has a default provider of cryptography, which the `redis` crate
-/// takes. Where an application links two providers and has chosen neither, that crate would panic.
-#[cfg(feature = "tls")]
-fn provide_cryptography() {
-    if rustls::crypto::CryptoProvider::get_default().is_none() {
-        if let Ok(provider) = convert_transport::crypto_provider() {
-            // Another thread may have set one meanwhile, which is as good.
-            let _ = rustls::crypto::CryptoProvider::clone(&provider).install_default();
-        }
-    }
-}
-
-#[cfg(not(feature = "tls"))]
-fn provide_cryptography() {}
-
-#[cfg(not(feature = "tls"))]
-fn trusting(info: ConnectionInfo, _: &[u8]) -> redis::RedisResult<Client> {
-    Client::open(info)
+/// An address as the `redis` crate reads it. That crate is built without TLS, so that the scheme is
+/// read here.
+struct ParsedAddress {
+    info: ConnectionInfo,
+    is_tls: bool,
 }
 
 /// Reads an address. The client's own account of what is wrong with it may hold a part of it.
-fn parse(url: &str) -> Result<ConnectionInfo, RedisStoreError> {
-    let is_tls = ["rediss://", "valkeys://"].iter().any(|scheme| url.starts_with(scheme));
+fn parse(url: &str) -> Result<ParsedAddress, RedisStoreError> {
+    let over_tls = [("rediss://", "redis://"), ("valkeys://", "valkey://")];
+    let plain = over_tls.iter().find_map(|(scheme, plain)| {
+        let begins = url.get(..scheme.len())?.eq_ignore_ascii_case(scheme);
+        begins.then(|| [plain, url.get(scheme.len()..).unwrap_or_default()].concat())
+    });
+    let is_tls = plain.is_some();
     if is_tls && !cfg!(feature = "tls") {
-        return Err(RedisStoreError::new("the address wants TLS, and the feature `tls` is off"));
+        let message = "the address wants TLS: enable the feature `tls` of convert-redis";
+        return Err(RedisStoreError::new(message));
     }
-    if is_tls {
-        provide_cryptography();
+    if is_tls && url.contains('#') {
+        let message = "an address has no fragment: certificates are always verified";
+        return Err(RedisStoreError::new(message));
     }
-    let info = url.into_connection_info();
+    let info = plain.as_deref().unwrap_or(url).into_connection_info();
     let info = info.map_err(|_| RedisStoreError::new("the address is no Redis URL"))?;
-    let redis =
-        info.redis_settings().clone().set_lib_name("convert-redis", env!("CARGO_PKG_VERSION"));
-    Ok(info.set_redis_settings(redis))
+    Ok(ParsedAddress { info, is_tls })
 }
 
-fn address(info: &ConnectionInfo) -> Result<crate::cluster::Address, RedisStoreError> {
-    match info.addr() {
-        redis::ConnectionAddr::Tcp(host, port)
-        | redis::ConnectionAddr::TcpTls { host, port, .. } => Ok((host.clone(), *port)),
-        _ => Err(RedisStoreError::new("a cluster is reached over TCP")),
+impl ParsedAddress {
+    fn endpoint(&self) -> Result<Endpoint, RedisStoreError> {
+        match self.info.addr() {
+            ConnectionAddr::Tcp(host, port) => Ok(Endpoint::Tcp(host.clone(), *port)),
+            ConnectionAddr::Unix(path) => Ok(Endpoint::Unix(path.clone())),
+            _ => Err(RedisStoreError::new("the address cannot be used")),
+        }
+    }
+
+    fn of_cluster(&self) -> Result<Address, RedisStoreError> {
+        match self.endpoint()? {
+            Endpoint::Tcp(host, port) => Ok((host, port)),
+            Endpoint::Unix(_) => Err(RedisStoreError::new("a cluster is reached over TCP")),
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 //! The one place that reads the time.
-#![expect(clippy::disallowed_methods, reason = "what others must not do is done here")]
+#![expect(clippy::disallowed_methods, reason = "other modules take a deadline from here")]
 
 use std::time::{Duration, Instant};
 
@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 pub(crate) struct Deadline(Option<Instant>);
 
 impl Deadline {
-    /// Starts to count now; patience past the range of the clock never ends.
-    pub(crate) fn after(patience: Duration) -> Self {
-        Deadline(Instant::now().checked_add(patience))
+    /// Starts to count now; a timeout past the range of the clock never ends.
+    pub(crate) fn after(timeout: Duration) -> Self {
+        Deadline(Instant::now().checked_add(timeout))
     }
 
     /// Returns what is left, or nothing once the time has come.
@@ -25,6 +25,11 @@ impl Deadline {
     pub(crate) fn part(self, parts: u32) -> Self {
         self.remaining().map_or(self, |left| Deadline::after(left / parts.max(1)))
     }
+}
+
+/// Returns the time now.
+pub(crate) fn now() -> Instant {
+    Instant::now()
 }
 
 const SHORTEST: Duration = Duration::from_micros(100);

@@ -32,36 +32,62 @@
 //!
 //! Every command names one key, so it works on a cluster; commands used: `GETRANGE`, `EVALSHA` and
 //! `EVAL` with `GET` and `SET` inside, to log in `CLIENT SETINFO`, `AUTH` and `SELECT`, on a cluster
-//! `CLUSTER SLOTS` and `ASKING`, and for support work `SET`, `DEL`, `SCAN`, `CLUSTER SLOTS`, `CLUSTER NODES`
-//! and `PING`.
+//! `CLUSTER SLOTS` and `ASKING`, and for support work `SET`, `DEL`, `SCAN`, `CLUSTER SLOTS` and `PING`.
 //! Redis 6 or Valkey 7 and newer; the tests were run with Redis 6.2, Redis 7.0 and Valkey 9.1.
 //!
 //! # Time
 //!
 //! A call ends within [`RedisStoreBuilder::timeout`], give or take what the machine needs to notice,
-//! whatever it takes: connecting, finding the node of a cluster, merging again. (A server that sends an answer in
-//! parts, each of them in time, can hold it longer.) Connections are kept and replaced when they break; a call
-//! notices on its own and needs no pause. There is no asynchronous runtime in here, and no thread but
-//! those that connect: resolving a name cannot be given up, so that it is left to a thread which hands
-//! the connection over, or keeps it for the next call where it came too late.
+//! whatever it takes: waiting for a connection, connecting, the handshake, the login, finding the
+//! server of a cluster, merging again, an answer that comes in parts. Connections are kept and replaced
+//! when they break; a call notices on its own and needs no pause.
 //!
-//! # Features
+//! # Bounds
 //!
-//! - `tls`: `rediss://` addresses, with the roots that browsers trust or those the application gives.
-//!   The `redis` crate takes the process's default provider of `rustls`; if there is none when the
-//!   first such address is built, the one of the features of `convert-sdk` becomes it. An application that wants another sets its
-//!   default before.
+//! | what | at most |
+//! |---|---|
+//! | connections to one server | [`RedisStoreBuilder::connections`] |
+//! | threads | 4 that connect to one server, 2 that look up names; they end when they are done |
+//! | a reply | [`RedisStoreBuilder::reply_limit`] |
+//! | a record, and a key | 1 MiB each |
+//! | records remembered from the last loads and merges | 16 MiB |
+//!
+//! What exceeds a bound fails with an error that names it. There is no asynchronous runtime in here.
+//! Connecting ends by the timeout, or after a second if that is longer, so that a connection that
+//! comes too late for one call serves the next. Two things cannot be broken off, and hold their threads
+//! until the system returns: a look-up of a name (calls that need a third one fail at once), and
+//! connecting to a local socket whose server does not take connections.
+//!
+//! # Processes
+//!
+//! A child that was forked off uses no connection of its parent: it makes its own when it calls first.
+//!
+//! # TLS
+//!
+//! The feature `tls` adds `rediss://` addresses, for single servers and clusters, with the roots that
+//! browsers trust or those the application gives. The provider of cryptography is chosen by
+//! `convert-sdk`'s features `aws-lc-rs` and `ring`, as for its own HTTPS client. It is passed
+//! explicitly: the process's default provider is never installed or replaced.
 
 mod batch;
 mod builder;
 mod clock;
 mod cluster;
+mod connection;
+mod endpoint;
 mod error;
-mod node;
-mod recent;
+mod lock;
+mod pool;
+mod process;
+mod record_cache;
+mod reply;
+mod resolver;
 mod server;
+mod socket;
 mod store;
 mod support;
+#[cfg(feature = "tls")]
+mod tls;
 mod worker;
 
 pub use builder::RedisStoreBuilder;

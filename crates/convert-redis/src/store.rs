@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use convert_sdk::{
     DataStore, Merged, RecordDelta, StoreError, StoreErrorKind, VisitorRecord, repair_json,
@@ -12,9 +11,11 @@ use redis::{Cmd, Value, cmd};
 use crate::batch::Batch;
 use crate::builder::RedisStoreBuilder;
 use crate::clock::Deadline;
-use crate::error::{Trouble, unavailable, unreadable};
-use crate::recent::{Recent, Seen};
-use crate::server::Server;
+use crate::connection::ConnectionSettings;
+use crate::error::{CommandError, unavailable, unreadable};
+use crate::process::PerProcess;
+use crate::record_cache::RecordCache;
+use crate::server::{Location, Server};
 
 /// Visitor records in Redis or Valkey. Clones share connections.
 ///
@@ -36,12 +37,24 @@ pub struct RedisStore {
 }
 
 struct Inner {
-    server: Server,
+    location: Location,
+    settings: Arc<ConnectionSettings>,
     prefix: String,
-    timeout: Duration,
     /// In milliseconds.
     ttl: Option<u64>,
-    recent: Recent,
+    state: PerProcess<State>,
+}
+
+/// What a child process must not take over from its parent.
+struct State {
+    server: Server,
+    cache: RecordCache,
+}
+
+impl State {
+    fn new(location: &Location, settings: &Arc<ConnectionSettings>) -> Self {
+        State { server: Server::new(location, settings), cache: RecordCache::default() }
+    }
 }
 
 impl RedisStore {
@@ -51,13 +64,28 @@ impl RedisStore {
         RedisStoreBuilder::new(url.into())
     }
 
-    pub(crate) fn new(server: Server, prefix: String, timeout: Duration, ttl: Option<u64>) -> Self {
-        let recent = Recent::default();
-        RedisStore { inner: Arc::new(Inner { server, prefix, timeout, ttl, recent }) }
+    pub(crate) fn new(
+        location: Location,
+        settings: ConnectionSettings,
+        prefix: String,
+        ttl: Option<u64>,
+    ) -> Self {
+        let settings = Arc::new(settings);
+        let state = PerProcess::new(State::new(&location, &settings));
+        RedisStore { inner: Arc::new(Inner { location, settings, prefix, ttl, state }) }
     }
 
     pub(crate) fn server(&self) -> &Server {
-        &self.inner.server
+        &self.state().server
+    }
+
+    pub(crate) fn cache(&self) -> &RecordCache {
+        &self.state().cache
+    }
+
+    fn state(&self) -> &State {
+        let inner = &self.inner;
+        inner.state.get(|| State::new(&inner.location, &inner.settings))
     }
 
     pub(crate) fn prefix(&self) -> &str {
@@ -65,12 +93,20 @@ impl RedisStore {
     }
 
     pub(crate) fn deadline(&self) -> Deadline {
-        Deadline::after(self.inner.timeout)
+        Deadline::after(self.inner.settings.timeout)
     }
 
     /// Returns the key under which Redis has a record.
-    pub(crate) fn full(&self, key: &str) -> String {
-        [&*self.inner.prefix, key].concat()
+    ///
+    /// # Errors
+    ///
+    /// Fails if it is too long.
+    pub(crate) fn full(&self, key: &str) -> Result<String, StoreError> {
+        if self.inner.prefix.len() + key.len() > MOST_BYTES {
+            let message = "the key is longer than 1 MiB";
+            return Err(StoreError::new(StoreErrorKind::Refused, message));
+        }
+        Ok([&*self.inner.prefix, key].concat())
     }
 
     /// Makes the command that stores a text.
@@ -90,15 +126,12 @@ impl RedisStore {
         command: &Cmd,
         deadline: Deadline,
     ) -> Result<Value, StoreError> {
-        let answer = match self.inner.server.run(full, command, true, deadline) {
-            Err(Trouble::Dropped) => self.inner.server.run(full, command, true, deadline),
+        let server = self.server();
+        let answer = match server.run(full, command, true, deadline) {
+            Err(CommandError::Dropped(_)) => server.run(full, command, true, deadline),
             answer => answer,
         };
         answer.map_err(StoreError::from)
-    }
-
-    pub(crate) fn recent(&self) -> &Recent {
-        &self.inner.recent
     }
 
     /// Makes the command that stores `text` if what is there is still `held`.
@@ -124,14 +157,14 @@ impl RedisStore {
         held: &[u8],
         text: &[u8],
         deadline: Deadline,
-    ) -> Result<Swap, Trouble> {
+    ) -> Result<Swap, CommandError> {
         let run = |is_unknown| {
             let command = self.swap_command(is_unknown, full, held, text);
             // Sent again by itself, it would meet its own change, and take a goal for known.
-            self.inner.server.run(full, &command, false, deadline)
+            self.server().run(full, &command, false, deadline)
         };
         match run(false) {
-            Err(Trouble::NoScript) => run(true),
+            Err(CommandError::NoScript) => run(true),
             answer => answer,
         }
         .and_then(swapped)
@@ -140,42 +173,41 @@ impl RedisStore {
 
 impl DataStore for RedisStore {
     fn load(&self, key: &str) -> Result<Option<VisitorRecord>, StoreError> {
-        let full = self.full(key);
-        let answer = self.ask(&full, &read_command(&full), self.deadline())?;
-        let seen = parse(text_of(answer)?)?;
-        self.inner.recent.note(key, seen.clone());
-        let Seen { text, record } = seen;
-        Ok((!text.is_empty()).then(|| (*record).clone()))
+        let full = self.full(key)?;
+        let text = text_of(self.ask(&full, &read_command(&full), self.deadline())?)?;
+        let record = read(&text)?;
+        let is_there = !text.is_empty();
+        self.cache().note(key, text);
+        Ok(is_there.then_some(record))
     }
 
     fn merge(&self, key: &str, delta: &RecordDelta<'_>) -> Result<Merged, StoreError> {
-        let (deadline, full) = (self.deadline(), self.full(key));
-        let recent = &self.inner.recent;
-        let mut held = recent.find(key);
+        let deadline = self.deadline();
+        let full = self.full(key)?;
+        let cache = self.cache();
+        let mut held = cache.find(key);
         // What was sent when a connection broke: whether it arrived is not known.
         let mut unanswered: Option<(Arc<[u8]>, Merged)> = None;
         for _ in 0..MOST_TRIES {
-            let merged = delta.merge_into((*held.record).clone());
+            let merged = delta.merge_into(read(&held)?);
             let text = write(merged.record())?;
-            match self.swap(&full, &held.text, &text, deadline) {
+            match self.swap(&full, &held, &text, deadline) {
                 Ok(Swap::Made) => {
-                    let record = Arc::new(merged.record().clone());
-                    recent.note(key, Seen { text, record });
+                    cache.note(key, text);
                     return Ok(merged);
                 }
                 Ok(Swap::Other(other)) => {
                     held = other;
-                    let sent = unanswered.take().filter(|(sent, _)| *sent == held.text);
+                    let sent = unanswered.take().filter(|(sent, _)| *sent == held);
                     if let Some((_, merged)) = sent {
-                        recent.note(key, held);
+                        cache.note(key, held);
                         return Ok(merged);
                     }
                 }
-                Err(Trouble::Dropped) => unanswered = Some((text, merged)),
-                Err(trouble) => return Err(trouble.into()),
+                Err(CommandError::Dropped(_)) => unanswered = Some((text, merged)),
+                Err(error) => return Err(error.into()),
             }
         }
-        recent.note(key, held);
         Err(contended())
     }
 
@@ -188,7 +220,7 @@ impl fmt::Debug for RedisStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisStore")
             .field("prefix", &self.inner.prefix)
-            .field("timeout", &self.inner.timeout)
+            .field("timeout", &self.inner.settings.timeout)
             .finish_non_exhaustive()
     }
 }
@@ -197,14 +229,14 @@ impl fmt::Debug for RedisStore {
 pub(crate) enum Swap {
     Made,
     /// Another text was there.
-    Other(Seen),
+    Other(Arc<[u8]>),
 }
 
 /// Reads the script's answer.
-pub(crate) fn swapped(answer: Value) -> Result<Swap, Trouble> {
+pub(crate) fn swapped(answer: Value) -> Result<Swap, CommandError> {
     match answer {
         Value::Int(1) => Ok(Swap::Made),
-        value => text_of(value).and_then(parse).map(Swap::Other).map_err(Trouble::Failed),
+        value => text_of(value).map(Swap::Other).map_err(CommandError::Failed),
     }
 }
 
@@ -219,23 +251,19 @@ pub(crate) fn read_command(full: &str) -> Cmd {
     command
 }
 
-/// Reads a record; an empty text is none.
-fn parse(text: Arc<[u8]>) -> Result<Seen, StoreError> {
+/// Reads what `JSON.stringify` may have written: half a pair of surrogates, where a text was cut in
+/// two, is read as U+FFFD. An empty text is an empty record.
+pub(crate) fn read(text: &[u8]) -> Result<VisitorRecord, StoreError> {
     if text.is_empty() {
-        return Ok(Seen::default());
+        return Ok(VisitorRecord::default());
     }
     if text.len() > MOST_BYTES {
         return Err(unreadable("it is longer than 1 MiB"));
     }
-    let record = Arc::new(read(&text).ok_or_else(|| unreadable("it is no record in JSON"))?);
-    Ok(Seen { text, record })
-}
-
-/// Reads what `JSON.stringify` may have written: half a pair of surrogates, where a text was cut in
-/// two, is read as U+FFFD.
-fn read(text: &[u8]) -> Option<VisitorRecord> {
-    let text = std::str::from_utf8(text).ok()?;
-    serde_json::from_str(text).or_else(|_| serde_json::from_str(&repair_json(text))).ok()
+    let record = std::str::from_utf8(text).ok().and_then(|text| {
+        serde_json::from_str(text).or_else(|_| serde_json::from_str(&repair_json(text))).ok()
+    });
+    record.ok_or_else(|| unreadable("it is no record in JSON"))
 }
 
 pub(crate) fn write(record: &VisitorRecord) -> Result<Arc<[u8]>, StoreError> {
@@ -252,7 +280,7 @@ fn text_of(value: Value) -> Result<Arc<[u8]>, StoreError> {
         Value::Nil => Ok(Arc::default()),
         Value::BulkString(text) => Ok(text.into()),
         Value::SimpleString(text) => Ok(text.into_bytes().into()),
-        _ => Err(unavailable("it answered with something else")),
+        _ => Err(unavailable("the reply is of another type than expected")),
     }
 }
 
@@ -269,7 +297,7 @@ return 1";
 const SWAP_SHA: &str = "f25d0f59e8f4902363ed81576989ad91162b7fe7";
 /// How often a merge starts again.
 pub(crate) const MOST_TRIES: usize = 32;
-/// The longest record that is read or written.
+/// The longest record that is read or written, and the longest key.
 pub(crate) const MOST_BYTES: usize = 1 << 20;
 
 #[cfg(test)]
@@ -279,7 +307,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn servers_know_the_script_by_its_sum() {
+    fn redis_knows_the_script_by_its_sum() {
         let server = RedisServer::start(&[]);
         assert_eq!(server.command(&["SCRIPT", "LOAD", SWAP]), SWAP_SHA);
     }

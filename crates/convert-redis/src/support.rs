@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use convert_sdk::{StoreError, StoreErrorKind};
 use redis::{Cmd, Value, cmd};
 
-use crate::error::{Trouble, unavailable, unreadable};
-use crate::node::Node;
+use crate::error::{CommandError, unavailable, unreadable};
+use crate::pool::ConnectionPool;
 use crate::store::{MOST_BYTES, MOST_TRIES, RedisStore, contended, read_command};
 
 /// What came of storing a text.
@@ -31,7 +31,7 @@ impl RedisStore {
     /// Fails if the store cannot be reached in time, and if what is there is no text or longer than
     /// 1 MiB.
     pub fn text(&self, key: &str) -> Result<Vec<u8>, StoreError> {
-        let full = self.full(key);
+        let full = self.full(key)?;
         text_of(self.ask(&full, &read_command(&full), self.deadline())?)
     }
 
@@ -76,7 +76,8 @@ impl RedisStore {
             let message = "the record would be longer than 1 MiB";
             return Err(StoreError::new(StoreErrorKind::Refused, message));
         }
-        let (full, deadline) = (self.full(key), self.deadline());
+        let full = self.full(key)?;
+        let deadline = self.deadline();
         let mut replace = cmd("EVAL");
         replace.arg(REPLACE).arg(1).arg(&full).arg(text).arg(held);
         let mut create = self.set(&full, text);
@@ -105,7 +106,7 @@ impl RedisStore {
     ///
     /// Fails if the store cannot be reached in time or takes no writes.
     pub fn remove(&self, key: &str) -> Result<bool, StoreError> {
-        let full = self.full(key);
+        let full = self.full(key)?;
         let removed = self.ask(&full, cmd("DEL").arg(&full), self.deadline())?;
         Ok(matches!(removed, Value::Int(count) if count > 0))
     }
@@ -130,9 +131,9 @@ impl RedisStore {
     ///
     /// In the pattern `*` stands for any text, `?` for any byte, `[ab]` for one of these, and
     /// `\` takes the meaning from what follows; the store's prefix is not part of it. Keys are found
-    /// by `SCAN`, in no order, and a key may come twice, all of them where a server had to be asked
-    /// from the beginning again; those that come or go meanwhile may be missed. Each exchange takes at most the store's time for a call, the whole as long as it
-    /// takes.
+    /// by `SCAN`, in no order, with its usual guarantee: a key that is there all the time is visited, on
+    /// the server that has it when that is scanned, and may be visited twice. Each exchange takes at
+    /// most the store's time for a call, the whole as long as it takes.
     ///
     /// ```no_run
     /// use std::ops::ControlFlow;
@@ -148,13 +149,11 @@ impl RedisStore {
     ///
     /// # Errors
     ///
-    /// Fails if the store cannot be reached in time; then some keys have been visited. Fails before
+    /// Fails if the store cannot be reached in time; then some keys may have been visited. Fails before
     /// the first key where it could not see all: with a server that belongs to a cluster, unless the
-    /// store was built for [that](crate::RedisStoreBuilder::cluster), with a server that does not tell
-    /// by `CLUSTER SLOTS` whether it does, and with a cluster of which some slots have no server or
-    /// several servers tell the same address. Fails in the end where slots
-    /// have moved meanwhile or one is still on its way, as `CLUSTER NODES` tells: its keys move one
-    /// after another.
+    /// store was built for [that](crate::RedisStoreBuilder::cluster), with a server that refuses
+    /// `CLUSTER SLOTS`, and with a cluster of which some slots have no server or several servers have
+    /// the same address.
     pub fn scan(
         &self,
         pattern: &str,
@@ -178,7 +177,7 @@ impl RedisStore {
     ) -> Result<(), StoreError> {
         let pattern = [&*literally(self.prefix()), pattern].concat();
         self.server()
-            .each(&|| self.deadline(), &mut |node| self.scan_node(node, &pattern, &mut visit))
+            .each(&|| self.deadline(), &mut |pool| self.scan_server(pool, &pattern, &mut visit))
     }
 
     /// Carries out commands that may be carried out twice, one for each key, in one exchange.
@@ -188,19 +187,26 @@ impl RedisStore {
         command: impl Fn(&str) -> Cmd,
     ) -> Vec<Result<Value, StoreError>> {
         let deadline = self.deadline();
-        let full: Vec<String> = keys.iter().map(|key| self.full(key)).collect();
-        let commands: Vec<(&str, Cmd)> = full.iter().map(|full| (&**full, command(full))).collect();
+        let mut commands = Vec::with_capacity(keys.len());
+        let full: Vec<_> = keys.iter().map(|key| self.full(key)).collect();
+        commands.extend(full.iter().flatten().map(|full| (&**full, command(full))));
         let answers = self.server().run_all(&commands, deadline).into_iter();
-        let answers = answers.zip(&commands).map(|(answer, (full, command))| match answer {
-            Err(Trouble::Dropped) => self.ask(full, command, deadline),
+        let mut answers = answers.zip(&commands).map(|(answer, (full, command))| match answer {
+            Err(CommandError::Dropped(_)) => self.ask(full, command, deadline),
             answer => answer.map_err(StoreError::from),
         });
-        answers.collect()
+        let lost = || Err(unavailable("there is no reply"));
+        full.iter()
+            .map(|full| match full {
+                Ok(_) => answers.next().unwrap_or_else(lost),
+                Err(error) => Err(error.clone()),
+            })
+            .collect()
     }
 
-    fn scan_node(
+    fn scan_server(
         &self,
-        node: &Node,
+        pool: &ConnectionPool,
         pattern: &str,
         visit: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, StoreError> {
@@ -213,8 +219,9 @@ impl RedisStore {
             let mut command = cmd("SCAN");
             command.arg(&cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(BATCH);
             let deadline = self.deadline();
-            let line = held.take().map_or_else(|| node.hold(deadline), Ok);
-            let (line, answer) = match line.and_then(|line| line.ask(&command, deadline)) {
+            let connection = held.take().map_or_else(|| pool.acquire(deadline), Ok);
+            let answered = connection.and_then(|connection| connection.ask(&command, deadline));
+            let (connection, answer) = match answered {
                 Err(_) if restarts < MOST_RESTARTS => {
                     restarts += 1;
                     "0".clone_into(&mut cursor);
@@ -222,19 +229,21 @@ impl RedisStore {
                 }
                 answered => answered?,
             };
-            let (next, keys) = page(answer).ok_or_else(|| unavailable("it cannot list keys"))?;
+            let (next, keys) =
+                page(answer).ok_or_else(|| unavailable("the reply to SCAN is no page of keys"))?;
             for key in &keys {
                 let own = key.strip_prefix(self.prefix().as_bytes());
                 if own.is_some_and(|own| visit(own).is_break()) {
-                    line.release();
+                    connection.release();
                     return Ok(ControlFlow::Break(()));
                 }
             }
             if next == "0" {
-                line.release();
+                connection.release();
                 return Ok(ControlFlow::Continue(()));
             }
-            (held, cursor) = (Some(line), next);
+            held = Some(connection);
+            cursor = next;
         }
     }
 }
@@ -245,7 +254,7 @@ fn text_of(answer: Value) -> Result<Vec<u8>, StoreError> {
             Err(unreadable("it is longer than 1 MiB"))
         }
         Value::BulkString(text) => Ok(text),
-        _ => Err(unavailable("it answered with something else")),
+        _ => Err(unavailable("the reply is of another type than expected")),
     }
 }
 
@@ -296,7 +305,7 @@ mod tests {
     use std::collections::BTreeSet;
     use std::time::Duration;
 
-    use test_support::{LossyProxy, RedisServer, wait_until};
+    use test_support::{LossyProxy, RedisServer};
 
     use super::*;
 
@@ -418,77 +427,5 @@ mod tests {
         };
         store.scan("*", visit).unwrap();
         assert_eq!(seen.len(), 5_000);
-    }
-
-    #[test]
-    fn a_redis_scan_fails_where_a_slot_is_on_its_way() {
-        let options = ["--cluster-enabled", "yes", "--cluster-require-full-coverage", "no"];
-        let server = RedisServer::start(&options);
-        let other = RedisServer::start(&options);
-        assert_eq!(server.command(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]), "OK");
-        server.command(&["CLUSTER", "MEET", "127.0.0.1", &other.port().to_string()]);
-        let (id, to) = (server.command(&["CLUSTER", "MYID"]), other.command(&["CLUSTER", "MYID"]));
-        let knows = || server.command(&["CLUSTER", "NODES"]).contains(&to);
-        let is_ok = || other.command(&["CLUSTER", "INFO"]).contains("cluster_slots_assigned:16384");
-        let is_set = || server.command(&["SET", "k", "{}"]) == "OK";
-        assert!(wait_until(Duration::from_secs(30), || knows() && is_ok() && is_set()));
-        let builder = || RedisStore::builder(server.url()).timeout(Duration::from_secs(30));
-        let stores =
-            [builder(), builder().cluster::<String>([])].map(|builder| builder.build().unwrap());
-        let scan = || stores.each_ref().map(|store| store.scan("*", |_| ControlFlow::Continue(())));
-        assert_eq!(scan(), [Ok(()), Ok(())]);
-        let slot = server.command(&["CLUSTER", "KEYSLOT", "k"]);
-        assert_eq!(other.command(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &id]), "OK");
-        assert_eq!(server.command(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &to]), "OK");
-        let port = other.port().to_string();
-        let is_moved =
-            || server.command(&["MIGRATE", "127.0.0.1", &port, "k", "0", "5000"]) == "OK";
-        assert!(wait_until(Duration::from_secs(30), is_moved));
-        for scanned in scan() {
-            assert!(scanned.unwrap_err().to_string().contains("a slot is moving"));
-        }
-        assert_eq!(
-            server.command(&[
-                "ACL",
-                "SETUSER",
-                "some",
-                "on",
-                ">pw",
-                "~*",
-                "+@all",
-                "-cluster|nodes"
-            ]),
-            "OK"
-        );
-        let url = server.url().replace("redis://", "redis://some:pw@");
-        let store = RedisStore::builder(url).timeout(Duration::from_secs(30)).build().unwrap();
-        let untold = store.scan("*", |_| ControlFlow::Continue(())).unwrap_err();
-        assert!(untold.to_string().contains("CLUSTER NODES"), "{untold}");
-    }
-
-    #[test]
-    fn a_redis_scan_fails_where_slots_are_given_away_meanwhile() {
-        let options = ["--cluster-enabled", "yes", "--cluster-require-full-coverage", "no"];
-        let server = RedisServer::start(&options);
-        assert_eq!(server.command(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]), "OK");
-        // The server takes a moment to notice that all slots are there.
-        let is_set = || server.command(&["SET", "k", "{}"]) == "OK";
-        assert!(wait_until(Duration::from_secs(30), is_set));
-        let builder = RedisStore::builder(server.url()).cluster::<String>([]);
-        let store = builder.timeout(Duration::from_secs(30)).build().unwrap();
-        let go_on = |_: &str| ControlFlow::Continue(());
-        store.scan("*", go_on).unwrap();
-        let give_away = |_: &str| {
-            assert_eq!(server.command(&["CLUSTER", "DELSLOTS", "5"]), "OK");
-            ControlFlow::Continue(())
-        };
-        assert_eq!(store.scan("*", give_away).unwrap_err().kind(), StoreErrorKind::Unavailable);
-        // Whoever has seen enough misses nothing.
-        assert_eq!(server.command(&["CLUSTER", "ADDSLOTS", "5"]), "OK");
-        let once = |_: &str| {
-            assert_eq!(server.command(&["CLUSTER", "DELSLOTS", "5"]), "OK");
-            ControlFlow::Break(())
-        };
-        store.scan("*", once).unwrap();
     }
 }

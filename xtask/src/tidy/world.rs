@@ -74,13 +74,10 @@ pub(super) fn guest(tree: &Tree) -> Vec<Finding> {
         "set_hook",
         "process::exit",
         "process::abort",
+        "install_default",
         "tokio",
     ];
-    let message = "belongs to the host's process";
-    let bound = library(tree).filter(|file| !is_allowed(file, "install_default"));
-    let mut found = named(library(tree), &words, message);
-    found.extend(named(bound, &["install_default"], message));
-    found
+    named(library(tree), &words, "belongs to the host's process")
 }
 
 /// The SDK neither prints nor reads the environment unasked.
@@ -172,8 +169,6 @@ const ALLOWED: &[Allowed] = &[
     Allowed { file: "crates/convert-transport/src/https.rs", word: "env::var" },
     // `SdkConfig::from_env` is how an application asks for it.
     Allowed { file: "crates/convert-core/src/config/environment.rs", word: "env::var" },
-    // The `redis` crate takes the default provider, and would panic where there is none to take.
-    Allowed { file: "crates/convert-redis/src/builder.rs", word: "install_default" },
 ];
 
 #[cfg(test)]
