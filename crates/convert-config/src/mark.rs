@@ -26,6 +26,12 @@ impl Mark {
         Self::of_bytes(text.as_bytes())
     }
 
+    /// Returns the length of the text in bytes.
+    #[inline]
+    pub fn length(self) -> usize {
+        self.length
+    }
+
     /// Returns the mark of a text's bytes.
     #[inline]
     pub(crate) fn of_bytes(bytes: &[u8]) -> Self {

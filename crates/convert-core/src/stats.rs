@@ -45,6 +45,10 @@ pub struct Stats {
     pub handler_panics: u64,
     /// Times the application's wall clock panicked, so that the system's time was used.
     pub clock_panics: u64,
+    /// Decisions and passes that reached the limit of steps, so that further rules counted as false.
+    pub step_limits_hit: u64,
+    /// Times the attribute provider panicked, so that it had no data.
+    pub provider_panics: u64,
     /// Exposures and conversions queued.
     pub events_queued: u64,
     /// Events that an earlier run had left in the spool.
@@ -104,7 +108,8 @@ pub(crate) struct Counters {
     pub(crate) preview_fetches: Counter,
     pub(crate) preview_failures: LogThrottle,
     pub(crate) cache_failures: LogThrottle,
-    pub(crate) patterns_given_up: LogThrottle,
+    pub(crate) step_limits_hit: LogThrottle,
+    pub(crate) provider_panics: LogThrottle,
 }
 
 /// A counter of rare things.
@@ -142,6 +147,8 @@ impl Counters {
             preview_failures: self.preview_failures.count(),
             cache_failures: self.cache_failures.count(),
             handler_panics,
+            step_limits_hit: self.step_limits_hit.count(),
+            provider_panics: self.provider_panics.count(),
             events_queued: events.queued,
             events_restored: events.restored,
             events_delivered: events.delivered,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
-use convert_config::rule::{Element, Verdict};
+use convert_config::rule::{Element, StepBudget, Verdict};
 use convert_config::{Mark, ShortText, Text, Value, ValueRef};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
@@ -281,14 +281,14 @@ impl Entry {
     /// Compares with an element's constant.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "every decision passes here, from few places")]
-    pub(crate) fn verdict(&self, element: &Element) -> Verdict {
+    pub(crate) fn verdict(&self, element: &Element, budget: &StepBudget) -> Verdict {
         let settled = self.short.and_then(|text| element.test().verdict_on_short(text));
-        settled.unwrap_or_else(|| self.verdict_on_any(element))
+        settled.unwrap_or_else(|| self.verdict_on_any(element, budget))
     }
 
     #[inline(never)]
-    fn verdict_on_any(&self, element: &Element) -> Verdict {
-        element.test().verdict(Some(self.value()))
+    fn verdict_on_any(&self, element: &Element, budget: &StepBudget) -> Verdict {
+        element.test().verdict_within(Some(self.value()), budget)
     }
 }
 
@@ -383,6 +383,13 @@ impl<'v> AttributeLayers<'v> {
         self.find_marked(element.mark(), || element.key().unwrap_or_default())
     }
 
+    /// Returns how many steps an element takes: one, and more for a long key, or where a call has many
+    /// attributes, which are looked through one by one.
+    #[inline]
+    pub(crate) fn steps_to_find(&self, element: &Element) -> u64 {
+        1 + (self.call.len() + element.mark().length()) as u64 / 64
+    }
+
     fn find_marked<'n>(&self, mark: Mark, name: impl Fn() -> &'n str) -> Option<Layered<'v>> {
         let called = self.call.iter().rev().find(|(known, _)| *known == name());
         if let Some((_, value)) = called {
@@ -404,10 +411,10 @@ impl<'v> Layered<'v> {
 
     /// Compares with an element's constant.
     #[inline]
-    pub(crate) fn verdict(self, element: &Element) -> Verdict {
+    pub(crate) fn verdict(self, element: &Element, budget: &StepBudget) -> Verdict {
         match self {
-            Layered::Stored(entry) => entry.verdict(element),
-            Layered::OfCall(value) => element.test().verdict(Some(value.as_view())),
+            Layered::Stored(entry) => entry.verdict(element, budget),
+            Layered::OfCall(value) => element.test().verdict_within(Some(value.as_view()), budget),
         }
     }
 }

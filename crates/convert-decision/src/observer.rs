@@ -47,8 +47,17 @@ pub trait Observer<'c> {
         let _ = (location, transition);
     }
 
-    /// Is called when a pattern gave up on a text, so that its element counted as false.
-    fn pattern_limit_hit(&mut self, element: &'c Element) {
+    /// Is called once when the steps of a decision or pass are used up, so that all further elements
+    /// are false. `element` is the first of them; `None` where the last steps went to the visitor's
+    /// locations, segments or assignments.
+    fn step_limit_hit(&mut self, element: Option<&'c Element>) {
+        let _ = element;
+    }
+
+    /// Is called when the attribute provider or the wall clock panicked when an element was matched.
+    /// A provider that panics has [no data](crate::Answer::NoDataFound), and without a clock a
+    /// time-based element has no value.
+    fn provider_panicked(&mut self, element: &'c Element) {
         let _ = element;
     }
 }

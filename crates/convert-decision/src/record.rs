@@ -112,7 +112,7 @@ impl VisitorRecord {
     }
 
     /// Returns the keys of the locations the visitor is at.
-    pub fn locations(&self) -> impl Iterator<Item = &str> {
+    pub fn locations(&self) -> impl ExactSizeIterator<Item = &str> {
         self.locations.iter().map(SmolStr::as_str)
     }
 
@@ -232,7 +232,7 @@ impl Segments {
     }
 
     /// Returns the ids of the custom segments the visitor is in.
-    pub fn custom(&self) -> impl Iterator<Item = Cow<'_, str>> {
+    pub fn custom(&self) -> impl ExactSizeIterator<Item = Cow<'_, str>> {
         let items = match self.members.get(CUSTOM_SEGMENTS) {
             Some(ValueRef::List(items)) => items,
             _ => &[],

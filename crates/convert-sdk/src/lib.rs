@@ -240,7 +240,8 @@
 //! | warn | `convert_sdk::cache` | the cache file could not be read or written |
 //! | warn | `convert_sdk::refresh` | a config could not be fetched or used |
 //! | warn | `convert_sdk::preview` | an experience to preview could not be fetched |
-//! | warn | `convert_sdk::rules` | a pattern took too many steps and counted as no match |
+//! | error | `convert_sdk::rules` | the attribute provider or wall clock panicked |
+//! | warn | `convert_sdk::rules` | a decision reached its step limit; further rules count as false |
 //! | warn | `convert_sdk::records` | the external store failed; once a minute at most |
 //! | warn | `convert_sdk::tracking` | events were dropped, with the reason; once a minute at most |
 //! | info | `convert_sdk::core` | the core is ready, or closed |

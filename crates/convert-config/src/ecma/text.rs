@@ -7,7 +7,8 @@ use crate::short_text::{CASE_BIT, Folded, ShortText, every, is_ascii, is_lower_a
 
 /// A constant text, lower-cased once, to be compared with texts of any case.
 ///
-/// Comparisons allocate only for a text that is neither ASCII nor lower-case already.
+/// Comparisons allocate only for a text that is neither ASCII nor lower-case already, or to look for
+/// a constant of more than 64 bytes in a text with capitals.
 ///
 /// ```
 /// use convert_config::ecma::Lowered;
@@ -72,6 +73,9 @@ impl Lowered {
     /// Returns whether this occurs anywhere in `text`, lower-cased.
     #[inline]
     pub fn is_within(&self, text: &str) -> bool {
+        if self.text.len() > SCANNED {
+            return self.is_within_lowered(text);
+        }
         // What is there in any ASCII case is there in lower case, whatever surrounds it.
         self.is_within_bytes(text.as_bytes())
             || (!is_ascii(text.as_bytes()) && self.is_within_lowered(text))
@@ -187,6 +191,9 @@ pub fn compare_utf16(left: &str, right: &str) -> Ordering {
     }
     left.encode_utf16().cmp(right.encode_utf16())
 }
+
+/// Longer constants are searched for in linear time; of shorter ones every place is tried.
+const SCANNED: usize = 64;
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,6 @@
 //! What a load gathers besides entities: diagnostics, and patterns and conditions to share.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::escape::Escaped;
 use crate::load::reader::Path;
-use crate::pattern::{Pattern, PatternError};
+use crate::pattern::{CompileBudget, Pattern, PatternError};
 use crate::rule::{Condition, Test};
 use crate::value::Value;
 
@@ -44,18 +44,10 @@ pub(super) type Said<'s> = (
 type Conditions = RefCell<HashMap<Box<[u8]>, Arc<Condition>>>;
 
 /// The patterns compiled so far: equal ones are compiled once and shared.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Patterns {
     compiled: RefCell<HashMap<Box<str>, Arc<Pattern>>>,
-    /// How much compiling for the linear engine is left; its programs can be a thousand times the
-    /// size of their patterns.
-    budget: Cell<u64>,
-}
-
-impl Default for Patterns {
-    fn default() -> Self {
-        Patterns { compiled: RefCell::default(), budget: Cell::new(PATTERN_BUDGET) }
-    }
+    budget: RefCell<CompileBudget>,
 }
 
 impl Sink {
@@ -124,9 +116,8 @@ impl Sink {
         if let Some(known) = self.patterns.compiled.borrow().get(source) {
             return Ok(Arc::clone(known));
         }
-        let mut budget = self.patterns.budget.get();
+        let mut budget = self.patterns.budget.borrow_mut();
         let pattern = Arc::new(Pattern::compile_within(source, &mut budget)?);
-        self.patterns.budget.set(budget);
         self.patterns.compiled.borrow_mut().insert(source.into(), Arc::clone(&pattern));
         Ok(pattern)
     }
@@ -163,8 +154,6 @@ impl Sink {
 
 /// More faults of one severity than this help nobody.
 const MOST: usize = 1_000;
-/// Some seven thousand ordinary patterns: a second or two, and a hundred megabytes.
-const PATTERN_BUDGET: u64 = 4_000_000;
 
 #[cfg(test)]
 mod tests {
@@ -173,12 +162,12 @@ mod tests {
     #[test]
     fn what_exceeds_the_budget_runs_on_the_small_engine() {
         let sink = Sink::default();
-        sink.patterns.budget.set(1_500);
+        sink.patterns.budget.replace(CompileBudget::of_linear_work(1_500));
         let is_linear = |source: &str| sink.pattern(source).unwrap().is_linear();
         assert!(is_linear("^a+$") && is_linear("^b+$"));
         assert!(!is_linear("^c+$"), "the budget is used up");
         assert!(is_linear("^a+$"), "what is shared costs nothing");
-        assert_eq!(sink.sibling().patterns.budget.get(), sink.patterns.budget.get());
+        assert!(Rc::ptr_eq(&sink.sibling().patterns, &sink.patterns));
         assert!(sink.pattern("^c+$").unwrap().is_match("cc").unwrap());
     }
 }

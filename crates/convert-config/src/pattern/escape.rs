@@ -197,6 +197,8 @@ impl Parser {
                 }
             }
         }
+        // Ranges that repeat or overlap are closed over case once.
+        let mut written = UnitSet::new(written).ranges().to_vec();
         ecma::close_over_case(&mut written);
         written.append(&mut closed);
         let set = UnitSet::new(written);

@@ -10,31 +10,31 @@ use std::fmt::Write as _;
 use regex::{Regex, RegexBuilder};
 
 use super::ast::{Node, Tree, UNBOUNDED};
+use super::error::StepLimitExceeded;
 use super::units::UnitSet;
+use crate::rule::StepBudget;
 
 /// A pattern compiled for the linear engine.
 #[derive(Debug)]
 pub(super) struct Linear {
     regex: Regex,
-    /// The longest text, in bytes, that a pattern is worth trying on; `None` for a small pattern,
-    /// which takes any.
-    longest_text: Option<usize>,
+    /// In how many places of the pattern a match can be at once, at most.
+    work: usize,
 }
 
 impl Linear {
-    /// Compiles a pattern; `None` when it needs another engine, for what it contains or for its
-    /// size.
-    pub(super) fn compile(tree: &Tree) -> Option<Self> {
-        if tree.looks_around || !tree.references.is_empty() {
-            return None;
-        }
+    /// Returns whether a pattern has nothing in it, and is not so large, that it needs another engine.
+    pub(super) fn takes(tree: &Tree) -> bool {
         // The engine may find such a match within a character and then miss one that it is in.
-        if tree.has_non_boundary && tree.root.may_be_empty() {
-            return None;
-        }
-        if tree.root.compiling_work() > COMPILING_LIMIT {
-            return None;
-        }
+        let splits_characters = tree.has_non_boundary && tree.root.may_be_empty();
+        !tree.looks_around
+            && tree.references.is_empty()
+            && !splits_characters
+            && tree.root.compiling_work() <= COMPILING_LIMIT
+    }
+
+    /// Compiles a pattern that the engine [takes](Linear::takes); `None` if its program is too large.
+    pub(super) fn compile(tree: &Tree) -> Option<Self> {
         let mut translated = String::new();
         emit(&tree.root, &mut translated);
         let regex = RegexBuilder::new(&translated)
@@ -43,26 +43,41 @@ impl Linear {
             .build()
             .ok()?;
         let work = usize::try_from(tree.root.matching_work()).ok()?;
-        let longest_text = (work > SMALL).then(|| MATCHING_LIMIT / work);
-        Some(Self { regex, longest_text })
+        Some(Self { regex, work })
     }
 
-    /// Whether there are texts that are too long for the pattern: linear in the text is not fast
-    /// when the factor is the size of a large pattern.
+    /// Returns whether some texts are too long for the pattern, so that another engine has to stand
+    /// by.
     pub(super) fn needs_stand_by(&self) -> bool {
-        self.longest_text.is_some()
+        self.work > SMALL
     }
 
-    /// Tests a text, in time proportional to its length; `None` when that is too long.
-    pub(super) fn is_match(&self, text: &str) -> Option<bool> {
-        if self.longest_text.is_some_and(|longest| text.len() > longest) {
-            return None;
+    /// Returns whether a text is short enough for the pattern.
+    pub(super) fn is_for(&self, text: &str) -> bool {
+        self.work <= SMALL || text.len() <= MATCHING_LIMIT / self.work
+    }
+
+    /// Tests a lower-cased text.
+    ///
+    /// # Errors
+    ///
+    /// When the budget does not cover what the engine may have to do.
+    pub(super) fn is_match(
+        &self,
+        text: &str,
+        budget: &StepBudget,
+    ) -> Result<bool, StepLimitExceeded> {
+        // The engine mostly reads a byte a nanosecond, and seldom tries every place of the pattern for
+        // each: something in between.
+        let steps = (text.len() as u64).saturating_mul(self.work as u64 / WORK_A_STEP + 1);
+        if !budget.spend(steps.saturating_add(FIXED_STEPS)) {
+            return Err(StepLimitExceeded::new());
         }
         if text.is_ascii() || !text.bytes().any(|byte| byte >= FIRST_BYTE_OF_FOUR) {
-            return Some(self.regex.is_match(text));
+            return Ok(self.regex.is_match(text));
         }
         let units: String = text.encode_utf16().map(stand_in).collect();
-        Some(self.regex.is_match(&units))
+        Ok(self.regex.is_match(&units))
     }
 }
 
@@ -181,6 +196,12 @@ const SMALL: usize = 200;
 /// The most work that matching a larger pattern may be; about a quarter of a second, if its program is
 /// of the rare kind that the engine cannot turn into an automaton as it goes.
 const MATCHING_LIMIT: usize = 10_000_000;
+
+/// How many places of a pattern count as a step for each byte of a text.
+const WORK_A_STEP: u64 = 8;
+
+/// What any search takes before it reads the text.
+const FIXED_STEPS: u64 = 16;
 
 /// How deeply the translation may nest: the engine's compiler recurses, and without optimisation
 /// takes several kilobytes of the call stack a level.

@@ -1,24 +1,34 @@
 //! The backtracking machine, for what the linear engine cannot do: look-around and
 //! back-references, with ECMAScript's rules for captures.
 //!
-//! It keeps what it may have to come back to on a stack of its own, of bounded size, and counts
-//! its steps, so that neither a pattern nor a text can make it run away.
+//! It keeps what it may have to come back to on a stack of its own, of bounded size, and takes its
+//! steps off a budget: a code unit tested, an instruction executed and an entry looked through are
+//! one each. So neither a pattern nor a text can make it run away.
 
 use super::error::StepLimitExceeded;
 use super::program::{Instruction, Program, UnitTest};
 use super::text::{Units, at_boundary, occurs_again};
+use crate::rule::StepBudget;
 
 /// Tests a text against a program.
 ///
 /// # Errors
 ///
-/// When the steps or the memory of one match are used up.
-pub(super) fn is_match(program: &Program, text: &str) -> Result<bool, StepLimitExceeded> {
+/// When the steps of the budget, or the memory of one match, are used up.
+pub(super) fn is_match(
+    program: &Program,
+    text: &str,
+    budget: &StepBudget,
+) -> Result<bool, StepLimitExceeded> {
+    // The text is read, and the registers are made, whatever the match does.
+    if !budget.spend((text.len() / BYTES_A_STEP + program.registers) as u64) {
+        return Err(StepLimitExceeded::new());
+    }
     if text.is_ascii() {
-        Machine::new(program, text.as_bytes()).is_match()
+        Machine::new(program, text.as_bytes(), budget).is_match()
     } else {
         let units: Vec<u16> = text.encode_utf16().collect();
-        Machine::new(program, units.as_slice()).is_match()
+        Machine::new(program, units.as_slice(), budget).is_match()
     }
 }
 
@@ -33,7 +43,7 @@ pub(super) struct Machine<'p, U> {
     pub(super) stack: Vec<Saved>,
     /// The look-arounds that are being tried, innermost last.
     looks: Vec<Look>,
-    steps: usize,
+    budget: &'p StepBudget,
 }
 
 /// An entry of the stack.
@@ -69,10 +79,10 @@ pub(super) enum Flow {
 }
 
 impl<'p, U: Units> Machine<'p, U> {
-    fn new(program: &'p Program, text: U) -> Self {
+    fn new(program: &'p Program, text: U, budget: &'p StepBudget) -> Self {
         let registers = vec![UNSET; program.registers];
         let (stack, looks) = (Vec::new(), Vec::new());
-        Self { program, text, next: 0, position: 0, registers, stack, looks, steps: 0 }
+        Self { program, text, next: 0, position: 0, registers, stack, looks, budget }
     }
 
     fn is_match(&mut self) -> Result<bool, StepLimitExceeded> {
@@ -256,17 +266,15 @@ impl<'p, U: Units> Machine<'p, U> {
     }
 
     pub(super) fn spend(&mut self, steps: usize) -> Result<(), StepLimitExceeded> {
-        self.steps = self.steps.saturating_add(steps);
-        if self.steps > STEP_LIMIT { Err(StepLimitExceeded::new()) } else { Ok(()) }
+        if self.budget.spend(steps as u64) { Ok(()) } else { Err(StepLimitExceeded::new()) }
     }
 }
 
 /// The register of a group that captured nothing.
 pub(super) const UNSET: usize = usize::MAX;
 
-/// How many steps a match may take; a code unit tested, an instruction executed and an entry
-/// looked through are one each. Well under a second.
-const STEP_LIMIT: usize = 10_000_000;
+/// How many bytes of a text are read in the time of a step.
+const BYTES_A_STEP: usize = 8;
 
 /// How many entries the stack may have; 32 bytes each.
 const STACK_LIMIT: usize = 500_000;

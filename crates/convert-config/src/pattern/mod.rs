@@ -3,7 +3,7 @@
 //! A pattern is parsed by the grammar of the standard, Annex B included, and then run on one of
 //! two engines. The linear one takes time proportional to the text, whatever the pattern.
 //! Look-around, back-references and very large counted repetitions need the backtracking one,
-//! which gives up after a fixed number of steps. Neither uses the call stack in proportion to the
+//! which gives up once the steps of its [`StepBudget`] are used up. Neither uses the call stack in proportion to the
 //! text.
 //!
 //! As in JavaScript without the `u` flag, a pattern sees UTF-16 code units: `^.$` does not match
@@ -29,6 +29,7 @@ use std::fmt;
 
 use self::linear::Linear;
 use self::program::Program;
+use crate::rule::StepBudget;
 
 pub use self::error::{PatternError, StepLimitExceeded};
 
@@ -61,6 +62,30 @@ enum Engine {
     Backtracking(Program),
 }
 
+/// How much compiling the patterns of one config may take, in time and in memory.
+#[derive(Debug)]
+pub(crate) struct CompileBudget {
+    /// Work for the linear engine, whose programs can be a thousand times the size of their patterns.
+    linear: u64,
+    /// Bytes of pattern for the backtracking engine, whose programs take some forty times as much.
+    programs: u64,
+}
+
+impl CompileBudget {
+    #[cfg(test)]
+    pub(crate) fn of_linear_work(linear: u64) -> Self {
+        CompileBudget { linear, ..CompileBudget::default() }
+    }
+}
+
+impl Default for CompileBudget {
+    /// Some seven thousand ordinary patterns on the linear engine, a second or two and a hundred
+    /// megabytes; and a megabyte of patterns on the other.
+    fn default() -> Self {
+        CompileBudget { linear: 4_000_000, programs: 1 << 20 }
+    }
+}
+
 impl Pattern {
     /// Compiles the pattern `source`, without delimiters and flags; the flag `i` is always on.
     ///
@@ -79,22 +104,32 @@ impl Pattern {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn compile(source: &str) -> Result<Self, PatternError> {
-        let mut unlimited = u64::MAX;
-        Self::compile_within(source, &mut unlimited)
+        Self::compile_within(source, &mut CompileBudget { linear: u64::MAX, programs: u64::MAX })
     }
 
-    /// Compiles a pattern for the linear engine only if `budget` is worth the work, and takes the
-    /// work off it. The other engine's programs are small and quickly made.
-    pub(crate) fn compile_within(source: &str, budget: &mut u64) -> Result<Self, PatternError> {
+    /// Compiles a pattern as far as `budget` lasts: without room for the linear engine's work it runs
+    /// on the other engine, and without room for a program of that it is refused.
+    pub(crate) fn compile_within(
+        source: &str,
+        budget: &mut CompileBudget,
+    ) -> Result<Self, PatternError> {
         let tree = parser::parse(source)?;
-        let rest = budget.checked_sub(tree.root.compiling_work().saturating_add(FIXED_WORK));
-        let engine = match rest.and_then(|rest| Some((Linear::compile(&tree)?, rest))) {
-            Some((linear, rest)) => {
-                *budget = rest;
-                let stand_by = linear.needs_stand_by().then(|| Program::compile(&tree));
+        let mut program = || {
+            let rest = budget.programs.checked_sub(source.len() as u64);
+            budget.programs = rest.unwrap_or_default();
+            let refused = || PatternError::refused("the config has too many large patterns", 0);
+            rest.map(|_| Program::compile(&tree)).ok_or_else(refused)
+        };
+        let work = tree.root.compiling_work().saturating_add(FIXED_WORK);
+        let rest = budget.linear.checked_sub(work).filter(|_| Linear::takes(&tree));
+        // Failing takes as much work as succeeding.
+        budget.linear = rest.unwrap_or(budget.linear);
+        let engine = match rest.and_then(|_| Linear::compile(&tree)) {
+            Some(linear) => {
+                let stand_by = if linear.needs_stand_by() { Some(program()?) } else { None };
                 Engine::Linear(linear, stand_by)
             }
-            None => Engine::Backtracking(Program::compile(&tree)),
+            None => Engine::Backtracking(program()?),
         };
         Ok(Self { source: source.into(), engine })
     }
@@ -104,8 +139,7 @@ impl Pattern {
     ///
     /// # Errors
     ///
-    /// When the backtracking engine gives up. The linear engine never does, but a pattern of
-    /// hundreds of parts on a text of many thousand characters is left to the other one.
+    /// When [`StepBudget::STEPS`] steps do not suffice.
     ///
     /// # Examples
     ///
@@ -117,13 +151,41 @@ impl Pattern {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn is_match(&self, lowercased: &str) -> Result<bool, StepLimitExceeded> {
+        self.is_match_within(lowercased, &StepBudget::new())
+    }
+
+    /// Tests as [`Pattern::is_match`] does, as long as the budget lasts. Both engines take steps.
+    ///
+    /// # Errors
+    ///
+    /// When the budget is used up before there is an answer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use convert_config::pattern::Pattern;
+    /// use convert_config::rule::StepBudget;
+    ///
+    /// let pattern = Pattern::compile(r"^(a+)+\1$")?;
+    /// let text = "a".repeat(30) + "b";
+    /// let budget = StepBudget::with_steps(1_000);
+    /// assert!(pattern.is_match_within(&text, &budget).is_err() && budget.is_exhausted());
+    /// # Ok::<(), convert_config::pattern::PatternError>(())
+    /// ```
+    pub fn is_match_within(
+        &self,
+        lowercased: &str,
+        budget: &StepBudget,
+    ) -> Result<bool, StepLimitExceeded> {
         match &self.engine {
-            Engine::Linear(linear, stand_by) => match (linear.is_match(lowercased), stand_by) {
-                (Some(answer), _) => Ok(answer),
-                (None, Some(program)) => machine::is_match(program, lowercased),
-                (None, None) => Err(StepLimitExceeded::new()),
-            },
-            Engine::Backtracking(program) => machine::is_match(program, lowercased),
+            Engine::Linear(linear, stand_by) => {
+                if linear.is_for(lowercased) {
+                    return linear.is_match(lowercased, budget);
+                }
+                let program = stand_by.as_ref().ok_or(StepLimitExceeded::new())?;
+                machine::is_match(program, lowercased, budget)
+            }
+            Engine::Backtracking(program) => machine::is_match(program, lowercased, budget),
         }
     }
 

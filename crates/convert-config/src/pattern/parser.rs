@@ -3,6 +3,8 @@
 //! Where the standard leaves room, or is newer than the reference, the answer is that of node 20:
 //! a group name may occur once, and there are no inline flags.
 
+use std::collections::HashMap;
+
 use super::ast::{Node, Repeat, Tree, UNBOUNDED};
 use super::ecma;
 use super::error::PatternError;
@@ -30,7 +32,7 @@ pub(super) fn parse(source: &str) -> Result<Tree, PatternError> {
         group_count,
         has_names,
         groups: 0,
-        names: Vec::new(),
+        names: HashMap::new(),
         references: Vec::new(),
         looks_around: false,
         has_non_boundary: false,
@@ -54,7 +56,7 @@ pub(super) struct Parser {
     /// Whether any group is named, which makes `\k` a back-reference.
     pub(super) has_names: bool,
     groups: u32,
-    names: Vec<(String, u32)>,
+    names: HashMap<String, u32>,
     pub(super) references: Vec<Reference>,
     looks_around: bool,
     has_non_boundary: bool,
@@ -222,11 +224,10 @@ impl Parser {
     fn name_group(&mut self) -> Result<(), PatternError> {
         let offset = self.at;
         let name = self.group_name()?;
-        if self.names.iter().any(|(other, _)| *other == name) {
-            return Err(PatternError::invalid("duplicate group name", offset));
+        match self.names.insert(name, self.groups + 1) {
+            Some(_) => Err(PatternError::invalid("duplicate group name", offset)),
+            None => Ok(()),
         }
-        self.names.push((name, self.groups + 1));
-        Ok(())
     }
 
     fn resolve_references(&mut self) -> Result<Vec<u32>, PatternError> {
@@ -234,9 +235,9 @@ impl Parser {
         let resolve = |reference| match reference {
             Reference::Number(number) => Ok(number),
             Reference::Name { name, offset } => {
-                names.iter().find(|(other, _)| *other == name).map(|&(_, index)| index).ok_or_else(
-                    || PatternError::invalid("reference to an unknown group name", offset),
-                )
+                let unknown =
+                    || PatternError::invalid("reference to an unknown group name", offset);
+                names.get(&name).copied().ok_or_else(unknown)
             }
         };
         std::mem::take(&mut self.references).into_iter().map(resolve).collect()

@@ -5,9 +5,11 @@ use std::sync::{Arc, OnceLock};
 
 use smol_str::SmolStr;
 
+mod budget;
 mod operator;
 mod options;
 
+pub use self::budget::StepBudget;
 pub use self::operator::{Flaw, Operand, Test, Verdict};
 pub use self::options::Options;
 

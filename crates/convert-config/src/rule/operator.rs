@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::ecma::{self, Lowered, as_rule_number, compare_utf16};
 use crate::pattern::Pattern;
-use crate::rule::Options;
+use crate::rule::{Options, StepBudget};
 use crate::short_text::ShortText;
 use crate::value::{Value, ValueRef};
 
@@ -92,7 +92,7 @@ pub enum Flaw {
     Missing,
     /// The two sides are of different types.
     TypeMismatch,
-    /// The regular expression gave up on this text.
+    /// The steps of the decision or pass are used up; see [`StepBudget`].
     StepLimit,
 }
 
@@ -116,13 +116,32 @@ pub enum Verdict {
 }
 
 impl Test {
-    /// Compares `value` with the constant; `None` stands for a missing attribute.
+    /// Compares `value` with the constant, with a budget of its own; `None` stands for a missing
+    /// attribute.
+    pub fn verdict(&self, value: Option<ValueRef<'_>>) -> Verdict {
+        self.verdict_within(value, &StepBudget::new())
+    }
+
+    /// Compares `value` with the constant as long as the budget lasts; `None` stands for a missing
+    /// attribute.
+    ///
+    /// ```
+    /// use convert_config::ValueRef;
+    /// use convert_config::rule::{Flaw, StepBudget, Test, Verdict};
+    ///
+    /// let text = "a".repeat(1_000);
+    /// let verdict = Test::Exists.verdict_within(Some(ValueRef::Text(&text)), &StepBudget::with_steps(9));
+    /// assert_eq!(verdict, Verdict::Impossible(Flaw::StepLimit));
+    /// ```
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "every decision passes here, from few places")]
-    pub fn verdict(&self, value: Option<ValueRef<'_>>) -> Verdict {
+    pub fn verdict_within(&self, value: Option<ValueRef<'_>>, budget: &StepBudget) -> Verdict {
         let Some(value) = value else {
             return self.verdict_on_absent();
         };
+        if !self.affords(value, budget) {
+            return Verdict::Impossible(Flaw::StepLimit);
+        }
         match self {
             Test::Equals(operand) => operand.equals(value).into(),
             Test::Contains(None) => Verdict::Holds,
@@ -131,7 +150,7 @@ impl Test {
             Test::EndsWith(tail) => value.with_text(|text| tail.ends(text)).into(),
             Test::Less { operand, or_equal } => operand.orders(value, *or_equal),
             Test::IsIn(options) => value.with_text(|text| options.meet(text)).into(),
-            Test::Regex(pattern) => value.with_text(|text| searches(pattern, text)),
+            Test::Regex(pattern) => value.with_text(|text| searches(pattern, text, budget)),
             Test::Exists => exists(value).into(),
             Test::DoesNotExist { .. } => (!exists(value)).into(),
             Test::Never(flaw) => Verdict::Impossible(*flaw),
@@ -156,6 +175,33 @@ impl Test {
             Test::IsIn(options) => Some(options.contain_short(text).into()),
             _ => None,
         }
+    }
+
+    /// Takes the steps of looking at `value`, and returns whether there were as many.
+    #[inline]
+    fn affords(&self, value: ValueRef<'_>, budget: &StepBudget) -> bool {
+        match value {
+            ValueRef::Text(text) if text.len() < LONG => true,
+            ValueRef::Text(_) | ValueRef::List(_) | ValueRef::Map(_) => {
+                budget.spend(self.steps_for(value))
+            }
+            _ => true,
+        }
+    }
+
+    #[cold]
+    fn steps_for(&self, value: ValueRef<'_>) -> u64 {
+        let parts = match (self, value) {
+            // Each part between bars is looked for among the options.
+            (Test::IsIn(_), ValueRef::Text(text)) => text.bytes().filter(|b| *b == b'|').count(),
+            // Lists and maps are compared with the text form of the constant.
+            (
+                Test::Equals(operand) | Test::Less { operand, .. },
+                ValueRef::List(_) | ValueRef::Map(_),
+            ) => operand.lowered.as_str().len() / BYTES_A_STEP / STEPS_A_PART,
+            _ => 0,
+        };
+        (parts * STEPS_A_PART) as u64 + size_of(value) / BYTES_A_STEP as u64
     }
 
     fn verdict_on_absent(&self) -> Verdict {
@@ -268,7 +314,7 @@ impl Flaw {
             Flaw::BadPattern => "unusable pattern",
             Flaw::Missing => "no such attribute",
             Flaw::TypeMismatch => "types differ",
-            Flaw::StepLimit => "pattern gave up",
+            Flaw::StepLimit => "step limit reached",
         }
     }
 }
@@ -296,9 +342,29 @@ fn exists(value: ValueRef<'_>) -> bool {
     !matches!(value, ValueRef::Null | ValueRef::Text(""))
 }
 
-fn searches(pattern: &Pattern, text: &str) -> Verdict {
-    match pattern.is_match(&ecma::lower(text)) {
+/// About how many bytes a comparison reads of a value.
+fn size_of(value: ValueRef<'_>) -> u64 {
+    let of = |value: &Value<'_>| ITEM + size_of(value.as_view());
+    match value {
+        ValueRef::Text(text) => text.len() as u64,
+        ValueRef::List(items) => items.iter().map(of).sum(),
+        ValueRef::Map(members) => members.iter().map(|(name, _)| ITEM + name.len() as u64).sum(),
+        _ => 0,
+    }
+}
+
+fn searches(pattern: &Pattern, text: &str, budget: &StepBudget) -> Verdict {
+    match pattern.is_match_within(&ecma::lower(text), budget) {
         Ok(found) => found.into(),
         Err(_) => Verdict::Impossible(Flaw::StepLimit),
     }
 }
+
+/// Shorter texts are part of the one step that an element takes.
+const LONG: usize = 64;
+/// How many bytes of a text are read in the time of a step.
+const BYTES_A_STEP: usize = 8;
+/// What an item of a list takes besides its text, in bytes.
+const ITEM: u64 = 32;
+/// What looking for a part among options takes.
+const STEPS_A_PART: usize = 4;

@@ -60,13 +60,16 @@ impl Options {
         if self.texts.len() <= SCANNED {
             return self.texts.iter().any(is_it);
         }
-        self.search(mark).take_while(|(known, _)| *known == mark).any(is_it)
+        self.search(mark, text)
     }
 
     #[inline(never)]
-    fn search(&self, mark: Mark) -> std::slice::Iter<'_, (Mark, Box<str>)> {
-        let from = self.texts.partition_point(|(known, _)| *known < mark);
-        self.texts.get(from..).unwrap_or_default().iter()
+    fn search(&self, mark: Mark, text: &str) -> bool {
+        // Many texts may share a mark, so the texts are searched by halving as well.
+        let order = |(known, option): &(Mark, Box<str>)| {
+            known.cmp(&mark).then_with(|| (**option).cmp(text))
+        };
+        self.texts.binary_search_by(order).is_ok()
     }
 }
 

@@ -9,6 +9,7 @@ use convert_decision::{Decision, Observer, Source, Transition, VisitorRecord};
 use crate::context::Context;
 use crate::log;
 use crate::records::{RecordDelta, Replaces};
+use crate::stats::Counters;
 
 /// Gathers the record changes of decisions, if they are to be remembered, and what subscribers are
 /// to be told of.
@@ -118,13 +119,38 @@ impl<'c: 'd, 'd> Observer<'c> for Effects<'d> {
         }
     }
 
+    fn step_limit_hit(&mut self, element: Option<&'c Element>) {
+        Reports(&self.context.shared.counters).step_limit_hit(element);
+    }
+
+    fn provider_panicked(&mut self, element: &'c Element) {
+        Reports(&self.context.shared.counters).provider_panicked(element);
+    }
+}
+
+/// Counts and logs what goes wrong while rules are matched, for evaluations without effects.
+pub(super) struct Reports<'d>(pub(super) &'d Counters);
+
+impl<'c> Observer<'c> for Reports<'_> {
     #[cold]
-    fn pattern_limit_hit(&mut self, element: &'c Element) {
-        if let Some(count) = self.context.shared.counters.patterns_given_up.record() {
+    fn step_limit_hit(&mut self, element: Option<&'c Element>) {
+        if let Some(count) = self.0.step_limits_hit.record() {
+            let place = element.map(|element| format!(" at rule `{element}`")).unwrap_or_default();
             log::warn!(
                 target: "convert_sdk::rules",
-                "the pattern of rule `{element}` took too many steps and counted as no match; \
-                 patterns have given up {count} times so far"
+                "a decision reached its step limit{place}, so its remaining rules count as false; \
+                 {count} such decisions or passes so far"
+            );
+        }
+    }
+
+    #[cold]
+    fn provider_panicked(&mut self, element: &'c Element) {
+        if let Some(count) = self.0.provider_panics.record() {
+            log::error!(
+                target: "convert_sdk::rules",
+                "the attribute provider or wall clock panicked at rule `{element}`, so there is no \
+                 data; {count} panics so far"
             );
         }
     }

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use convert_config::ProjectConfig;
 use convert_decision::{
-    AttributeLayers, Attributes, Evaluation, Explanation, NoopObserver, Reason, Segments,
-    VisitorRecord,
+    AttributeLayers, Attributes, Evaluation, Explanation, Reason, Segments, VisitorRecord,
 };
 
 mod announce;
@@ -22,6 +21,7 @@ pub use self::experience::{ExperienceResult, OwnedExperienceResult};
 pub use self::feature::{FeatureResult, OwnedFeatureResult, VariableError};
 pub use self::options::RunOptions;
 
+use self::effects::Reports;
 use self::preview::Previewed;
 use crate::entity::{self, Entity, EntityKind};
 use crate::handle::Shared;
@@ -160,7 +160,7 @@ impl Context {
         }
         let record = self.seen();
         let evaluation = self.evaluation(record.as_deref(), options);
-        let added = evaluation.select_segments(keys, &mut NoopObserver)?;
+        let added = evaluation.select_segments(keys, &mut Reports(&self.shared.counters))?;
         if !added.is_empty() && self.keeps_traces(options.storage) {
             self.apply(&RecordDelta::new().add_custom_segments(added.iter().copied()));
         }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use convert_config::rule::StepBudget;
 use convert_config::{Experience, Identified as _};
 use convert_decision::{Decision, Evaluation, FeatureDecision, Pending, Source, VisitorRecord};
 
@@ -247,6 +248,7 @@ struct Pass<'c, 'd> {
     evaluation: Evaluation<'c, 'd>,
     effects: Effects<'d>,
     pending: Pending<'c>,
+    budget: StepBudget,
     decisions: Vec<Decision<'c>>,
     /// Whether experiences that share an id were assigned, which few configs come to.
     repeats: bool,
@@ -267,6 +269,7 @@ impl<'c: 'd, 'd> Pass<'c, 'd> {
             count: 0,
             tracks: options.tracking,
             pending: Pending::new(),
+            budget: StepBudget::new(),
             decisions: Vec::new(),
             repeats: false,
         }
@@ -274,7 +277,7 @@ impl<'c: 'd, 'd> Pass<'c, 'd> {
 
     fn decide(&mut self, experience: &'c Experience) -> Option<Decision<'c>> {
         self.count += 1;
-        let evaluation = self.evaluation.pending(&self.pending);
+        let evaluation = self.evaluation.pending(&self.pending).step_budget(&self.budget);
         let decision = evaluation.decide(experience, &mut self.effects).ok()?;
         let repeats = decision.is_new() && self.pending.has(decision.experience().id());
         if self.effects.note(decision, repeats) {

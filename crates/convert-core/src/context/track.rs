@@ -5,12 +5,12 @@ use std::iter;
 
 use convert_config::{Goal, Identified as _};
 use convert_decision::{
-    AttributeLayers, Decision, Evaluation, NoopObserver, Segments, VisitorRecord,
-    visitor_fingerprint,
+    AttributeLayers, Decision, Evaluation, Segments, VisitorRecord, visitor_fingerprint,
 };
 use smol_str::SmolStr;
 
 use crate::context::Context;
+use crate::context::effects::Reports;
 use crate::event::{ConversionEvent, LifecycleEvent};
 use crate::records::{RecordDelta, Written};
 use crate::tracking::{Conversion, ConversionResult, Payload, Reached};
@@ -127,7 +127,7 @@ impl Context {
         let evaluation = Evaluation::new(&self.config, &self.visitor_id)
             .attributes(AttributeLayers::new(attributes))
             .surroundings(&self.shared.surroundings);
-        evaluation.match_goal(goal, &mut NoopObserver).is_ok()
+        evaluation.match_goal(goal, &mut Reports(&self.shared.counters)).is_ok()
     }
 
     /// Queues an exposure for each new assignment. Where assignments are stored, those that another

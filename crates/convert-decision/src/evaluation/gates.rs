@@ -1,11 +1,12 @@
 //! The gates a visitor must pass before an experience is decided.
 
 use convert_config::rule::Exclusion;
-use convert_config::{Audience, Experience, Identified as _, Location, LocationGate};
+use convert_config::{Audience, Experience, Identified as _, Location, LocationGate, Segment};
 
 use crate::attributes::AttributeLayers;
 use crate::evaluation::Evaluation;
 use crate::evaluation::rules::Match;
+use crate::evaluation::walk::Walk;
 use crate::explain::Step;
 use crate::observer::{Observer, Transition};
 use crate::reason::Reason;
@@ -18,16 +19,16 @@ impl<'c> Evaluation<'c, '_> {
         &self,
         experience: &'c Experience,
         is_bucketed: bool,
-        observer: &mut O,
+        walk: &mut Walk<'_, O>,
     ) -> Result<(), Reason> {
-        check(observer, "not archived", Reason::Archived, !experience.is_archived())?;
-        self.check_visitor_id(observer)?;
-        self.check_environment(experience, observer)?;
-        self.check_locations(experience, observer)?;
-        self.check_audiences(experience, is_bucketed, observer)?;
-        self.check_segments(experience, observer)?;
+        check(walk.observer(), "not archived", Reason::Archived, !experience.is_archived())?;
+        self.check_visitor_id(walk.observer())?;
+        self.check_environment(experience, walk)?;
+        self.check_locations(experience, walk)?;
+        self.check_audiences(experience, is_bucketed, walk)?;
+        self.check_segments(experience, walk)?;
         let has_variations = !experience.variations().is_empty();
-        check(observer, "variations", Reason::NoVariations, has_variations)
+        check(walk.observer(), "variations", Reason::NoVariations, has_variations)
     }
 
     /// Checks that the visitor has an id.
@@ -41,12 +42,12 @@ impl<'c> Evaluation<'c, '_> {
     fn check_environment<O: Observer<'c>>(
         &self,
         experience: &'c Experience,
-        observer: &mut O,
+        walk: &mut Walk<'_, O>,
     ) -> Result<(), Reason> {
         let given = self.environment();
-        observer.step_start(|| Step::environment(experience, given.map(|(_, name)| name)));
+        walk.step_start(|| Step::environment(experience, given.map(|(_, name)| name)));
         let passes = given.is_none_or(|(mark, name)| experience.runs_in_marked(mark, name));
-        observer.step_end(|| match given {
+        walk.step_end(|| match given {
             _ if runs_anywhere(experience) => "not restricted",
             None => "not checked",
             Some(_) => passed(passes),
@@ -57,21 +58,21 @@ impl<'c> Evaluation<'c, '_> {
     fn check_locations<O: Observer<'c>>(
         &self,
         experience: &'c Experience,
-        observer: &mut O,
+        walk: &mut Walk<'_, O>,
     ) -> Result<(), Reason> {
-        observer.step_start(|| Step::locations(experience, self.options.ignores_location));
+        walk.step_start(|| Step::locations(experience, self.options.ignores_location));
         if self.options.ignores_location {
-            observer.step_end(|| "skipped");
+            walk.step_end(|| "skipped");
             return Ok(());
         }
         let found = match experience.location_gate() {
             LocationGate::Open => Match::Yes,
-            LocationGate::At { all, .. } => self.match_locations(experience, *all, observer),
+            LocationGate::At { all, .. } => self.match_locations(experience, *all, walk),
             LocationGate::SiteArea(rules) => {
-                self.match_rules(rules, &AttributeLayers::new(self.location), observer)
+                self.match_rules(rules, &AttributeLayers::new(self.location), walk)
             }
         };
-        observer.step_end(|| match experience.location_gate() {
+        walk.step_end(|| match experience.location_gate() {
             LocationGate::Open => "not restricted",
             LocationGate::At { .. } | LocationGate::SiteArea(_) => found.text(),
         });
@@ -83,20 +84,18 @@ impl<'c> Evaluation<'c, '_> {
         &self,
         experience: &'c Experience,
         all: bool,
-        observer: &mut O,
+        walk: &mut Walk<'_, O>,
     ) -> Match {
         let mut tally = Tally::default();
         for location in self.config.locations_of(experience) {
-            observer.step_start(|| Step::location(location));
+            walk.step_start(|| Step::location(location));
             let found = match location.rules() {
-                Some(rules) => {
-                    self.match_rules(rules, &AttributeLayers::new(self.location), observer)
-                }
+                Some(rules) => self.match_rules(rules, &AttributeLayers::new(self.location), walk),
                 None => Match::No,
             };
-            observer.step_end(|| found.text());
-            if let Some(transition) = self.transition(location, found) {
-                observer.location_changed(location, transition);
+            walk.step_end(|| found.text());
+            if let Some(transition) = self.transition(location, found, walk) {
+                walk.location_changed(location, transition);
             }
             tally.count(found);
         }
@@ -108,7 +107,15 @@ impl<'c> Evaluation<'c, '_> {
         tally.outcome(wanted)
     }
 
-    fn transition(&self, location: &Location, found: Match) -> Option<Transition> {
+    fn transition<O: Observer<'c>>(
+        &self,
+        location: &Location,
+        found: Match,
+        walk: &mut Walk<'_, O>,
+    ) -> Option<Transition> {
+        if !walk.spend(steps_for(self.record.locations().len()), None) {
+            return None;
+        }
         let rules = location.rules();
         let was_there = self.record.is_at(location.key().unwrap_or(location.id()));
         match found {
@@ -122,20 +129,20 @@ impl<'c> Evaluation<'c, '_> {
         &self,
         experience: &'c Experience,
         is_bucketed: bool,
-        observer: &mut O,
+        walk: &mut Walk<'_, O>,
     ) -> Result<(), Reason> {
         let all = experience.needs_all_audiences();
-        observer.step_start(|| Step::audiences(experience));
+        walk.step_start(|| Step::audiences(experience));
         let mut tally = Tally::default();
         let mut checked = 0;
         for audience in self.config.audiences_of(experience) {
             if is_bucketed && audience.is_permanent() {
-                observer.step_start(|| Step::skipped_audience(audience));
-                observer.step_end(|| "skipped");
+                walk.step_start(|| Step::skipped_audience(audience));
+                walk.step_end(|| "skipped");
                 continue;
             }
             checked += 1;
-            let found = self.match_audience(audience, observer);
+            let found = self.match_audience(audience, walk);
             tally.count(found);
             // A provider's open answer counts even after a match, so all must be asked then.
             if self.provider().is_none() && tally.is_settled(all) {
@@ -146,21 +153,25 @@ impl<'c> Evaluation<'c, '_> {
             0 => Match::Yes,
             checked => tally.outcome(if all { checked } else { 1 }),
         };
-        observer.step_end(|| if checked == 0 { "nothing to check" } else { found.text() });
+        walk.step_end(|| if checked == 0 { "nothing to check" } else { found.text() });
         found.or_else_reason(Reason::AudienceMismatch)
     }
 
     #[inline]
-    fn match_audience<O: Observer<'c>>(&self, audience: &'c Audience, observer: &mut O) -> Match {
-        observer.step_start(|| Step::audience(audience));
+    fn match_audience<O: Observer<'c>>(
+        &self,
+        audience: &'c Audience,
+        walk: &mut Walk<'_, O>,
+    ) -> Match {
+        walk.step_start(|| Step::audience(audience));
         let found = match audience.rules() {
             None => Match::No,
             Some(rules) => match rules.exclusion() {
-                Some(exclusion) => self.match_exclusion(exclusion, observer),
-                None => self.match_rules(rules, &self.attributes, observer),
+                Some(exclusion) => self.match_exclusion(exclusion, walk),
+                None => self.match_rules(rules, &self.attributes, walk),
             },
         };
-        observer.step_end(|| found.text());
+        walk.step_end(|| found.text());
         found
     }
 
@@ -169,13 +180,16 @@ impl<'c> Evaluation<'c, '_> {
     fn match_exclusion<O: Observer<'c>>(
         &self,
         exclusion: &'c Exclusion,
-        observer: &mut O,
+        walk: &mut Walk<'_, O>,
     ) -> Match {
         // A target that the config lacks has no visitors; loading has reported it.
-        let is_bucketed = exclusion.target().is_some_and(|target| self.is_assigned(target));
-        observer.step_start(|| Step::exclusion(exclusion, is_bucketed));
-        let found = Match::from(is_bucketed != exclusion.is_negated());
-        observer.step_end(|| found.text());
+        let is_bucketed = exclusion.target().is_some_and(|target| {
+            walk.spend(steps_for(target.len()), None) && self.is_assigned(target)
+        });
+        walk.step_start(|| Step::exclusion(exclusion, is_bucketed));
+        let is_known = !walk.budget().is_exhausted();
+        let found = Match::from(is_known && is_bucketed != exclusion.is_negated());
+        walk.step_end(|| found.text());
         found
     }
 
@@ -187,13 +201,16 @@ impl<'c> Evaluation<'c, '_> {
     fn check_segments<O: Observer<'c>>(
         &self,
         experience: &'c Experience,
-        observer: &mut O,
+        walk: &mut Walk<'_, O>,
     ) -> Result<(), Reason> {
         let mut segments = self.config.segments_of(experience).peekable();
-        observer.step_start(|| Step::segments(self.config, experience, self.record));
-        let passes = segments.peek().is_none()
-            || segments.any(|segment| self.record.segments().has_custom(segment.id()));
-        observer.step_end(|| match self.config.segments_of(experience).next() {
+        walk.step_start(|| Step::segments(self.config, experience, self.record));
+        let held = self.record.segments().custom().len();
+        let mut has = |segment: &Segment| {
+            walk.spend(steps_for(held), None) && self.record.segments().has_custom(segment.id())
+        };
+        let passes = segments.peek().is_none() || segments.any(&mut has);
+        walk.step_end(|| match self.config.segments_of(experience).next() {
             Some(_) => passed(passes),
             None => "not restricted",
         });
@@ -241,6 +258,11 @@ fn check<'c, O: Observer<'c>>(
     observer.step_start(|| Step::new(name));
     observer.step_end(|| passed(passes));
     if passes { Ok(()) } else { Err(reason) }
+}
+
+/// What looking through that many texts of a record, or bytes of an id, takes.
+fn steps_for(count: usize) -> u64 {
+    1 + count as u64 / 8
 }
 
 /// Whether an experience is limited to no environment.

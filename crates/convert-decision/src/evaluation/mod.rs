@@ -1,6 +1,7 @@
 //! The pure function from a config, a visitor and options to a decision.
 
 use convert_bucketing::value_from_hash;
+use convert_config::rule::StepBudget;
 use convert_config::{Catalog, Experience, Identified, Mark, ProjectConfig, Variation};
 
 mod features;
@@ -10,10 +11,12 @@ mod pass;
 mod rules;
 mod segments;
 mod settings;
+mod walk;
 
 pub use self::pass::Pending;
 pub use self::settings::{CallOptions, Surroundings};
 
+use self::walk::Walk;
 use crate::attributes::{AttributeLayers, Attributes};
 use crate::decision::{Decision, Source};
 use crate::explain::Step;
@@ -50,6 +53,7 @@ pub struct Evaluation<'c, 'v> {
     pub(crate) remembers: bool,
     options: &'v CallOptions<'v>,
     surroundings: &'v Surroundings,
+    budget: Option<&'v StepBudget>,
     preview: Option<ForcedArm<'c>>,
 }
 
@@ -67,6 +71,7 @@ impl<'c, 'v> Evaluation<'c, 'v> {
             remembers: true,
             options: &const { CallOptions::new() },
             surroundings: &NO_SURROUNDINGS,
+            budget: None,
             preview: None,
         }
     }
@@ -122,6 +127,14 @@ impl<'c, 'v> Evaluation<'c, 'v> {
     #[inline]
     pub fn surroundings(self, surroundings: &'v Surroundings) -> Self {
         Evaluation { surroundings, ..self }
+    }
+
+    /// Sets the steps that all decisions of a pass share. Defaults to a budget of its own for each
+    /// decision, [`StepBudget::STEPS`] steps.
+    #[must_use]
+    #[inline]
+    pub fn step_budget(self, budget: &'v StepBudget) -> Self {
+        Evaluation { budget: Some(budget), ..self }
     }
 
     /// Sets the variation that the visitor previews. Defaults to none.
@@ -210,7 +223,9 @@ impl<'c, 'v> Evaluation<'c, 'v> {
         observer: &mut O,
     ) -> Result<Decision<'c>, Reason> {
         let sticky = self.record.variation_of(experience);
-        self.check_gates(experience, sticky.is_some(), observer)?;
+        let own_budget = StepBudget::new();
+        let mut walk = Walk::new(observer, self.budget.unwrap_or(&own_budget));
+        self.check_gates(experience, sticky.is_some(), &mut walk)?;
         self.choose(experience, sticky, observer)
     }
 

@@ -5,6 +5,7 @@ use convert_config::rule::{Block, Branch, Element, Flaw, RuleTree, Test, Verdict
 
 use crate::attributes::AttributeLayers;
 use crate::evaluation::Evaluation;
+use crate::evaluation::walk::Walk;
 use crate::explain::Step;
 use crate::observer::Observer;
 use crate::provider::{Answer, is_condition, time_of};
@@ -52,13 +53,13 @@ impl<'c> Evaluation<'c, '_> {
         &self,
         rules: &'c RuleTree,
         attributes: &AttributeLayers<'_>,
-        observer: &mut O,
+        walk: &mut Walk<'_, O>,
     ) -> Match {
         let mut last = Match::No;
         for branch in rules.branches() {
-            observer.step_start(|| Step::new("all of"));
-            last = self.match_branch(branch, attributes, observer);
-            observer.step_end(|| last.text());
+            walk.step_start(|| Step::new("all of"));
+            last = self.match_branch(branch, attributes, walk);
+            walk.step_end(|| last.text());
             if last == Match::Yes {
                 break;
             }
@@ -70,10 +71,10 @@ impl<'c> Evaluation<'c, '_> {
         &self,
         branch: Branch<'c>,
         attributes: &AttributeLayers<'_>,
-        observer: &mut O,
+        walk: &mut Walk<'_, O>,
     ) -> Match {
         for block in branch.blocks() {
-            let found = self.match_block(block, attributes, observer);
+            let found = self.match_block(block, attributes, walk);
             if found != Match::Yes {
                 return found;
             }
@@ -85,17 +86,17 @@ impl<'c> Evaluation<'c, '_> {
         &self,
         block: Block<'c>,
         attributes: &AttributeLayers<'_>,
-        observer: &mut O,
+        walk: &mut Walk<'_, O>,
     ) -> Match {
         let mut last = Match::No;
-        observer.step_start(|| Step::new("any of"));
+        walk.step_start(|| Step::new("any of"));
         for element in block.elements() {
-            last = self.match_element(element, attributes, observer);
+            last = self.match_element(element, attributes, walk);
             if last == Match::Yes {
                 break;
             }
         }
-        observer.step_end(|| last.text());
+        walk.step_end(|| last.text());
         last
     }
 
@@ -103,41 +104,47 @@ impl<'c> Evaluation<'c, '_> {
         &self,
         element: &'c Element,
         attributes: &AttributeLayers<'_>,
-        observer: &mut O,
+        walk: &mut Walk<'_, O>,
     ) -> Match {
+        if !walk.spend(attributes.steps_to_find(element), Some(element)) {
+            return conclude(element, || None, Verdict::Impossible(Flaw::StepLimit), walk);
+        }
         let Some(attribute) = attributes.find_for(element) else {
-            return self.match_unknown(element, observer);
+            return self.match_unknown(element, walk);
         };
-        let verdict = attribute.verdict(element);
-        conclude(element, || Some(attribute.value()), verdict, observer)
+        let verdict = attribute.verdict(element, walk.budget());
+        conclude(element, || Some(attribute.value()), verdict, walk)
     }
 
     /// Matches an element whose value is not among the attributes: the provider may have it, the
     /// clock has it for time-based rules, otherwise it is missing.
     #[cold]
     #[inline(never)]
-    fn match_unknown<O: Observer<'c>>(&self, element: &'c Element, observer: &mut O) -> Match {
+    fn match_unknown<O: Observer<'c>>(
+        &self,
+        element: &'c Element,
+        walk: &mut Walk<'_, O>,
+    ) -> Match {
         let Some(rule_type) = element.rule_type().filter(|_| is_usable(element)) else {
-            return compare(element, None, observer);
+            return compare(element, None, walk);
         };
         let answer = self.provider().map_or(Answer::Unknown, |provider| {
-            provider.answer(rule_type, element.key(), self.visitor_id)
+            let ask = || provider.answer(rule_type, element.key(), self.visitor_id);
+            walk.ask(element, ask).unwrap_or(Answer::NoDataFound)
         });
         match answer {
             Answer::Value(value) if is_condition(element) => {
                 let found = Match::from(value.as_view().is_truthy());
-                show(element, Some(value.as_view()), found, observer)
+                show(element, Some(value.as_view()), found, walk)
             }
-            Answer::Value(value) => compare(element, Some(value.as_view()), observer),
-            Answer::NeedMoreData => {
-                show(element, None, Match::Open(Reason::NeedMoreData), observer)
-            }
-            Answer::NoDataFound => show(element, None, Match::Open(Reason::NoDataFound), observer),
+            Answer::Value(value) => compare(element, Some(value.as_view()), walk),
+            Answer::NeedMoreData => show(element, None, Match::Open(Reason::NeedMoreData), walk),
+            Answer::NoDataFound => show(element, None, Match::Open(Reason::NoDataFound), walk),
             Answer::Unknown => {
-                let clock = self.surroundings.wall_clock();
-                let time =
-                    clock.and_then(|clock| time_of(rule_type, self.config.utc_offset(), clock));
-                compare(element, time.map(ValueRef::Integer), observer)
+                let time = self.surroundings.wall_clock().and_then(|clock| {
+                    walk.ask(element, || time_of(rule_type, self.config.utc_offset(), clock))?
+                });
+                compare(element, time.map(ValueRef::Integer), walk)
             }
         }
     }
@@ -146,9 +153,10 @@ impl<'c> Evaluation<'c, '_> {
 fn compare<'c, O: Observer<'c>>(
     element: &'c Element,
     value: Option<ValueRef<'_>>,
-    observer: &mut O,
+    walk: &mut Walk<'_, O>,
 ) -> Match {
-    conclude(element, || value, element.test().verdict(value), observer)
+    let verdict = element.test().verdict_within(value, walk.budget());
+    conclude(element, || value, verdict, walk)
 }
 
 /// Turns a verdict into the element's outcome and reports both.
@@ -157,10 +165,10 @@ fn conclude<'c, 'a, O: Observer<'c>>(
     element: &'c Element,
     value: impl FnOnce() -> Option<ValueRef<'a>>,
     verdict: Verdict,
-    observer: &mut O,
+    walk: &mut Walk<'_, O>,
 ) -> Match {
     if verdict == Verdict::Impossible(Flaw::StepLimit) {
-        observer.pattern_limit_hit(element);
+        walk.report_limit(Some(element));
     }
     // An absent attribute is visible in the step as it is.
     let flaw = || match verdict {
@@ -168,8 +176,8 @@ fn conclude<'c, 'a, O: Observer<'c>>(
         _ => None,
     };
     let found = Match::from(verdict.is_match(element.is_negated()));
-    observer.step_start(|| Step::comparison(element, value(), flaw()));
-    observer.step_end(|| found.text());
+    walk.step_start(|| Step::comparison(element, value(), flaw()));
+    walk.step_end(|| found.text());
     found
 }
 
@@ -177,10 +185,10 @@ fn show<'c, O: Observer<'c>>(
     element: &'c Element,
     value: Option<ValueRef<'_>>,
     found: Match,
-    observer: &mut O,
+    walk: &mut Walk<'_, O>,
 ) -> Match {
-    observer.step_start(|| Step::comparison(element, value, None));
-    observer.step_end(|| found.text());
+    walk.step_start(|| Step::comparison(element, value, None));
+    walk.step_end(|| found.text());
     found
 }
 

@@ -1,9 +1,14 @@
 //! Selecting custom segments.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
+
 use convert_config::Identified as _;
+use convert_config::rule::StepBudget;
 
 use crate::evaluation::Evaluation;
 use crate::evaluation::rules::Match;
+use crate::evaluation::walk::Walk;
 use crate::explain::Step;
 use crate::observer::Observer;
 use crate::reason::Reason;
@@ -22,6 +27,10 @@ impl<'c> Evaluation<'c, '_> {
         keys: &[&str],
         observer: &mut O,
     ) -> Result<Vec<&'c str>, Reason> {
+        let keys: HashSet<&str> = keys.iter().copied().collect();
+        let held: HashSet<Cow<'_, str>> = self.record.segments().custom().collect();
+        let own_budget = StepBudget::new();
+        let mut walk = Walk::new(observer, self.budget.unwrap_or(&own_budget));
         let mut added = Vec::new();
         let mut latched = false;
         for segment in self.config.segments() {
@@ -29,18 +38,18 @@ impl<'c> Evaluation<'c, '_> {
                 continue;
             }
             if !latched {
-                observer.step_start(|| Step::segment(segment));
-                let found = segment
-                    .rules()
-                    .map_or(Match::No, |rules| self.match_rules(rules, &self.attributes, observer));
-                observer.step_end(|| found.text());
+                walk.step_start(|| Step::segment(segment));
+                let found = segment.rules().map_or(Match::No, |rules| {
+                    self.match_rules(rules, &self.attributes, &mut walk)
+                });
+                walk.step_end(|| found.text());
                 latched = match found {
                     Match::Yes => true,
                     Match::No => false,
                     Match::Open(reason) => return Err(reason),
                 };
             }
-            if latched && !self.record.segments().has_custom(segment.id()) {
+            if latched && !held.contains(segment.id()) {
                 added.push(segment.id());
             }
         }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use convert_config::escape::Escaped;
+use convert_config::rule::StepBudget;
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 use smol_str::SmolStr;
 
@@ -93,9 +94,11 @@ impl Explanation {
         }
         let (mut enabled, mut open) = (None, None);
         let mut pending = evaluation.pending.cloned().unwrap_or_default();
+        let budget = StepBudget::new();
         for carrier in evaluation.carriers_of(feature) {
             recorder.step_start(|| Step::carrier(carrier));
-            let outcome = evaluation.pending(&pending).decide(carrier, &mut recorder);
+            let outcome =
+                evaluation.pending(&pending).step_budget(&budget).decide(carrier, &mut recorder);
             let carries = |one: &Decision<'_>| evaluation.feature_in(feature, *one).is_some();
             enabled = outcome.ok().filter(carries);
             recorder.step_end(|| match outcome {

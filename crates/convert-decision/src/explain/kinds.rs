@@ -104,7 +104,7 @@ impl Step {
         value: Option<ValueRef<'_>>,
         flaw: Option<Flaw>,
     ) -> Self {
-        let saw = value.map(|value| Value::from(value).into_owned());
+        let saw = value.map(|value| abridged(value, &mut { MOST_ITEMS }));
         let step = Step::of(What::Rule { element: element.clone(), saw });
         match flaw {
             Some(flaw) => step.detail("why", flaw.text()),
@@ -177,6 +177,42 @@ impl Step {
     }
 }
 
+/// Copies a value, cutting long texts and lists: an explanation shows a value once for each element.
+fn abridged(value: ValueRef<'_>, items_left: &mut usize) -> Value<'static> {
+    match value {
+        ValueRef::Text(text) if text.len() > LONGEST_TEXT => {
+            let mut end = LONGEST_TEXT;
+            while !text.is_char_boundary(end) {
+                end -= 1;
+            }
+            Value::from(format!("{}…", text.get(..end).unwrap_or_default()))
+        }
+        ValueRef::List(items) => {
+            let mut kept = Vec::new();
+            for item in items {
+                let Some(left) = items_left.checked_sub(1) else { break };
+                *items_left = left;
+                kept.push(abridged(item.as_view(), items_left));
+            }
+            Value::from(kept)
+        }
+        ValueRef::Map(members) => {
+            let mut kept = Vec::new();
+            for (name, item) in members {
+                let Some(left) = items_left.checked_sub(1) else { break };
+                *items_left = left;
+                let name = abridged(ValueRef::Text(name), items_left);
+                kept.push((
+                    name.as_view().to_text().into_owned(),
+                    abridged(item.as_view(), items_left),
+                ));
+            }
+            Value::Map(kept.into_iter().collect())
+        }
+        scalar => Value::from(scalar).into_owned(),
+    }
+}
+
 fn name_of(variation: &Variation) -> &str {
     variation.key().or(variation.id()).unwrap_or_default()
 }
@@ -189,6 +225,10 @@ const fn named(name: &'static str) -> Head {
     Head { name, details: &[] }
 }
 
+/// Longer texts are cut in explanations, in bytes.
+const LONGEST_TEXT: usize = 1_024;
+/// How many items of lists and maps in a value an explanation shows.
+const MOST_ITEMS: usize = 64;
 static IGNORED_LOCATIONS: Head =
     Head { name: "locations", details: &[("why", Some(ValueRef::Text("ignore_location")))] };
 static ALL_LOCATIONS: Head = Head { name: "locations", details: ALL };
