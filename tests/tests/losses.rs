@@ -14,7 +14,7 @@ use convert_tests::directory::Directory;
 use convert_tests::live::Events;
 use convert_tests::sink::Tracked;
 use log::Level;
-use test_support::BatchAnswer;
+use test_support::{BatchAnswer, wait_until};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Long enough for anything but a service that is down.
@@ -308,6 +308,46 @@ fn a_spool_file_that_is_damaged_while_the_core_runs_is_an_error() {
     later.core.close(PATIENCE);
     let lost: u64 = reported(&later.events).iter().map(|(_, count)| count).sum();
     assert_eq!(lost, 25);
+    let errors = lines(Level::Error);
+    assert!(
+        errors.iter().any(|line| line.contains("cannot be read back and is lost")),
+        "{errors:?}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_spool_file_that_cannot_be_read_is_given_up_after_eight_attempts() {
+    let _guard = collect();
+    let directory = Directory::new();
+    let tracked = spooling(&directory);
+    tracked.service.script_batches([later()]);
+    signup(&tracked.core, 0..25);
+    assert_eq!(tracked.core.close(PATIENCE).spooled(), 25);
+
+    let later = Tracked::start_with(|config| {
+        config.tracking(false).tracking_config(directory.settings().unwrap())
+    })
+    .unwrap();
+    for entry in std::fs::read_dir(directory.path()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "batches") {
+            std::fs::remove_file(&path).unwrap();
+            std::os::unix::fs::symlink(&path, &path).unwrap();
+        }
+    }
+    later.core.set_tracking_enabled(true);
+    for attempt in 1..8 {
+        let wait = later.clock.next_alarm();
+        assert_eq!(later.core.stats().spool_failures, attempt);
+        assert_eq!(later.core.stats().dropped_spool_damaged, 0);
+        later.clock.advance(wait.saturating_sub(later.clock.now()));
+    }
+    let lost = wait_until(PATIENCE, || later.core.stats().dropped_spool_damaged > 0);
+    assert!(lost, "{:?}", later.core.stats());
+    later.core.flush(PATIENCE).unwrap();
+    later.core.close(PATIENCE);
+    assert_eq!(reported(&later.events).iter().map(|(_, count)| count).sum::<u64>(), 25);
     let errors = lines(Level::Error);
     assert!(
         errors.iter().any(|line| line.contains("cannot be read back and is lost")),

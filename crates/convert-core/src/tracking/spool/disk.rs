@@ -257,18 +257,25 @@ impl Spool {
         })
     }
 
-    /// Returns how long a file is, zero if it is gone.
+    /// Returns how long a file is, zero if it is gone. A file system that does not answer for a moment
+    /// has lost nothing.
     fn length_of(&self, number: u64) -> u64 {
-        let metadata = fs::metadata(self.path(number));
-        metadata.ok().filter(fs::Metadata::is_file).map_or(0, |metadata| metadata.len())
+        match fs::metadata(self.path(number)) {
+            Ok(metadata) if metadata.is_file() => metadata.len(),
+            Ok(_) => 0,
+            Err(error) if is_gone(&error) => 0,
+            Err(_) => u64::MAX,
+        }
     }
 
     /// Returns whether this spool has written a file.
     fn is_own(&self, number: u64) -> bool {
         let file = open_regular(&self.path(number), OpenOptions::new().read(true));
         let mut bytes = Vec::new();
-        let read = file.and_then(|file| file.take(segment::HEADER as u64).read_to_end(&mut bytes));
-        read.is_ok() && Header::of(&bytes).is_some_and(|header| header.spool == self.lock.spool)
+        match file.and_then(|file| file.take(segment::HEADER as u64).read_to_end(&mut bytes)) {
+            Ok(_) => Header::of(&bytes).is_some_and(|header| header.spool == self.lock.spool),
+            Err(error) => !is_gone(&error) && error.kind() != io::ErrorKind::InvalidInput,
+        }
     }
 
     fn advance(&mut self, cursor: Cursor) -> io::Result<()> {
@@ -355,6 +362,11 @@ fn segment_numbers(directory: &Path) -> io::Result<Vec<u64>> {
 fn number_of(stem: &str) -> Option<u64> {
     let number = u64::from_str_radix(stem, 16).ok()?;
     (number < MOST_FILES && name_of(number) == stem).then_some(number)
+}
+
+/// Returns whether there is nothing at a path.
+fn is_gone(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 fn name_of(number: u64) -> String {

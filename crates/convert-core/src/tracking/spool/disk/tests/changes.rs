@@ -230,3 +230,19 @@ fn a_fifo_a_socket_and_a_directory_in_the_place_of_a_file_are_clear_errors() {
         }
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_cannot_be_looked_at_is_not_given_up() {
+    let directory = TestDirectory::new();
+    let path = filled(&directory, &[1, 2]);
+    let mut spool = open(&directory);
+    let bytes = fs::read(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    // Whoever follows it gets neither a file nor the answer that there is none.
+    std::os::unix::fs::symlink(&path, &path).unwrap();
+    assert!(spool.load().is_err() && spool.missing().is_empty());
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, bytes).unwrap();
+    assert_eq!(spool.load().unwrap(), Some(batch(1)));
+}
