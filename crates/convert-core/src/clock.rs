@@ -132,7 +132,10 @@ impl Timer {
     /// Makes a source of randomness, the same one every time where the test moves the clock.
     pub(crate) fn randomness(&self) -> fastrand::Rng {
         match self {
-            Timer::System => fastrand::Rng::new(),
+            // Children of one process inherit the same state, and must not act in step.
+            Timer::System => {
+                fastrand::Rng::with_seed(fastrand::u64(..) ^ (u64::from(std::process::id()) << 32))
+            }
             #[cfg(any(test, feature = "test-util"))]
             Timer::Manual(_) => fastrand::Rng::with_seed(0),
         }

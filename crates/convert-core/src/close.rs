@@ -1,5 +1,6 @@
 //! Bringing a core to its end.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Deadline;
@@ -49,6 +50,17 @@ impl CloseReport {
         self.workers_ended
     }
 
+    /// The report of a child of `fork()`, which has nothing to close.
+    fn in_child() -> Self {
+        CloseReport {
+            was_closed: false,
+            handlers_ended: true,
+            workers_ended: true,
+            events: Ending::default(),
+            records_lost: 0,
+        }
+    }
+
     /// Returns how many events were delivered while the core closed.
     pub fn delivered(&self) -> u64 {
         self.events.delivered
@@ -81,10 +93,11 @@ impl Lifeline {
     /// Closes in steps, each of which is bounded: deliver for three quarters of the patience; stop,
     /// breaking off what is on its way; wait for the threads, and for the handlers.
     pub(crate) fn close(&self, deadline: Deadline, patience: Duration) -> CloseReport {
-        let (bus, delivery) = (&self.shared.bus, &self.shared.delivery);
-        if let Some(worker) = &self.worker {
-            worker.stop();
+        if self.shared.is_forked() {
+            return CloseReport::in_child();
         }
+        let (bus, delivery) = (&self.shared.bus, &self.shared.delivery);
+        self.refresh.stop();
         let records = self.shared.records.shared();
         if let Some(records) = records {
             records.hurry();
@@ -117,7 +130,7 @@ impl Lifeline {
     fn end_workers(&self, deadline: Deadline, patience: Duration) -> bool {
         let delivery = &self.shared.delivery;
         let join = |deadline| {
-            let refresh_ended = self.worker.as_ref().is_none_or(|worker| worker.join(deadline));
+            let refresh_ended = self.refresh.join(deadline);
             let delivery_ended = delivery.join(deadline);
             let records = self.shared.records.shared();
             let records_ended = records.is_none_or(|records| records.join(deadline));
@@ -133,7 +146,12 @@ impl Lifeline {
 
 impl Drop for Lifeline {
     fn drop(&mut self) {
-        if !self.shared.bus.is_closed() {
+        if self.shared.is_forked() {
+            // Connections belong to the parent, which closing them here would disturb, and locks may
+            // stay taken.
+            std::mem::forget(Arc::clone(&self.shared));
+            self.refresh.forget();
+        } else if !self.shared.bus.is_closed() {
             self.close(Deadline::after(DROP_PATIENCE), DROP_PATIENCE);
         }
     }

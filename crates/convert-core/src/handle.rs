@@ -13,19 +13,16 @@ use crate::close::CloseReport;
 use crate::config::{SdkConfig, Source};
 use crate::context::Context;
 use crate::error::Error;
-use crate::event::{
-    ConfigFacts, ConfigSource, EventBus, LifecycleEvent, ReadyEvent, RefreshSkippedEvent,
-    SkipReason, Subscription,
-};
+use crate::event::{ConfigFacts, ConfigSource, EventBus, LifecycleEvent, ReadyEvent, Subscription};
 use crate::health::Health;
 use crate::live::{Live, Loaded};
 use crate::log;
 use crate::records::{MemoryStore, Records, SharedRecords};
-use crate::refresh::{self, Plan, RefreshConfig, Schedule};
+use crate::refresh::RefreshWorker;
 use crate::remote::{self, Remote, Start};
 use crate::stats::{Counters, Stats};
+use crate::sync::ProcessId;
 use crate::tracking::{EventProcessor, FlushError};
-use crate::worker::Worker;
 
 /// The SDK: one for the whole application, shared by cloning.
 ///
@@ -41,10 +38,51 @@ use crate::worker::Worker;
 /// # Ok::<(), convert_core::Error>(())
 /// ```
 ///
+/// # The end of the process
+///
+/// Closing delivers the events that are queued and writes the records that have changed. It happens
+/// when the last clone is dropped, and **never** for a core in a `static`, for one that is leaked, or
+/// where [`std::process::exit`] or a signal ends the process: none of these drop anything. Call
+/// [`Core::close`] before:
+///
+/// ```
+/// use std::sync::OnceLock;
+/// use std::time::Duration;
+/// use convert_core::{Core, SdkConfig};
+///
+/// static CORE: OnceLock<Core> = OnceLock::new();
+///
+/// fn shut_down() {
+///     if let Some(core) = CORE.get() {
+///         let report = core.close(Duration::from_secs(2));
+///         if report.left() > 0 {
+///             eprintln!("{} events are lost", report.left());
+///         }
+///     }
+///     // Here the process may end: `std::process::exit(0)`.
+/// }
+///
+/// let config = SdkConfig::from_json(r#"{"account_id": "1", "project": {"id": "2"}}"#)?;
+/// CORE.get_or_init(|| Core::initialize(config).expect("direct data always initialises"));
+/// shut_down();
+/// # Ok::<(), convert_core::Error>(())
+/// ```
+///
 /// # Processes that fork
 ///
-/// A thread does not survive `fork()`: a child that goes on with its parent's core never
-/// refreshes. Initialise in each child.
+/// **Initialise a core in each child.** Threads do not survive `fork()`, so a child that uses its
+/// parent's core has no refresh and no delivery. No call of it hangs there:
+///
+/// - Contexts decide, from the config that the parent had. A visitor's record in this process's memory
+///   is used unless a thread of the parent was at it; then the visitor counts as new.
+/// - Exposures and conversions are not recorded, and a [store](SdkConfig::data_store) is neither read
+///   nor written, since its connections belong to the parent:
+///   [`Stats::refused_after_fork`](crate::Stats::refused_after_fork) counts both, and the first is
+///   logged as an error. [`Context::track_conversion`] returns
+///   [`TrackingDisabled`](crate::ConversionResult::TrackingDisabled).
+/// - Previews that have to be fetched fail. Handlers of events may not be called.
+/// - [`Core::flush`], [`Core::close`], [`Core::refresh_now`] and dropping the core do nothing, at once.
+///   What was queued before is the parent's to deliver.
 #[derive(Clone)]
 pub struct Core {
     lifeline: Arc<Lifeline>,
@@ -61,12 +99,14 @@ pub(crate) struct Shared {
     pub(crate) surroundings: Surroundings,
     pub(crate) clock: Arc<GuardedClock>,
     pub(crate) timer: Timer,
+    /// The process that has the core's threads.
+    pub(crate) process: ProcessId,
 }
 
 /// Ends with the last handle, and takes with it what runs in the background.
 pub(crate) struct Lifeline {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) worker: Option<Worker>,
+    pub(crate) refresh: RefreshWorker,
 }
 
 impl Core {
@@ -107,7 +147,7 @@ impl Core {
         report_diagnostics(&loaded.config);
         let live = Live::new(loaded, source, age, ready.elapsed, now);
         if let Some(error) = &failure {
-            live.fail(error.clone());
+            live.fail(error);
         }
         for listener in listeners {
             bus.subscribe(listener).detach();
@@ -129,12 +169,13 @@ impl Core {
             surroundings,
             clock,
             timer,
+            process: ProcessId::current(),
         });
         // The worker's events come after this one, since it does not exist yet.
         announce(&shared, ready);
         shared.delivery.resume();
-        let worker = start_refresh(&shared, source, failure.as_ref(), refresh);
-        Ok(Core { lifeline: Arc::new(Lifeline { shared, worker }) })
+        let refresh = RefreshWorker::start(&shared, source, failure.as_ref(), refresh);
+        Ok(Core { lifeline: Arc::new(Lifeline { shared, refresh }) })
     }
 
     /// Returns whether the core is in use: true until it is closed.
@@ -155,6 +196,7 @@ impl Core {
     ///
     /// An empty id is allowed, and never gets a variation.
     pub fn create_context(&self, visitor_id: impl Into<String>) -> Context {
+        self.lifeline.refresh.retry(&self.lifeline.shared);
         Context::new(Arc::clone(&self.lifeline.shared), visitor_id.into())
     }
 
@@ -164,8 +206,9 @@ impl Core {
     /// (`Retry-After`), the refresh comes when that time has passed. Does nothing without refresh, with direct
     /// data, and once the core is closed.
     pub fn refresh_now(&self) {
-        if let Some(worker) = &self.lifeline.worker {
-            worker.ask();
+        if !self.lifeline.shared.is_forked() {
+            self.lifeline.refresh.retry(&self.lifeline.shared);
+            self.lifeline.refresh.ask();
         }
     }
 
@@ -209,6 +252,9 @@ impl Core {
     /// Fails, saying how many events and changes are left, if the patience has run out before.
     pub fn flush(&self, patience: Duration) -> Result<(), FlushError> {
         let (shared, deadline) = (&self.lifeline.shared, Deadline::after(patience));
+        if shared.is_forked() {
+            return Ok(());
+        }
         let delivered = shared.delivery.flush(deadline);
         let records = shared.records.shared().map_or(0, |records| records.flush(deadline));
         match delivered {
@@ -223,7 +269,9 @@ impl Core {
     /// Off, nothing is recorded and nothing sent; what is queued stays. A request under way is not
     /// broken off. Does nothing once the core is closed.
     pub fn set_tracking_enabled(&self, is_enabled: bool) {
-        self.lifeline.shared.delivery.enable(is_enabled);
+        if !self.lifeline.shared.is_forked() {
+            self.lifeline.shared.delivery.enable(is_enabled);
+        }
     }
 
     /// Delivers what is queued and stops what runs in the background, waiting for it no longer than
@@ -244,11 +292,30 @@ impl Core {
 }
 
 impl Shared {
+    /// Returns whether the process is a child of `fork()`, which has no thread of the core and may find
+    /// its locks taken by threads that do not exist. A system call: asked only where one is taken or
+    /// the outside world is met.
+    pub(crate) fn is_forked(&self) -> bool {
+        !self.process.is_current()
+    }
+
+    /// Counts what a child of `fork()` is refused, and logs it the first time.
+    pub(crate) fn refuse_after_fork(&self) {
+        if self.counters.refused_after_fork.record() == Some(1) {
+            log::error!(
+                target: "convert_sdk::core",
+                "this process is a child of fork() and uses its parent's core: it decides, but no event \
+                 is recorded, and no external store is used; initialise a core in each child"
+            );
+        }
+    }
+
     fn stats(&self) -> Stats {
-        let (events, depth) = self.delivery.counters();
+        let is_forked = self.is_forked();
+        let (events, depth) = if is_forked { Default::default() } else { self.delivery.counters() };
         let mut stats = self.counters.read(self.bus.panics(), &events, &depth);
         stats.clock_panics = self.clock.panics();
-        if let Some(records) = self.records.shared() {
+        if let Some(records) = self.records.shared().filter(|_| !is_forked) {
             records.count(&mut stats);
         }
         stats
@@ -317,63 +384,6 @@ fn surroundings(config: &SdkConfig, clock: &Arc<GuardedClock>) -> Surroundings {
         .environment(config.environment.as_deref())
         .provider(config.provider.clone())
         .clock(Some(clock))
-}
-
-/// Starts the refresh worker where there is something for it to do.
-fn start_refresh(
-    shared: &Arc<Shared>,
-    source: ConfigSource,
-    failure: Option<&Error>,
-    refresh: Option<RefreshConfig>,
-) -> Option<Worker> {
-    if shared.remote.is_none() {
-        if refresh.is_some() {
-            skip_refresh(shared, SkipReason::DirectData);
-        }
-        return None;
-    }
-    let plan = match (refresh, source) {
-        (Some(_), _) => Plan::Forever,
-        (None, ConfigSource::Network) => return None,
-        (None, _) => Plan::UntilLoaded,
-    };
-    let now = shared.timer.now();
-    let mut schedule = Schedule::at_once(refresh.unwrap_or_default(), now);
-    let unit = shared.timer.randomness().f64();
-    match (source, failure) {
-        (ConfigSource::Bootstrap, _) => {}
-        (_, Some(error)) => {
-            schedule.plan(refresh::attempt_after(error), error.retry_after(), now, unit);
-        }
-        (_, None) => schedule.plan(refresh::Attempt::Succeeded, None, now, unit),
-    }
-    // Known at once, not only when the thread has come so far.
-    shared.live.plan(Some(schedule.next()));
-    let for_worker = Arc::clone(shared);
-    let worker = Worker::spawn("convert-sdk-refresh", move |inbox| {
-        if let Some(remote) = &for_worker.remote {
-            refresh::run(&for_worker, remote, inbox, schedule, plan);
-        }
-    });
-    if worker.is_err() {
-        shared.live.plan(None);
-        skip_refresh(shared, SkipReason::NoThread);
-    }
-    worker.ok()
-}
-
-fn skip_refresh(shared: &Shared, reason: SkipReason) {
-    match reason {
-        SkipReason::DirectData => log::info!(
-            target: "convert_sdk::refresh",
-            "refresh.skipped: with direct data there is nothing to refresh from"
-        ),
-        SkipReason::NoThread => log::error!(
-            target: "convert_sdk::refresh",
-            "refresh.skipped: the system let no thread be started, so the config stays as it is"
-        ),
-    }
-    shared.bus.emit(&LifecycleEvent::RefreshSkipped(RefreshSkippedEvent { reason }));
 }
 
 /// Logs, once per config, what in it does not take effect.

@@ -11,12 +11,12 @@ use crate::error::Error;
 use crate::event::ConfigSource;
 use crate::health::Health;
 use crate::stats::Stats;
-use crate::sync::{Mutex, MutexGuard};
 
 /// The current snapshot and its provenance. Decisions touch the snapshot alone.
 pub(crate) struct Live {
     snapshot: ArcSwap<ProjectConfig>,
-    status: Mutex<Status>,
+    /// Replaced whole, so that reading it takes no lock: a child of `fork()` may ask.
+    status: ArcSwap<Status>,
     elapsed: Duration,
 }
 
@@ -34,6 +34,7 @@ pub(crate) struct Identity {
     pub(crate) digest: Option<[u8; 32]>,
 }
 
+#[derive(Clone)]
 struct Status {
     identity: Identity,
     source: ConfigSource,
@@ -62,7 +63,11 @@ impl Live {
             failures: 0,
             next_refresh: None,
         };
-        Live { snapshot: ArcSwap::new(loaded.config), status: Mutex::new(status), elapsed }
+        Live {
+            snapshot: ArcSwap::new(loaded.config),
+            status: ArcSwap::from_pointee(status),
+            elapsed,
+        }
     }
 
     /// Returns the current config.
@@ -72,52 +77,47 @@ impl Live {
 
     /// Returns by what an answer of the service is known to be the config that is held.
     pub(crate) fn identity(&self) -> Identity {
-        self.status().identity.clone()
+        self.status.load().identity.clone()
     }
 
-    /// Notes that the service has confirmed the config that is held, and by what it is known now.
-    pub(crate) fn confirm(&self, identity: Identity, now: Duration) {
-        let mut status = self.status();
-        status.succeed(now);
-        status.identity = identity;
+    /// Records that the service has confirmed the config that is held, and by what it is known now.
+    pub(crate) fn confirm(&self, identity: &Identity, now: Duration) {
+        self.change(|status| status.succeed(identity, now));
     }
 
     /// Takes a config from the service, and returns whether it is another one.
     pub(crate) fn accept(&self, loaded: Loaded, now: Duration) -> bool {
         let changed = !is_same(&self.snapshot.load(), &loaded.config);
-        {
-            let mut status = self.status();
-            status.succeed(now);
-            status.identity = loaded.identity;
-        }
+        self.change(|status| status.succeed(&loaded.identity, now));
         if changed {
             self.snapshot.store(loaded.config);
         }
         changed
     }
 
-    /// Notes a failure, and returns how many there have been in a row.
-    pub(crate) fn fail(&self, error: Error) -> u32 {
-        let mut status = self.status();
-        status.last_error = Some(error);
-        status.failures = status.failures.saturating_add(1);
-        status.failures
+    /// Records a failure, and returns how many there have been in a row.
+    pub(crate) fn fail(&self, error: &Error) -> u32 {
+        self.change(|status| {
+            status.last_error = Some(error.clone());
+            status.failures = status.failures.saturating_add(1);
+        });
+        self.failures()
     }
 
-    /// Notes when the next refresh is due.
+    /// Records when the next refresh is due.
     pub(crate) fn plan(&self, next: Option<Duration>) {
-        self.status().next_refresh = next;
+        self.change(|status| status.next_refresh = next);
     }
 
     /// Returns how many failures there have been in a row.
     pub(crate) fn failures(&self) -> u32 {
-        self.status().failures
+        self.status.load().failures
     }
 
     /// Describes the state at the time `now`.
     pub(crate) fn health(&self, now: Duration, stats: &Stats) -> Health {
         let version = self.snapshot.load().version().map(str::to_owned);
-        let held = self.status();
+        let held = self.status.load();
         Health {
             source: held.source,
             version,
@@ -130,8 +130,12 @@ impl Live {
         }
     }
 
-    fn status(&self) -> MutexGuard<'_, Status> {
-        self.status.lock()
+    fn change(&self, change: impl Fn(&mut Status)) {
+        self.status.rcu(|status| {
+            let mut status = Status::clone(status);
+            change(&mut status);
+            status
+        });
     }
 }
 
@@ -143,7 +147,8 @@ impl Loaded {
 }
 
 impl Status {
-    fn succeed(&mut self, now: Duration) {
+    fn succeed(&mut self, identity: &Identity, now: Duration) {
+        self.identity = identity.clone();
         self.source = ConfigSource::Network;
         self.confirmed_at = now;
         self.age_then = Duration::ZERO;

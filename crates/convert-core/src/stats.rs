@@ -49,6 +49,11 @@ pub struct Stats {
     pub step_limits_hit: u64,
     /// Times the attribute provider panicked, so that it had no data.
     pub provider_panics: u64,
+    /// Times the system started no thread for refresh.
+    pub refresh_thread_failures: u64,
+    /// Exposures and conversions that were not recorded, and calls of an external store that were not
+    /// made, in a child of `fork()` that uses its parent's core.
+    pub refused_after_fork: u64,
     /// Exposures and conversions queued.
     pub events_queued: u64,
     /// Events that an earlier run had left in the spool.
@@ -110,6 +115,8 @@ pub(crate) struct Counters {
     pub(crate) cache_failures: LogThrottle,
     pub(crate) step_limits_hit: LogThrottle,
     pub(crate) provider_panics: LogThrottle,
+    pub(crate) refresh_thread_failures: LogThrottle,
+    pub(crate) refused_after_fork: LogThrottle,
 }
 
 /// A counter of rare things.
@@ -149,6 +156,8 @@ impl Counters {
             handler_panics,
             step_limits_hit: self.step_limits_hit.count(),
             provider_panics: self.provider_panics.count(),
+            refresh_thread_failures: self.refresh_thread_failures.count(),
+            refused_after_fork: self.refused_after_fork.count(),
             events_queued: events.queued,
             events_restored: events.restored,
             events_delivered: events.delivered,

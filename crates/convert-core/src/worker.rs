@@ -112,6 +112,8 @@ impl Worker {
 impl Thread {
     /// Starts a thread.
     pub(crate) fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<Self> {
+        #[cfg(test)]
+        refused_thread()?;
         let handle = thread::Builder::new().name(name.to_owned()).spawn(body)?;
         let id = handle.thread().id();
         Ok(Thread { handle: Mutex::new(Some(handle)), id })
@@ -164,6 +166,24 @@ impl fmt::Debug for Worker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Worker").field("thread", &self.thread.id).finish_non_exhaustive()
     }
+}
+
+#[cfg(test)]
+thread_local! {
+    static REFUSED_THREADS: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
+}
+
+/// Has the next attempts of the calling thread to start a thread fail.
+#[cfg(test)]
+pub(crate) fn refuse_threads(count: u32) {
+    REFUSED_THREADS.set(count);
+}
+
+#[cfg(test)]
+fn refused_thread() -> io::Result<()> {
+    let left = REFUSED_THREADS.get();
+    REFUSED_THREADS.set(left.saturating_sub(1));
+    if left > 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
 }
 
 /// One command of each kind.

@@ -76,7 +76,7 @@ impl Context {
             record: View::default(),
             in_hand: false,
         };
-        if !context.visitor_id.is_empty() {
+        if !context.visitor_id.is_empty() && context.reaches_records() {
             context.record = View::new(context.shared.records.load(&context.record_key()));
         }
         context
@@ -277,10 +277,20 @@ impl Context {
 
     /// Changes what is remembered of the visitor, for this context and for later ones.
     fn apply(&self, delta: &RecordDelta<'_>) -> Written {
-        if self.in_hand || self.visitor_id.is_empty() {
+        if self.in_hand || self.visitor_id.is_empty() || !self.reaches_records() {
             return change_view(&self.record, delta);
         }
         self.shared.records.write(&self.record_key(), delta, &self.record)
+    }
+
+    /// Returns whether records may be read and written: an external store not in a child of `fork()`,
+    /// whose connections to it are its parent's.
+    fn reaches_records(&self) -> bool {
+        if self.shared.records.shared().is_none() || !self.shared.is_forked() {
+            return true;
+        }
+        self.shared.refuse_after_fork();
+        false
     }
 
     fn record_key(&self) -> String {

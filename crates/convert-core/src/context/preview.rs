@@ -70,7 +70,8 @@ impl Context {
     /// Ends a preview, and records the report segments that were set while it lasted.
     pub fn clear_preview(&mut self) {
         let Some(ended) = self.preview.take() else { return };
-        let said = std::mem::take(&mut *ended.said.lock());
+        let said =
+            ended.said.enter().map(|mut said| std::mem::take(&mut *said)).unwrap_or_default();
         if !said.is_empty() {
             self.apply(&said);
         }
@@ -88,10 +89,8 @@ impl Context {
 
     #[cold]
     fn seen_in_preview(&self, previewed: &Previewed) -> Seen<'_> {
-        let said = previewed.said.lock();
-        if said.is_empty() {
-            return self.record.see();
-        }
+        let said = previewed.said.enter();
+        let Some(said) = said.filter(|said| !said.is_empty()) else { return self.record.see() };
         let record = said.merge_into(self.visitor_record()).into_record();
         Seen::Made(Box::new(record))
     }
@@ -100,7 +99,7 @@ impl Context {
     fn fetch_preview(&self, preview: &Preview) -> Result<Arc<ProjectConfig>, PreviewError> {
         let shared = &*self.shared;
         let remote = shared.remote.as_ref().ok_or(PreviewError::ExperienceNotFound)?;
-        if shared.bus.is_closed() {
+        if shared.bus.is_closed() || shared.is_forked() {
             return Err(PreviewError::FetchFailed);
         }
         let id = preview.experience_id();
@@ -130,8 +129,9 @@ fn report_failure(counters: &Counters, error: &Error) {
 impl Previewed {
     /// Keeps what the application says while previewing.
     pub(super) fn say(&self, segments: Segments) {
-        let mut said = self.said.lock();
-        *said = std::mem::take(&mut *said).segments(segments);
+        if let Some(mut said) = self.said.enter() {
+            *said = std::mem::take(&mut *said).segments(segments);
+        }
     }
 
     pub(super) fn resolve(&self) -> Option<ForcedArm<'_>> {
@@ -140,7 +140,8 @@ impl Previewed {
 }
 
 impl Said {
-    fn lock(&self) -> MutexGuard<'_, RecordDelta<'static>> {
-        self.delta.lock()
+    /// Returns what was said; `None` in a child of `fork()` where another thread was saying something.
+    fn enter(&self) -> Option<MutexGuard<'_, RecordDelta<'static>>> {
+        self.delta.try_enter()
     }
 }

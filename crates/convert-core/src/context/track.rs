@@ -64,6 +64,10 @@ impl Context {
         if !self.shared.delivery.is_on() {
             return ConversionResult::TrackingDisabled;
         }
+        if self.shared.is_forked() {
+            self.shared.refuse_after_fork();
+            return ConversionResult::TrackingDisabled;
+        }
         if self.visitor_id.is_empty() {
             return ConversionResult::EmptyVisitorId;
         }
@@ -158,6 +162,10 @@ impl Context {
         };
         let mut payloads = decisions.iter().filter_map(payload);
         let Some(first) = payloads.next() else { return };
+        if self.shared.is_forked() {
+            self.shared.refuse_after_fork();
+            return;
+        }
         let held = self.record.see();
         let none = Segments::default();
         let record = written.map(|written| &*written.record);

@@ -19,11 +19,12 @@ pub(crate) type Listener = Arc<dyn Fn(&LifecycleEvent) + Send + Sync>;
 /// The subscribers of one core.
 ///
 /// No lock is held while a subscriber runs, so it may do anything: subscribe, unsubscribe, decide,
-/// close. What it causes itself it is not told of, or two events could chase each other for ever.
+/// close. A child of `fork()` in which the lock stays taken delivers nothing. What it causes itself it is not told of, or two events could chase each other for ever.
 #[derive(Default)]
 pub(crate) struct EventBus {
     listeners: AtomicUsize,
     state: Mutex<State>,
+    is_closed: AtomicBool,
     quiet: Condvar,
     panics: LogThrottle,
 }
@@ -101,6 +102,7 @@ impl EventBus {
             let mut state = self.lock();
             state.ready = None;
             self.listeners.store(0, Ordering::Relaxed);
+            self.is_closed.store(true, Ordering::Release);
             (std::mem::replace(&mut state.is_closed, true), std::mem::take(&mut state.entries))
         };
         for entry in entries.iter() {
@@ -130,7 +132,7 @@ impl EventBus {
 
     /// Returns whether the bus has been shut.
     pub(crate) fn is_closed(&self) -> bool {
-        self.lock().is_closed
+        self.is_closed.load(Ordering::Acquire)
     }
 
     /// Returns how many times a subscriber has panicked.
@@ -141,7 +143,7 @@ impl EventBus {
     /// Adds an entry and returns the event to replay to it.
     fn add(&self, entry: &Arc<Entry>) -> Option<Arc<LifecycleEvent>> {
         let (replaced, ready) = {
-            let mut state = self.lock();
+            let mut state = self.state.try_enter()?;
             if state.is_closed {
                 return None;
             }
@@ -158,7 +160,7 @@ impl EventBus {
 
     fn remove(&self, id: u64) {
         let removed = {
-            let mut state = self.lock();
+            let Some(mut state) = self.state.try_enter() else { return };
             let mut entries = Vec::clone(&state.entries);
             let Some(index) = entries.iter().position(|entry| entry.id == id) else {
                 return;
@@ -175,7 +177,7 @@ impl EventBus {
 
     /// Registers a delivery and returns whom it is for; `None` once the bus is closed.
     fn begin(&self, change: impl FnOnce(&mut State)) -> Option<Arc<Vec<Arc<Entry>>>> {
-        let mut state = self.lock();
+        let mut state = self.state.try_enter()?;
         if state.is_closed {
             return None;
         }
@@ -194,6 +196,7 @@ impl EventBus {
     }
 
     fn finish(&self) {
+        // The lock could be entered before, so that no thread of a parent process holds it.
         self.lock().deliveries -= 1;
         self.quiet.notify_all();
     }

@@ -1,8 +1,9 @@
 //! The visitor records of one process, bounded and lock-striped.
 
+use crate::sync::{Mutex, MutexGuard};
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use convert_decision::VisitorRecord;
 
@@ -90,7 +91,7 @@ impl MemoryStore {
         // The low bits choose the place within a stripe, so the high ones choose the stripe.
         let index = usize::try_from(hash >> 32).ok()?.checked_rem(self.stripes.len())?;
         // A thread that panicked in here cannot have left a record half changed.
-        self.stripes.get(index).map(|stripe| stripe.lock().unwrap_or_else(PoisonError::into_inner))
+        self.stripes.get(index).and_then(Mutex::try_enter)
     }
 }
 

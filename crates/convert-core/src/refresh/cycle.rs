@@ -125,7 +125,7 @@ fn succeed(shared: &Shared, remote: &Remote, fetched: Fetched) {
     }
     let now = shared.timer.now();
     match fetched {
-        Fetched::Same(identity) => shared.live.confirm(identity, now),
+        Fetched::Same(identity) => shared.live.confirm(&identity, now),
         Fetched::Config { loaded, bytes } => {
             remote.keep(&loaded, &bytes, shared.clock.now().unix_seconds(), &shared.counters);
             let config = std::sync::Arc::clone(&loaded.config);
@@ -146,7 +146,7 @@ fn succeed(shared: &Shared, remote: &Remote, fetched: Fetched) {
 
 fn fail(shared: &Shared, error: Error, schedule: &Schedule) {
     shared.counters.refresh_failures.count();
-    let consecutive_failures = shared.live.fail(error.clone());
+    let consecutive_failures = shared.live.fail(&error);
     let next_refresh_in = schedule.next().saturating_sub(shared.timer.now());
     if LogThrottle::selects(consecutive_failures.into()) {
         log::warn!(

@@ -3,7 +3,8 @@
 mod cycle;
 mod policy;
 mod schedule;
+mod starter;
 
-pub(crate) use self::cycle::{Plan, attempt_after, run};
 pub use self::policy::{RefreshConfig, RefreshConfigBuilder};
 pub(crate) use self::schedule::{Attempt, Schedule};
+pub(crate) use self::starter::RefreshWorker;

@@ -24,7 +24,8 @@ pub enum ConversionResult {
     GoalNotFound,
     /// The attributes given do not match the goal's rules, or the goal has none.
     RuleNotMatched,
-    /// Tracking is off. The goal is not marked, so that the conversion counts once tracking is on.
+    /// Tracking is off, or the process is a child of `fork()` that uses its parent's core. The goal is
+    /// not marked, so that the conversion counts once it can be tracked.
     TrackingDisabled,
     /// The visitor previews a variation, which leaves no trace.
     PreviewSuppressed,
