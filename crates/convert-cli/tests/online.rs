@@ -162,12 +162,17 @@ fn a_config_that_is_named_goes_before_a_key_of_the_environment() {
 
 #[test]
 fn refusals_are_told_without_the_key() {
-    for status in [401, 403, 404, 500] {
+    for (status, cause) in [
+        (401, ": the SDK key or the secret is not accepted"),
+        (403, ": the SDK key or the secret is not accepted"),
+        (404, ": there is no config under this SDK key"),
+        (500, ""),
+    ] {
         let answer = Reply::new(status).body(format!("no {KEY} here"));
         let service = Service::start(&format!("status-{status}"), [answer]);
         let expected = format!(
             "convertctl: the config could not be loaded: the service answered with status {status} \
-             ({}/api/v1/config/1001****7890)\n",
+             ({}/api/v1/config/1001****7890){cause}\n",
             service.server.url(),
         );
         let file = scratch_with(&format!("status-{status}.json"), "kept");

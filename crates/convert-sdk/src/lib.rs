@@ -223,9 +223,8 @@
 //!
 //! The SDK writes to the [`log`](https://docs.rs/log) facade and installs no logger. Nothing in it
 //! shows a secret, an attribute or a visitor's id. What repeats is logged the first, second, fourth,
-//! eighth time and so on, with the count. The HTTP library beneath logs under targets of its own,
-//! which at the level `trace` do show the key: leave `ureq` and `rustls` out of a logger that
-//! traces.
+//! eighth time and so on, with the count. `rustls` logs under a target of its own if the application
+//! enables its feature `logging`; its records hold host names and no part of a request.
 //!
 //! | level | target | says that |
 //! |---|---|---|

@@ -1,7 +1,8 @@
-//! What lies under an error, with the secrets taken out.
+//! The errors under those of an application's own transport, with the secrets masked.
 //!
-//! HTTP libraries put whole URLs into their messages. Their errors are therefore not kept as they
-//! are: the text of each link of the chain is copied with every known secret masked.
+//! HTTP libraries put whole URLs into their messages. Such errors are therefore not kept as they
+//! are: the text of each link of the chain is copied with every known secret masked. The errors of
+//! the transport that ships need no masking, since they are built from parts without secrets.
 
 use std::error::Error;
 use std::fmt;
@@ -16,6 +17,15 @@ pub(crate) struct Cause {
 }
 
 impl Cause {
+    /// Gives the message of the last link.
+    pub(crate) fn root(&self) -> &str {
+        let mut link = self;
+        while let Some(next) = &link.next {
+            link = next;
+        }
+        &link.message
+    }
+
     /// Copies an error and its sources, masking the given secrets.
     pub(crate) fn copy(error: &(dyn Error + 'static), secrets: &Secrets) -> Self {
         Self::copy_links(error, secrets, MAX_LINKS)
@@ -47,18 +57,10 @@ impl Error for Cause {
 pub(crate) struct Secrets(Vec<String>);
 
 impl Secrets {
-    /// Adds a secret; an empty one is left out, it would match everywhere.
+    /// Adds a secret. A short one is left out: it would match parts of other words.
     pub(crate) fn add(&mut self, secret: &str) {
-        if !secret.is_empty() && !self.0.iter().any(|known| known == secret) {
+        if secret.chars().count() >= SHORTEST && !self.0.iter().any(|known| known == secret) {
             self.0.push(secret.to_owned());
-        }
-    }
-
-    /// Adds all secrets of another list.
-    #[cfg(feature = "https")]
-    pub(crate) fn extend(&mut self, other: &Self) {
-        for secret in &other.0 {
-            self.add(secret);
         }
     }
 
@@ -96,6 +98,9 @@ fn cut_at_end(text: &str, secret: &str) -> usize {
 /// A chain longer than this is cut: a source may be cyclic by mistake.
 const MAX_LINKS: usize = 16;
 
+/// Secrets shorter than this are not searched for.
+const SHORTEST: usize = 6;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,6 +128,7 @@ mod tests {
         );
         let mut secrets = Secrets::default();
         secrets.add("");
+        secrets.add("e");
         secrets.add("1001/2002");
         secrets.add("tok-123456789");
         let cause = Cause::copy(&error, &secrets);

@@ -1,244 +1,266 @@
-//! The HTTP client. This is the only file that names ureq and rustls.
+//! One exchange with the service, over a pool of connections.
 
-use std::error::Error;
-use std::io::{self, Read};
-use std::sync::Arc;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
-use ureq::config::AutoHeaderValue;
-use ureq::http::Response;
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
-use ureq::{Agent, Body, Proxy, ProxyProtocol};
-
+use crate::clock::{Deadline, IdleSince};
 use crate::config::TransportConfig;
-use crate::error::{TransportError, TransportErrorKind};
-use crate::provider::crypto_provider;
+use crate::connect::{Connector, USER_AGENT};
+use crate::error::{TransportError, TransportErrorKind as Kind};
+use crate::failure::Failure;
+use crate::http::{self, Connection, Head, Request};
 use crate::proxy_env::ProxySettings;
+use crate::tls;
+use crate::url::HttpsUrl;
 
 /// A pool of HTTPS connections.
+#[derive(Debug)]
 pub(crate) struct Client {
-    agent: Agent,
+    connector: Connector,
+    proxy: Option<ProxySettings>,
+    timeout: Duration,
+    connect_timeout: Duration,
+    max_head: usize,
+    max_idle: usize,
+    idle: Mutex<Vec<Idle>>,
+}
+
+#[derive(Debug)]
+struct Idle {
+    service: String,
+    since: IdleSince,
+    connection: Connection,
 }
 
 impl Client {
-    /// Builds a client without any I/O.
+    /// Builds a client; no connection is made yet.
     pub(crate) fn new(
         config: &TransportConfig,
-        proxy: Option<&ProxySettings>,
+        proxy: Option<ProxySettings>,
     ) -> Result<Self, TransportError> {
-        let tls = TlsConfig::builder()
-            .provider(TlsProvider::Rustls)
-            .unversioned_rustls_crypto_provider(crypto_provider()?)
-            .root_certs(trusted_roots(config)?)
-            .build();
-        let agent = Agent::config_builder()
-            .tls_config(tls)
-            .https_only(true)
-            .http_status_as_error(false)
-            .max_redirects(0)
-            // The library looks at the proxy variables on its own; this overrules them.
-            .proxy(proxy.map(proxy_of).transpose()?)
-            .user_agent(USER_AGENT)
-            .accept(AutoHeaderValue::None)
-            .accept_encoding(AutoHeaderValue::None)
-            .timeout_global(Some(config.timeout))
-            .timeout_resolve(Some(config.connect_timeout))
-            .timeout_connect(Some(config.connect_timeout))
-            .input_buffer_size(BUFFER_SIZE)
-            .output_buffer_size(BUFFER_SIZE)
-            .build()
-            .new_agent();
-        Ok(Self { agent })
+        let tls = tls::client_config(config)?;
+        Ok(Self {
+            connector: Connector::new(tls, config.max_head, config.max_lookup_threads),
+            proxy,
+            timeout: config.timeout,
+            connect_timeout: config.connect_timeout,
+            max_head: config.max_head,
+            max_idle: config.max_idle_connections,
+            idle: Mutex::new(Vec::new()),
+        })
     }
 
     /// Sends a GET and waits for status and headers.
-    pub(crate) fn get(&self, url: &str, headers: &[(&str, String)]) -> Result<Answer, Failure> {
-        let mut request = self.agent.get(url);
-        for (name, value) in headers {
-            request = request.header(*name, value);
-        }
-        Ok(Answer(request.call()?))
+    ///
+    /// A kept connection may have been closed by the service at the moment it is used again. A GET
+    /// that got no answer for this reason is sent once more, over a new connection.
+    pub(crate) fn get(
+        &self,
+        base: &HttpsUrl,
+        path_and_query: &str,
+        headers: &[(&str, String)],
+    ) -> Result<Answer<'_>, Failure> {
+        self.exchange("GET", base, path_and_query, headers, None)
     }
 
     /// Sends a POST and waits for status and headers.
     pub(crate) fn post(
         &self,
-        url: &str,
+        base: &HttpsUrl,
+        path_and_query: &str,
         headers: &[(&str, String)],
         body: &[u8],
-    ) -> Result<Answer, Failure> {
-        let mut request = self.agent.post(url);
-        for (name, value) in headers {
-            request = request.header(*name, value);
-        }
-        Ok(Answer(request.send(body)?))
+    ) -> Result<Answer<'_>, Failure> {
+        self.exchange("POST", base, path_and_query, headers, Some(body))
     }
 
     /// Breaks off requests in progress and refuses new ones.
     pub(crate) fn close(&self) {
-        self.agent.clone().shutdown();
+        self.connector.close();
+        let idle = std::mem::take(&mut *self.idle());
+        drop(idle);
+    }
+
+    fn exchange(
+        &self,
+        method: &'static str,
+        base: &HttpsUrl,
+        path_and_query: &str,
+        headers: &[(&str, String)],
+        body: Option<&[u8]>,
+    ) -> Result<Answer<'_>, Failure> {
+        let deadline = Deadline::start(self.timeout, "timeout");
+        let service = base.authority();
+        let target = format!("{}{path_and_query}", base.path());
+        let mut all = vec![("host", service.text().to_owned())];
+        all.push(("user-agent", USER_AGENT.to_owned()));
+        all.extend(headers.iter().map(|(name, value)| (*name, value.clone())));
+        if let Some(body) = body {
+            all.push(("content-length", body.len().to_string()));
+        }
+        let head = Request { method, target: &target, headers: &all }.head();
+        let body = body.unwrap_or_default();
+
+        let kept = self.take_idle(service.text());
+        let is_kept = kept.is_some();
+        let mut connection = self.ready(kept, base, deadline)?;
+        let mut outcome = self.ask(&mut connection, &head, body);
+        let is_stale = matches!(&outcome, Err(failure) if failure.kind == Kind::Network)
+            && connection.unread().is_empty();
+        if is_stale && is_kept && method == "GET" {
+            connection = self.ready(None, base, deadline)?;
+            outcome = self.ask(&mut connection, &head, body);
+        }
+        let (head, is_whole) = outcome.map_err(|failure| self.connector.or_closed(failure))?;
+        let service = service.text().to_owned();
+        Ok(Answer {
+            is_reusable: is_whole && head.keeps_alive(),
+            head,
+            connection,
+            client: self,
+            service,
+        })
+    }
+
+    /// Gives a connection on which nothing has happened yet.
+    fn ready(
+        &self,
+        kept: Option<Connection>,
+        base: &HttpsUrl,
+        deadline: Deadline,
+    ) -> Result<Connection, Failure> {
+        let service = base.authority();
+        let mut connection = match kept {
+            Some(connection) => connection,
+            None => {
+                let proxy = self.proxy.as_ref().and_then(|proxy| proxy.proxy_for(&service));
+                let connecting = deadline.or_sooner(self.connect_timeout, "connect timeout");
+                self.connector.connect(&service, proxy, connecting)?
+            }
+        };
+        connection.set_deadline(deadline);
+        Ok(connection)
+    }
+
+    /// Sends a request and reads the head of the answer. Returns with it whether all of the request
+    /// was sent: a service may answer, and close, before it has read the rest.
+    fn ask(
+        &self,
+        connection: &mut Connection,
+        head: &[u8],
+        body: &[u8],
+    ) -> Result<(Head, bool), Failure> {
+        let sent = connection.write(head).and_then(|()| connection.write(body));
+        let Err(error) = sent else {
+            return Ok((Head::read(connection, self.max_head)?, true));
+        };
+        let failure = Failure::io(error, &connection.deadline(), "sending the request");
+        if failure.kind != Kind::Network {
+            return Err(failure);
+        }
+        match Head::read(connection, self.max_head) {
+            Ok(head) => Ok((head, false)),
+            Err(_) => Err(failure),
+        }
+    }
+
+    fn take_idle(&self, service: &str) -> Option<Connection> {
+        loop {
+            let mut idle = self.idle();
+            idle.retain(|one| !one.since.is_longer_than(MAX_IDLE_TIME));
+            let index = idle.iter().rposition(|one| one.service == service)?;
+            let one = idle.remove(index);
+            drop(idle);
+            if one.connection.is_idle() {
+                return Some(one.connection);
+            }
+        }
+    }
+
+    fn keep(&self, service: String, connection: Connection) {
+        if self.connector.is_closed() || !connection.is_idle() {
+            return;
+        }
+        let mut idle = self.idle();
+        idle.push(Idle { service, since: IdleSince::now(), connection });
+        let surplus = idle.len().saturating_sub(self.max_idle);
+        let oldest: Vec<Idle> = idle.drain(..surplus).collect();
+        drop(idle);
+        drop(oldest);
+    }
+
+    /// The lock is held to move a connection, never while one is used or closed.
+    fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// An answer whose body is still on the wire; dropping it unread closes the connection.
-pub(crate) struct Answer(Response<Body>);
+/// An answer whose body is still on the wire; dropping it closes the connection.
+#[derive(Debug)]
+pub(crate) struct Answer<'client> {
+    head: Head,
+    connection: Connection,
+    client: &'client Client,
+    service: String,
+    is_reusable: bool,
+}
 
-impl Answer {
+impl Answer<'_> {
     pub(crate) fn status(&self) -> u16 {
-        self.0.status().as_u16()
+        self.head.status()
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.0.headers().get(name).and_then(|value| value.to_str().ok())
+        self.head.header(name)
     }
 
     /// Reads the whole body, decompressed; more than `max` bytes of it are an error.
-    pub(crate) fn read_body(self, max: usize) -> Result<Vec<u8>, Failure> {
-        // The library takes the header off when it decodes the body itself.
-        let encoding = self.header("content-encoding").unwrap_or("identity");
-        if !encoding.trim().eq_ignore_ascii_case("identity") {
-            return Err(Failure::new(
-                TransportErrorKind::InvalidResponse,
-                "the answer has an unknown content encoding",
-            ));
+    pub(crate) fn read_body(mut self, max: usize) -> Result<Vec<u8>, Failure> {
+        let framing = self.head.framing()?;
+        let body = http::read_body(&mut self.connection, framing, max)
+            .map_err(|failure| self.client.connector.or_closed(failure))?;
+        let body = http::decode(&self.head, body, max)?;
+        if framing == http::Framing::Close && http::breaks_off(&body) {
+            return Err(self.client.connector.or_closed(Failure::broken(
+                "the connection was closed before the body was complete",
+            )));
         }
-        let body = self.0.into_body();
-        let length = usize::try_from(body.content_length().unwrap_or(0)).unwrap_or(usize::MAX);
-        if length > max {
-            return Err(Failure::too_large());
+        self.release();
+        Ok(body)
+    }
+
+    /// Reads at most `max` bytes of the body; what had arrived before a failure is kept.
+    pub(crate) fn read_prefix(mut self, max: usize) -> Vec<u8> {
+        let Ok(framing) = self.head.framing() else { return Vec::new() };
+        let (body, is_whole) = http::read_prefix(&mut self.connection, framing, max);
+        if is_whole {
+            self.release();
         }
-        let mut bytes = Vec::with_capacity(length.min(FIRST_ALLOCATION));
-        body.into_with_config()
-            .limit(u64::try_from(max).unwrap_or(u64::MAX))
-            .reader()
-            .read_to_end(&mut bytes)
-            .map_err(ureq::Error::from)?;
-        Ok(bytes)
+        body
     }
 
-    /// Reads at most `max` bytes; what had arrived before a failure is kept.
-    pub(crate) fn read_prefix(self, max: usize) -> Vec<u8> {
-        let limit = u64::try_from(max).unwrap_or(u64::MAX);
-        let mut bytes = Vec::new();
-        let mut reader = self.0.into_body().into_reader().take(limit);
-        // A status has arrived; a body that breaks off cannot take it back.
-        let _ = reader.read_to_end(&mut bytes);
-        bytes
-    }
-}
-
-/// Why there is no answer; the source's messages may hold secrets and are not for printing.
-pub(crate) struct Failure {
-    pub(crate) kind: TransportErrorKind,
-    pub(crate) source: Option<Box<dyn Error + 'static>>,
-}
-
-impl Failure {
-    fn new(kind: TransportErrorKind, message: &'static str) -> Self {
-        Self { kind, source: Some(message.into()) }
-    }
-
-    fn too_large() -> Self {
-        Self { kind: TransportErrorKind::BodyTooLarge, source: None }
-    }
-}
-
-impl From<ureq::Error> for Failure {
-    fn from(error: ureq::Error) -> Self {
-        use TransportErrorKind as Kind;
-        let kind = match &error {
-            ureq::Error::Timeout(_) => Kind::Timeout,
-            ureq::Error::Io(error) => kind_of_io(error),
-            ureq::Error::Decompress(_, error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                Kind::Network
-            }
-            ureq::Error::Rustls(_) | ureq::Error::Tls(_) | ureq::Error::TlsRequired => Kind::Tls,
-            ureq::Error::BodyExceedsLimit(_) => return Self::too_large(),
-            ureq::Error::Protocol(_)
-            | ureq::Error::LargeResponseHeader(..)
-            | ureq::Error::Decompress(..) => Kind::InvalidResponse,
-            // These say nothing but the URL.
-            ureq::Error::BadUri(_) | ureq::Error::RequireHttpsOnly(_) | ureq::Error::Http(_) => {
-                return Self::new(Kind::InvalidInput, "the URL of the request is malformed");
-            }
-            _ => Kind::Network,
-        };
-        Self { kind, source: Some(Box::new(error)) }
-    }
-}
-
-fn kind_of_io(error: &io::Error) -> TransportErrorKind {
-    match error.get_ref() {
-        Some(inner) if inner.is::<rustls::Error>() => TransportErrorKind::Tls,
-        _ if error.kind() == io::ErrorKind::TimedOut => TransportErrorKind::Timeout,
-        _ => TransportErrorKind::Network,
-    }
-}
-
-fn trusted_roots(config: &TransportConfig) -> Result<RootCerts, TransportError> {
-    #[cfg(feature = "platform-verifier")]
-    if config.platform_verifier {
-        if config.root_certificates.is_empty() {
-            return Ok(RootCerts::PlatformVerifier);
-        }
-        return Err(invalid("extra root certificates belong into the platform's own store"));
-    }
-    let mut roots: Vec<Certificate<'static>> = webpki_root_certs::TLS_SERVER_ROOT_CERTS
-        .iter()
-        .map(|root| Certificate::from_der(root))
-        .collect();
-    for pem in &config.root_certificates {
-        let before = roots.len();
-        for item in parse_pem(pem) {
-            let item = item.map_err(|_| invalid("a root certificate is not valid PEM"))?;
-            if let PemItem::Certificate(root) = item {
-                check_root(&root)?;
-                roots.push(root);
-            }
-        }
-        if roots.len() == before {
-            return Err(invalid("a PEM text holds no certificate"));
+    /// Reads a body that nobody needs, within bounds, so that the connection can be used again.
+    pub(crate) fn discard(mut self) {
+        let Ok(framing) = self.head.framing() else { return };
+        let deadline = self.connection.deadline().or_sooner(DRAIN_TIME, "time to drain");
+        if http::drain(&mut self.connection, framing, MAX_DRAIN, deadline) {
+            self.release();
         }
     }
-    Ok(RootCerts::Specific(Arc::new(roots)))
-}
 
-/// Refuses what the TLS library would silently leave out of its trust store.
-fn check_root(root: &Certificate<'static>) -> Result<(), TransportError> {
-    RootCertStore::empty()
-        .add(CertificateDer::from(root.der()))
-        .map_err(|_| invalid("a root certificate is not a valid certificate"))
-}
-
-fn proxy_of(settings: &ProxySettings) -> Result<Proxy, TransportError> {
-    let protocol = if settings.url.is_tls() { ProxyProtocol::Https } else { ProxyProtocol::Http };
-    let (host, port) = settings.url.host_and_port();
-    let mut builder = Proxy::builder(protocol).host(host);
-    if let Some(port) = port {
-        builder = builder.port(port);
-    }
-    if let Some((user, password)) = settings.url.credentials() {
-        builder = builder.username(user);
-        if let Some(password) = password {
-            builder = builder.password(password);
+    /// Gives a connection back whose answer has been read.
+    fn release(self) {
+        if self.is_reusable {
+            self.client.keep(self.service, self.connection);
         }
     }
-    for pattern in &settings.bypass {
-        builder = builder.no_proxy(pattern);
-    }
-    builder.build().map_err(|_| invalid("the address of the proxy is malformed"))
 }
 
-fn invalid(message: &'static str) -> TransportError {
-    TransportError::new(TransportErrorKind::InvalidInput).with_message(message)
-}
+/// How long a connection is kept unused. Services close theirs after a similar time.
+const MAX_IDLE_TIME: Duration = Duration::from_secs(15);
 
-/// The service takes any other agent for a bot and throws its events away.
-const USER_AGENT: &str = "ConvertAgent/1.0";
+/// How much of a body that nobody needs is read so that the connection can be used again.
+const MAX_DRAIN: usize = 64 * 1024;
 
-/// Large enough for a config of common size in few reads, small enough to keep per connection.
-const BUFFER_SIZE: usize = 32 * 1024;
-
-/// A length that is only announced is not believed beyond this.
-const FIRST_ALLOCATION: usize = 1024 * 1024;
+/// How long that may take.
+const DRAIN_TIME: Duration = Duration::from_millis(250);

@@ -40,6 +40,9 @@ pub struct TransportConfig {
     pub(crate) root_certificates: Vec<Vec<u8>>,
     pub(crate) proxy: ProxyChoice,
     pub(crate) max_body: usize,
+    pub(crate) max_head: usize,
+    pub(crate) max_idle_connections: usize,
+    pub(crate) max_lookup_threads: usize,
     #[cfg(feature = "platform-verifier")]
     pub(crate) platform_verifier: bool,
 }
@@ -70,8 +73,8 @@ impl TransportConfig {
         self
     }
 
-    /// Sets how long looking up the name may take, and then how long connecting may take, TLS
-    /// handshake and proxy included. The total [`timeout`](Self::timeout) holds besides.
+    /// Sets how long making a connection may take: looking up the name, connecting, the proxy and
+    /// the TLS handshakes share it. The total [`timeout`](Self::timeout) holds besides.
     ///
     /// Defaults to 5 seconds; more than 24 hours is taken as 24 hours.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
@@ -136,9 +139,14 @@ impl TransportConfig {
     /// Takes the proxy from the environment, once, when the transport is built.
     ///
     /// The first of `HTTPS_PROXY`, `https_proxy`, `ALL_PROXY` and `all_proxy` that is set and not
-    /// empty counts; hosts in `NO_PROXY` or `no_proxy` are reached directly. `HTTP_PROXY` is not
-    /// read: nothing is sent over plain HTTP, and CGI servers let clients set it. Replaces an
-    /// explicit [`proxy`](Self::proxy).
+    /// empty counts. `HTTP_PROXY` is not read: nothing is sent over plain HTTP, and CGI servers let
+    /// clients set it. Replaces an explicit [`proxy`](Self::proxy).
+    ///
+    /// Hosts in `NO_PROXY` or `no_proxy` are reached directly. The entries are separated by commas
+    /// or white space: `example.com` (the domain and all below it, as `.example.com` and
+    /// `*.example.com`), an IP address, a network such as `10.0.0.0/8` or `fd00::/8`, or `*` for
+    /// every host. A name or an address may have a port. Names are not looked up, but `localhost`
+    /// also counts as 127.0.0.1 and `::1`.
     pub fn proxy_from_env(mut self) -> Self {
         self.proxy = ProxyChoice::FromEnv;
         self
@@ -152,8 +160,38 @@ impl TransportConfig {
         self
     }
 
+    /// Sets the largest head of an answer, of the service or a proxy, in bytes: status line and
+    /// headers, interim answers included.
+    ///
+    /// Defaults to 128 KiB; less than 1 KiB is taken as 1 KiB.
+    pub fn max_head(mut self, bytes: usize) -> Self {
+        self.max_head = bytes.max(1024);
+        self
+    }
+
+    /// Sets how many connections are kept open for later requests. Each is closed after 15 seconds
+    /// without use. Further connections are made as needed and closed after their request.
+    ///
+    /// Defaults to 8; 0 closes every connection after its request.
+    pub fn max_idle_connections(mut self, count: usize) -> Self {
+        self.max_idle_connections = count;
+        self
+    }
+
+    /// Sets on how many threads the process may look up host names for its transports.
+    ///
+    /// The operating system's look-up cannot be interrupted, so a thread may outlive the call that
+    /// started it, by minutes if no name server answers. Calls for the same name share a thread.
+    /// When all threads have exceeded the deadline of a call, further calls fail at once.
+    ///
+    /// Defaults to 2; 0 is taken as 1.
+    pub fn max_lookup_threads(mut self, count: usize) -> Self {
+        self.max_lookup_threads = count.max(1);
+        self
+    }
+
     /// Verifies certificates with the operating system's verifier and trust store instead of the
-    /// compiled-in roots.
+    /// compiled-in roots. Building the transport then reads the store.
     ///
     /// Defaults to the compiled-in roots. Cannot be combined with
     /// [`root_certificates`](Self::root_certificates): the platform's store holds extra roots.
@@ -165,8 +203,8 @@ impl TransportConfig {
 }
 
 impl TransportConfig {
-    /// Masks in a text what of these settings must not be printed: the secret, the values of the
-    /// extra headers, the credentials of an explicit proxy. For what a service or a library says.
+    /// Masks in a foreign text, such as what a service answered, the secret and the values of the
+    /// extra headers. Values shorter than 6 characters are left: they may be part of other words.
     ///
     /// # Example
     ///
@@ -190,9 +228,6 @@ impl TransportConfig {
         for header in &self.headers {
             secrets.add(header.value());
         }
-        if let ProxyChoice::Explicit(proxy) = &self.proxy {
-            proxy.add_secrets(&mut secrets);
-        }
         secrets
     }
 }
@@ -209,6 +244,9 @@ impl Default for TransportConfig {
             root_certificates: Vec::new(),
             proxy: ProxyChoice::None,
             max_body: 16 * 1024 * 1024,
+            max_head: 128 * 1024,
+            max_idle_connections: 8,
+            max_lookup_threads: 2,
             #[cfg(feature = "platform-verifier")]
             platform_verifier: false,
         }

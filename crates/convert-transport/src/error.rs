@@ -2,15 +2,16 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cause::Cause;
 
 /// A failed exchange with the service, or a value that could not be built for one.
 ///
-/// Everything in it is already redacted: it may be logged, printed and stored as it is. The chain
-/// under [`source`](Error::source) holds the messages of the underlying library with every known
-/// secret replaced by its masked form.
+/// Everything in it may be logged, printed and stored as it is: no secret is put into it. `Display`
+/// ends with the root cause, so that it need not be searched for in the chain under
+/// [`source`](Error::source).
 ///
 /// # Example
 ///
@@ -46,6 +47,8 @@ impl TransportError {
         Self(Box::new(Details {
             kind,
             message: None,
+            reason: None,
+            proxy: None,
             endpoint: None,
             status: None,
             retry_after: None,
@@ -115,8 +118,29 @@ impl TransportError {
         self
     }
 
-    pub(crate) fn with_cause(mut self, cause: Option<Cause>) -> Self {
-        self.0.source = cause;
+    /// Sets the root cause in words.
+    pub(crate) fn with_reason(mut self, reason: impl Into<String>) -> Self {
+        self.0.reason = Some(reason.into());
+        self
+    }
+
+    /// Sets the root cause and the chain below the error.
+    pub(crate) fn with_cause(mut self, cause: Cause) -> Self {
+        self.0.reason = Some(cause.root().to_owned());
+        self.0.source = Some(Arc::new(cause));
+        self
+    }
+
+    /// Blames a proxy, given without its credentials.
+    #[cfg(feature = "https")]
+    pub(crate) fn with_proxy(mut self, proxy: Option<String>) -> Self {
+        self.0.proxy = proxy;
+        self
+    }
+
+    #[cfg(feature = "https")]
+    pub(crate) fn with_source(mut self, source: Option<Arc<dyn Error + Send + Sync>>) -> Self {
+        self.0.source = source;
         self
     }
 }
@@ -126,6 +150,8 @@ impl fmt::Debug for TransportError {
         f.debug_struct("TransportError")
             .field("kind", &self.0.kind)
             .field("message", &self.0.message)
+            .field("reason", &self.0.reason)
+            .field("proxy", &self.0.proxy)
             .field("endpoint", &self.0.endpoint)
             .field("status", &self.0.status)
             .field("retry_after", &self.0.retry_after)
@@ -136,13 +162,18 @@ impl fmt::Debug for TransportError {
 
 impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.0.message, self.0.status) {
-            (Some(message), _) => f.write_str(message)?,
-            (None, Some(status)) => write!(f, "the service answered with status {status}")?,
-            (None, None) => f.write_str(self.0.kind.text())?,
+        match (&self.0.message, self.0.status, &self.0.proxy) {
+            (Some(message), _, _) => f.write_str(message)?,
+            (None, Some(status), _) => write!(f, "the service answered with status {status}")?,
+            (None, None, Some(proxy)) => write!(f, "no connection through the proxy {proxy}")?,
+            (None, None, None) => f.write_str(self.0.kind.text())?,
         }
-        match &self.0.endpoint {
-            Some(endpoint) => write!(f, " ({endpoint})"),
+        // Where a proxy failed, the service may be fine.
+        if let (Some(endpoint), None) = (&self.0.endpoint, &self.0.proxy) {
+            write!(f, " ({endpoint})")?;
+        }
+        match &self.0.reason {
+            Some(reason) => write!(f, ": {reason}"),
             None => Ok(()),
         }
     }
@@ -150,7 +181,7 @@ impl fmt::Display for TransportError {
 
 impl Error for TransportError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.0.source.as_ref().map(|cause| cause as &(dyn Error + 'static))
+        self.0.source.as_deref().map(|source| source as &(dyn Error + 'static))
     }
 }
 
@@ -208,10 +239,12 @@ pub(crate) fn is_retryable_status(status: u16) -> bool {
 struct Details {
     kind: TransportErrorKind,
     message: Option<String>,
+    reason: Option<String>,
+    proxy: Option<String>,
     endpoint: Option<String>,
     status: Option<u16>,
     retry_after: Option<Duration>,
-    source: Option<Cause>,
+    source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 #[cfg(test)]

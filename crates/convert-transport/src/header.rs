@@ -16,14 +16,22 @@ impl ExtraHeader {
     /// the framing of a request.
     pub(crate) fn parse(name: &str, value: &str) -> Result<Self, TransportError> {
         let name = name.to_ascii_lowercase();
-        if name.is_empty() || !name.bytes().all(is_token_byte) {
-            return Err(invalid("the name of a header is malformed".to_owned()));
+        if name.is_empty() {
+            return Err(invalid("the name of a header is empty".to_owned()));
+        }
+        if let Some(at) = name.bytes().position(|byte| !is_token_byte(byte)) {
+            // The name is not repeated: it may be a whole header line, with the value in it.
+            return Err(invalid(format!(
+                "the name of a header holds a character that is not allowed, at byte {at}"
+            )));
         }
         if name.starts_with("content-") || RESERVED.contains(&name.as_str()) {
             return Err(invalid(format!("the header {name} belongs to the SDK")));
         }
-        if !is_header_text(value) {
-            return Err(invalid(format!("the value of header {name} is malformed")));
+        if let Some(at) = wrong_byte(value) {
+            return Err(invalid(format!(
+                "the value of the header {name} holds a character that is not allowed, at byte {at}"
+            )));
         }
         Ok(Self { name, value: value.to_owned() })
     }
@@ -48,7 +56,12 @@ impl fmt::Debug for ExtraHeader {
 
 /// Tells whether a value can stand in a header line: visible ASCII, spaces and tabs.
 pub(crate) fn is_header_text(value: &str) -> bool {
-    value.bytes().all(|byte| byte == b'\t' || (b' '..=b'~').contains(&byte))
+    wrong_byte(value).is_none()
+}
+
+/// Finds the first byte that cannot stand in a header line.
+pub(crate) fn wrong_byte(value: &str) -> Option<usize> {
+    value.bytes().position(|byte| byte != b'\t' && !(b' '..=b'~').contains(&byte))
 }
 
 fn is_token_byte(byte: u8) -> bool {

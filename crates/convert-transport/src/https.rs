@@ -2,12 +2,13 @@
 
 use std::fmt;
 
-use crate::cause::{Cause, Secrets};
-use crate::client::{Answer, Client, Failure};
+use crate::client::{Answer, Client};
 use crate::clock;
 use crate::config::{ProxyChoice, TransportConfig};
 use crate::error::{TransportError, TransportErrorKind};
-use crate::header::is_header_text;
+use crate::failure::Failure;
+use crate::header::wrong_byte;
+use crate::no_proxy::NoProxy;
 use crate::proxy_env::ProxySettings;
 use crate::request::{BatchRequest, ConfigRequest};
 use crate::response::{BatchResponse, ConfigBody, ConfigResponse, Validators};
@@ -16,19 +17,18 @@ use crate::transport::Transport;
 
 /// Talks to the service over HTTPS, within the limits of a [`TransportConfig`].
 ///
-/// Every call blocks its thread, at most until the configured total timeout. Connections are
-/// kept open and reused; dropping the transport closes them. Building one does no I/O. Looking up
-/// a host name uses a short-lived thread, so that a resolver that hangs cannot hold up a call.
+/// Every call blocks its thread, at most until the configured total timeout: name look-up,
+/// connecting, proxy, TLS handshake, request and answer share one deadline. Connections are kept
+/// open and reused; dropping the transport closes them. Building one does no I/O. A host name is
+/// looked up on a short-lived thread, so that a resolver that hangs does not hold up a call.
 ///
-/// The TLS library is set up for this client alone: no process-wide provider is installed or
-/// needed, whatever else the application links.
+/// The TLS library is set up for this client alone: no process-wide provider is installed. The
+/// features `aws-lc-rs` and `ring` choose the provider.
 ///
 /// # Logs
 ///
-/// The HTTP library beneath writes records of its own with the targets `ureq`, `ureq_proto` and
-/// `rustls`. Up to the level `debug` they mask paths and unknown headers; at `trace` they hold
-/// whole URLs, the SDK key included. A logger that is set to `trace` should leave these targets
-/// out.
+/// The client logs nothing. `rustls` logs if the application enables its feature `logging`; its
+/// records hold host names and no part of a request.
 ///
 /// # Example
 ///
@@ -42,7 +42,6 @@ use crate::transport::Transport;
 pub struct HttpsTransport {
     client: Client,
     config: TransportConfig,
-    secrets: Secrets,
 }
 
 impl HttpsTransport {
@@ -54,26 +53,20 @@ impl HttpsTransport {
     /// # Errors
     ///
     /// [`TransportErrorKind::InvalidInput`] when a root certificate cannot be used, the secret
-    /// does not fit into a header, or a proxy variable of the environment is malformed.
+    /// does not fit into a header, a proxy variable of the environment is malformed, or there is no
+    /// TLS provider. The message names what is wrong and repeats no value.
     pub fn new(config: &TransportConfig) -> Result<Self, TransportError> {
         if let Some(secret) = &config.auth_secret {
-            if secret.expose().is_empty() || !is_header_text(secret.expose()) {
-                return Err(TransportError::new(TransportErrorKind::InvalidInput)
-                    .with_message("the secret does not fit into a header"));
-            }
+            check_secret(secret.expose())?;
         }
         let proxy = match &config.proxy {
             ProxyChoice::None => None,
             ProxyChoice::Explicit(url) => {
-                Some(ProxySettings { url: url.clone(), bypass: Vec::new() })
+                Some(ProxySettings { url: url.clone(), bypass: NoProxy::default() })
             }
             ProxyChoice::FromEnv => ProxySettings::from_env(|name| std::env::var(name).ok())?,
         };
-        let mut secrets = config.secrets();
-        if let Some(proxy) = &proxy {
-            proxy.url.add_secrets(&mut secrets);
-        }
-        Ok(Self { client: Client::new(config, proxy.as_ref())?, config: config.clone(), secrets })
+        Ok(Self { client: Client::new(config, proxy)?, config: config.clone() })
     }
 
     /// Lists the headers both endpoints get, besides the fixed `User-Agent`.
@@ -100,44 +93,42 @@ impl HttpsTransport {
         }
         headers
     }
-
-    /// Fills in an error: the redacted endpoint, and the failure's messages without secrets.
-    fn error(
-        &self,
-        failure: Failure,
-        endpoint: String,
-        request_secrets: &Secrets,
-    ) -> TransportError {
-        let mut secrets = self.secrets.clone();
-        secrets.extend(request_secrets);
-        let cause = failure.source.map(|source| Cause::copy(source.as_ref(), &secrets));
-        TransportError::new(failure.kind).with_endpoint(endpoint).with_cause(cause)
-    }
 }
 
 impl Transport for HttpsTransport {
     fn fetch_config(&self, request: &ConfigRequest) -> Result<ConfigResponse, TransportError> {
         let base = &self.config.base_url;
         let endpoint = format!("{base}{}", request.redacted_path());
-        let failed = |failure: Failure| self.error(failure, endpoint.clone(), &request.secrets());
+        let failed = |failure: Failure| error(failure, endpoint.clone());
 
-        let url = format!("{base}{}", request.path_and_query());
         let headers = self.config_headers(request.validators());
-        let answer = self.client.get(&url, &headers).map_err(failed)?;
+        let answer = self.client.get(base, &request.path_and_query(), &headers).map_err(failed)?;
         match answer.status() {
             200 => {
                 let validators =
                     Validators::new(answer.header("etag"), answer.header("last-modified"));
+                let content_type = answer.header("content-type").map(str::to_owned);
                 let bytes = answer.read_body(self.config.max_body).map_err(failed)?;
-                Ok(ConfigResponse::Modified(ConfigBody::new(bytes).with_validators(validators)))
+                let body = ConfigBody::new(bytes).with_validators(validators);
+                Ok(ConfigResponse::Modified(body.with_content_type(content_type)))
             }
             // Without a condition the service has no reason to send this, and there would be no
             // config to go on with.
-            304 if !request.validators().is_empty() => Ok(ConfigResponse::NotModified),
-            status => Err(TransportError::new(TransportErrorKind::Status)
-                .with_status(status)
-                .with_endpoint(endpoint)
-                .with_retry_after(delay_of(&answer))),
+            304 if !request.validators().is_empty() => {
+                answer.discard();
+                Ok(ConfigResponse::NotModified)
+            }
+            status => {
+                let mut error = TransportError::new(TransportErrorKind::Status)
+                    .with_status(status)
+                    .with_endpoint(endpoint)
+                    .with_retry_after(delay_of(&answer));
+                if let Some(hint) = hint_at(status) {
+                    error = error.with_reason(hint);
+                }
+                answer.discard();
+                Err(error)
+            }
         }
     }
 
@@ -151,11 +142,8 @@ impl Transport for HttpsTransport {
         headers.push(("content-type", "application/json".to_owned()));
         let answer = self
             .client
-            .post(&format!("{base}{}", request.path()), &headers, request.body())
-            .map_err(|failure| {
-                let endpoint = format!("{base}{}", request.redacted_path());
-                self.error(failure, endpoint, &request.secrets())
-            })?;
+            .post(&base, &request.path(), &headers, request.body())
+            .map_err(|failure| error(failure, format!("{base}{}", request.redacted_path())))?;
         Ok(BatchResponse::new(answer.status())
             .with_retry_after(delay_of(&answer))
             .with_body(answer.read_prefix(BatchResponse::MAX_PREFIX)))
@@ -172,6 +160,35 @@ impl fmt::Debug for HttpsTransport {
     }
 }
 
-fn delay_of(answer: &Answer) -> Option<std::time::Duration> {
+/// Makes an error of a failure, with the redacted endpoint.
+fn error(failure: Failure, endpoint: String) -> TransportError {
+    TransportError::new(failure.kind)
+        .with_endpoint(endpoint)
+        .with_reason(failure.reason)
+        .with_proxy(failure.proxy)
+        .with_source(failure.source)
+}
+
+fn check_secret(secret: &str) -> Result<(), TransportError> {
+    let problem = match wrong_byte(secret) {
+        Some(at) => format!("it holds a character that is not allowed, at byte {at}"),
+        None if secret.is_empty() => "it is empty".to_owned(),
+        None => return Ok(()),
+    };
+    let message = format!("the secret cannot be sent in the header Authorization: {problem}");
+    Err(TransportError::new(TransportErrorKind::InvalidInput).with_message(message))
+}
+
+/// Says what a status usually means where a config was asked for.
+fn hint_at(status: u16) -> Option<&'static str> {
+    match status {
+        300..=399 => Some("redirects are not followed"),
+        401 | 403 => Some("the SDK key or the secret is not accepted"),
+        404 => Some("there is no config under this SDK key"),
+        _ => None,
+    }
+}
+
+fn delay_of(answer: &Answer<'_>) -> Option<std::time::Duration> {
     retry_after::parse(answer.header("retry-after"), answer.header("date"), clock::unix_seconds)
 }

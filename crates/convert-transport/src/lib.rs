@@ -34,10 +34,20 @@ mod client;
 #[cfg(feature = "https")]
 mod clock;
 mod config;
+#[cfg(feature = "https")]
+mod connect;
 mod error;
+#[cfg(feature = "https")]
+mod failure;
 mod header;
 #[cfg(feature = "https")]
+mod http;
+#[cfg(feature = "https")]
 mod https;
+#[cfg(feature = "https")]
+mod lookup;
+#[cfg(feature = "https")]
+mod no_proxy;
 mod percent;
 #[cfg(feature = "https")]
 mod provider;
@@ -49,6 +59,10 @@ mod response;
 #[cfg(feature = "https")]
 mod retry_after;
 mod secret;
+#[cfg(feature = "https")]
+mod socket;
+#[cfg(feature = "https")]
+mod tls;
 mod transport;
 mod url;
 

@@ -2,10 +2,9 @@
 
 use std::fmt;
 
-use crate::cause::Secrets;
 use crate::error::{TransportError, TransportErrorKind};
 use crate::percent;
-use crate::url::parse_authority;
+use crate::url::Authority;
 
 /// The address of an HTTP proxy that tunnels TLS (`CONNECT`).
 ///
@@ -25,7 +24,7 @@ use crate::url::parse_authority;
 #[derive(Clone, PartialEq, Eq)]
 pub struct ProxyUrl {
     is_tls: bool,
-    authority: String,
+    authority: Authority,
     credentials: Option<Credentials>,
 }
 
@@ -38,36 +37,27 @@ impl ProxyUrl {
     /// # Errors
     ///
     /// [`TransportErrorKind::InvalidInput`] for another scheme, a malformed host or port, broken
-    /// escapes, or a path, query or fragment. The error does not repeat the address.
+    /// escapes, or a path, query or fragment. The error names the part that is wrong and does not
+    /// repeat the address.
     pub fn parse(url: impl AsRef<str>) -> Result<Self, TransportError> {
         let url = url.as_ref();
         let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
         let is_tls = match scheme.to_ascii_lowercase().as_str() {
             "http" => false,
             "https" => true,
-            _ => return Err(invalid("a proxy must be an http or https URL")),
+            _ => return Err(invalid("the scheme is neither http nor https")),
         };
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         let (credentials, authority) = match rest.rsplit_once('@') {
             Some((credentials, authority)) => (Some(Credentials::parse(credentials)?), authority),
             None => (None, rest),
         };
-        Ok(Self {
-            is_tls,
-            authority: parse_authority(authority)
-                .map_err(|_| invalid("the address of a proxy is malformed"))?,
-            credentials,
-        })
-    }
-}
-
-impl ProxyUrl {
-    /// Adds what must not be printed to a list of secrets.
-    pub(crate) fn add_secrets(&self, secrets: &mut Secrets) {
-        if let Some(credentials) = &self.credentials {
-            secrets.add(&credentials.user);
-            secrets.add(credentials.password.as_deref().unwrap_or_default());
+        if authority.contains(['/', '?', '#']) {
+            return Err(invalid("no path, query or fragment is allowed"));
         }
+        let default_port = if is_tls { 443 } else { 80 };
+        let authority = Authority::parse(authority, default_port).map_err(invalid)?;
+        Ok(Self { is_tls, authority, credentials })
     }
 }
 
@@ -77,12 +67,8 @@ impl ProxyUrl {
         self.is_tls
     }
 
-    /// Gives host and port apart; an IPv6 address keeps its brackets.
-    pub(crate) fn host_and_port(&self) -> (&str, Option<u16>) {
-        match self.authority.rsplit_once(':') {
-            Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()),
-            _ => (&self.authority, None),
-        }
+    pub(crate) fn authority(&self) -> &Authority {
+        &self.authority
     }
 
     /// Gives user and password in the clear.
@@ -97,7 +83,7 @@ impl fmt::Display for ProxyUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.is_tls { "https" } else { "http" };
         let credentials = if self.credentials.is_some() { "****@" } else { "" };
-        write!(f, "{scheme}://{credentials}{}", self.authority)
+        write!(f, "{scheme}://{credentials}{}", self.authority.text())
     }
 }
 
@@ -119,14 +105,15 @@ impl Credentials {
             Some((user, password)) => (user, Some(password)),
             None => (text, None),
         };
-        let decode = |part: &str| {
-            percent::decode(part).ok_or_else(|| invalid("the credentials of a proxy are malformed"))
-        };
-        Ok(Self { user: decode(user)?, password: password.map(decode).transpose()? })
+        let malformed = |part| invalid(format!("the percent-encoding of the {part} is malformed"));
+        let user = percent::decode(user).ok_or_else(|| malformed("user"))?;
+        let decode = |text| percent::decode(text).ok_or_else(|| malformed("password"));
+        Ok(Self { user, password: password.map(decode).transpose()? })
     }
 }
 
-fn invalid(message: &'static str) -> TransportError {
+fn invalid(part: impl fmt::Display) -> TransportError {
+    let message = format!("the address of a proxy: {part}");
     TransportError::new(TransportErrorKind::InvalidInput).with_message(message)
 }
 
@@ -164,17 +151,33 @@ mod tests {
         }
     }
 
+    #[test]
+    fn errors_name_the_part_that_is_wrong() {
+        for (input, part) in [
+            ("socks5://proxy", "the scheme is neither http nor https"),
+            ("http://u%zz:p@proxy", "the percent-encoding of the user is malformed"),
+            ("http://u:p%@proxy", "the percent-encoding of the password is malformed"),
+            ("http://proxy/path", "no path, query or fragment is allowed"),
+            ("http://u:p@", "the host is missing or malformed"),
+            ("http://proxy:99999", "the port is not a number from 1 to 65535"),
+        ] {
+            let error = ProxyUrl::parse(input).expect_err(input);
+            assert_eq!(error.to_string(), format!("the address of a proxy: {part}"));
+        }
+    }
+
     #[cfg(feature = "https")]
     #[test]
     fn host_and_port_come_apart() {
         for (input, host, port) in [
-            ("http://proxy", "proxy", None),
-            ("http://proxy:3128", "proxy", Some(3128)),
-            ("http://[::1]", "[::1]", None),
-            ("http://[::1]:80", "[::1]", Some(80)),
+            ("http://proxy", "proxy", 80),
+            ("https://proxy", "proxy", 443),
+            ("http://proxy:3128", "proxy", 3128),
+            ("http://[::1]", "[::1]", 80),
+            ("http://[::1]:81", "[::1]", 81),
         ] {
             let proxy = ProxyUrl::parse(input).expect(input);
-            assert_eq!(proxy.host_and_port(), (host, port), "{input}");
+            assert_eq!((proxy.authority().host(), proxy.authority().port()), (host, port));
         }
     }
 }

@@ -1,13 +1,15 @@
 //! The proxy named by the environment, read only on request.
 
 use crate::error::TransportError;
+use crate::no_proxy::NoProxy;
 use crate::proxy::ProxyUrl;
+use crate::url::Authority;
 
 /// A proxy and the hosts that are reached without it.
 #[derive(Clone, Debug)]
 pub(crate) struct ProxySettings {
     pub(crate) url: ProxyUrl,
-    pub(crate) bypass: Vec<String>,
+    pub(crate) bypass: NoProxy,
 }
 
 impl ProxySettings {
@@ -15,27 +17,25 @@ impl ProxySettings {
     pub(crate) fn from_env(
         lookup: impl Fn(&str) -> Option<String>,
     ) -> Result<Option<Self>, TransportError> {
-        let first = |names: &[&str]| {
-            names.iter().filter_map(|name| lookup(name)).find(|value| !value.trim().is_empty())
+        let first = |names: &[&'static str]| {
+            let set = names.iter().filter_map(|name| Some((*name, lookup(name)?)));
+            set.map(|(name, value)| (name, value.trim().to_owned()))
+                .find(|(_, value)| !value.is_empty())
         };
-        let Some(url) = first(PROXY_VARIABLES) else {
+        let Some((name, url)) = first(PROXY_VARIABLES) else {
             return Ok(None);
         };
-        let bypass = first(BYPASS_VARIABLES).unwrap_or_default();
-        Ok(Some(Self {
-            url: ProxyUrl::parse(url.trim())?,
-            bypass: bypass.split(',').flat_map(bypass_patterns).collect(),
-        }))
+        let url = ProxyUrl::parse(url).map_err(|error| {
+            let message = format!("the environment variable {name}: {error}");
+            TransportError::new(error.kind()).with_message(message)
+        })?;
+        let bypass = first(BYPASS_VARIABLES).map(|(_, list)| NoProxy::parse(&list));
+        Ok(Some(Self { url, bypass: bypass.unwrap_or_default() }))
     }
-}
 
-/// Spells an entry of `NO_PROXY` as patterns: a host stands for itself and what is below it.
-fn bypass_patterns(entry: &str) -> Vec<String> {
-    let entry = entry.trim();
-    match entry.chars().next() {
-        None => Vec::new(),
-        Some('.' | '*') => vec![entry.to_owned()],
-        Some(_) => vec![entry.to_owned(), format!(".{entry}")],
+    /// Gives the proxy for a host; `None` when it is reached directly.
+    pub(crate) fn proxy_for(&self, service: &Authority) -> Option<&ProxyUrl> {
+        (!self.bypass.contains(service)).then_some(&self.url)
     }
 }
 
@@ -70,9 +70,22 @@ mod tests {
     }
 
     #[test]
-    fn bypassed_hosts_include_what_is_below_them() {
-        let found = settings(&[("ALL_PROXY", "p"), ("NO_PROXY", "a.example, .b.example,,*")]);
-        let bypass = found.expect("valid").expect("a proxy").bypass;
-        assert_eq!(bypass, ["a.example", ".a.example", ".b.example", "*"]);
+    fn listed_hosts_are_reached_directly() {
+        let found = settings(&[("ALL_PROXY", "p"), ("no_proxy", "a.example, 127.0.0.0/8")]);
+        let settings = found.expect("valid").expect("a proxy");
+        for (service, is_direct) in
+            [("a.example", true), ("cdn.a.example:8443", true), ("127.0.0.1", true), ("b", false)]
+        {
+            let service = Authority::parse(service, 443).expect(service);
+            assert_eq!(settings.proxy_for(&service).is_none(), is_direct, "{service:?}");
+        }
+    }
+
+    #[test]
+    fn an_error_names_the_variable_and_not_its_value() {
+        let error = settings(&[("https_proxy", "http://u:hunter22@proxy:port")]).expect_err("port");
+        let text = error.to_string();
+        assert!(text.starts_with("the environment variable https_proxy: "), "{text}");
+        assert!(!text.contains("hunter22"), "{text}");
     }
 }

@@ -167,16 +167,17 @@ impl ConfigRequest {
     }
 
     /// Creates the error of a failed fetch and keeps the messages of what caused it, with the
-    /// key and the debug token masked in them.
+    /// key and the debug token masked in them where they have at least 6 characters.
     pub fn error_from(
         &self,
         kind: TransportErrorKind,
         source: &(dyn Error + 'static),
     ) -> TransportError {
-        self.error(kind).with_cause(Some(Cause::copy(source, &self.secrets())))
+        self.error(kind).with_cause(Cause::copy(source, &self.secrets()))
     }
 
-    /// Masks the key and the debug token in a text, in what the service answered say.
+    /// Masks the key and the debug token in a foreign text, such as what the service answered.
+    /// Values shorter than 6 characters are left: they may be part of other words.
     ///
     /// # Example
     ///
@@ -263,13 +264,13 @@ impl BatchRequest {
     }
 
     /// Creates the error of a failed delivery and keeps the messages of what caused it, with the
-    /// key masked in them.
+    /// key masked in them if it has at least 6 characters.
     pub fn error_from(
         &self,
         kind: TransportErrorKind,
         source: &(dyn Error + 'static),
     ) -> TransportError {
-        self.error(kind).with_cause(Some(Cause::copy(source, &self.secrets())))
+        self.error(kind).with_cause(Cause::copy(source, &self.secrets()))
     }
 
     pub(crate) fn secrets(&self) -> Secrets {

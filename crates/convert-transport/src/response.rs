@@ -36,12 +36,13 @@ pub enum ConfigResponse {
 pub struct ConfigBody {
     bytes: Vec<u8>,
     validators: Validators,
+    content_type: Option<String>,
 }
 
 impl ConfigBody {
     /// Wraps the bytes of an answer, decompressed.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
-        Self { bytes: bytes.into(), validators: Validators::default() }
+        Self { bytes: bytes.into(), validators: Validators::default(), content_type: None }
     }
 
     /// Adds the validators that came with the bytes.
@@ -49,6 +50,20 @@ impl ConfigBody {
     pub fn with_validators(mut self, validators: Validators) -> Self {
         self.validators = validators;
         self
+    }
+
+    /// Sets the media type that the service gave, for the message where the bytes are no config.
+    ///
+    /// Defaults to none.
+    #[must_use]
+    pub fn with_content_type(mut self, content_type: Option<String>) -> Self {
+        self.content_type = content_type;
+        self
+    }
+
+    /// Gives the media type as the service sent it; it may hold any characters.
+    pub fn content_type(&self) -> Option<&str> {
+        self.content_type.as_deref()
     }
 
     /// Gives the bytes.
@@ -72,6 +87,7 @@ impl fmt::Debug for ConfigBody {
         f.debug_struct("ConfigBody")
             .field("len", &self.bytes.len())
             .field("validators", &self.validators)
+            .field("content_type", &self.content_type)
             .finish()
     }
 }

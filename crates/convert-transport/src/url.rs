@@ -45,12 +45,13 @@ impl HttpsUrl {
             return Err(invalid("an endpoint has no query and no fragment"));
         }
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        let authority = parse_authority(authority)?;
+        let authority = Authority::parse(authority, HTTPS_PORT)
+            .map_err(|part| invalid(format!("the address of an endpoint: {part}")))?;
         let path = path.trim_end_matches('/');
         if !path.bytes().all(|byte| is_path_byte(byte) || byte == b'%') {
             return Err(invalid("the path of an endpoint is malformed"));
         }
-        Ok(Self(format!("https://{authority}{path}")))
+        Ok(Self(format!("https://{}{path}", authority.text())))
     }
 
     /// Gives the address as text, without a trailing slash.
@@ -61,6 +62,29 @@ impl HttpsUrl {
     /// Knows the default endpoint of serving configs.
     pub(crate) fn default_config_base() -> Self {
         Self(DEFAULT_CONFIG_BASE.to_owned())
+    }
+}
+
+#[cfg(feature = "https")]
+impl HttpsUrl {
+    /// Gives host and port.
+    pub(crate) fn authority(&self) -> Authority {
+        let text = self.parts().0;
+        let (host_end, port) = match text.rsplit_once(':') {
+            Some((host, port)) if !port.contains(']') => (host.len(), port.parse().ok()),
+            _ => (text.len(), None),
+        };
+        Authority { text: text.to_owned(), host_end, port: port.unwrap_or(HTTPS_PORT) }
+    }
+
+    /// Gives the path, without a trailing slash.
+    pub(crate) fn path(&self) -> &str {
+        self.parts().1
+    }
+
+    fn parts(&self) -> (&str, &str) {
+        let rest = self.0.strip_prefix("https://").unwrap_or_default();
+        rest.split_at(rest.find('/').unwrap_or(rest.len()))
     }
 }
 
@@ -137,27 +161,56 @@ impl fmt::Display for HttpsUrlTemplate {
     }
 }
 
-/// Checks `host[:port]` and gives it back in lower case.
-pub(crate) fn parse_authority(authority: &str) -> Result<String, TransportError> {
-    if authority.contains('@') {
-        return Err(invalid("an endpoint carries no user information"));
-    }
-    // An IPv6 address has colons of its own, all of them inside the brackets.
-    let host_end = authority.rfind(']').map_or(0, |bracket| bracket + 1);
-    let (host, port) = match authority.get(host_end..).and_then(|tail| tail.find(':')) {
-        Some(colon) => authority.split_at(host_end + colon),
-        None => (authority, ""),
-    };
-    if !is_host(host) {
-        return Err(invalid("the host of an endpoint is missing or malformed"));
-    }
-    if let Some(digits) = port.strip_prefix(':') {
-        let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-        if !is_number || !digits.parse::<u16>().is_ok_and(|port| port > 0) {
-            return Err(invalid("the port of an endpoint is malformed"));
+/// Host and port of an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "https"), allow(dead_code, reason = "only a client connects"))]
+pub(crate) struct Authority {
+    text: String,
+    host_end: usize,
+    port: u16,
+}
+
+impl Authority {
+    /// Parses `host[:port]`; an IPv6 address stands in brackets. The error names the part that is
+    /// wrong.
+    pub(crate) fn parse(text: &str, default_port: u16) -> Result<Self, &'static str> {
+        if text.contains('@') {
+            return Err("no user information is allowed");
         }
+        // An IPv6 address has colons of its own, all of them inside the brackets.
+        let brackets_end = text.rfind(']').map_or(0, |bracket| bracket + 1);
+        let colon = text.get(brackets_end..).and_then(|tail| tail.find(':'));
+        let host_end = colon.map_or(text.len(), |colon| brackets_end + colon);
+        if !text.get(..host_end).is_some_and(is_host) {
+            return Err("the host is missing or malformed");
+        }
+        let port = match text.get(host_end + 1..) {
+            None => default_port,
+            Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+                let port = digits.parse().ok().filter(|port| *port > 0);
+                port.ok_or("the port is not a number from 1 to 65535")?
+            }
+            Some(_) => return Err("the port is not a number from 1 to 65535"),
+        };
+        Ok(Self { text: text.to_ascii_lowercase(), host_end, port })
     }
-    Ok(authority.to_ascii_lowercase())
+
+    /// Gives host and, where one was given, port.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+#[cfg(feature = "https")]
+impl Authority {
+    /// Gives the host; an IPv6 address keeps its brackets.
+    pub(crate) fn host(&self) -> &str {
+        self.text.get(..self.host_end).unwrap_or_default()
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
 }
 
 fn is_host(host: &str) -> bool {
@@ -170,10 +223,11 @@ fn is_host(host: &str) -> bool {
         && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
 }
 
-fn invalid(message: &'static str) -> TransportError {
+fn invalid(message: impl Into<String>) -> TransportError {
     TransportError::new(TransportErrorKind::InvalidInput).with_message(message)
 }
 
+const HTTPS_PORT: u16 = 443;
 const DEFAULT_CONFIG_BASE: &str = "https://cdn-4.convertexperiments.com";
 const DEFAULT_TRACK_BASE: &str = "https://[project_id].metrics.convertexperiments.com/v1";
 const PLACEHOLDER: &str = "[project_id]";

@@ -356,6 +356,20 @@ fn large_batch_to_a_server_that_does_not_read_ends_at_the_deadline() {
 }
 
 #[test]
+fn server_that_reads_slowly_does_not_extend_the_deadline() {
+    let server = LoopbackServer::start([Step::ReadSlowly(INTERVAL)]);
+    let request = convert_transport::BatchRequest::new(
+        batch_request().sdk_key().clone(),
+        "10034190",
+        vec![b' '; 64 * 1024 * 1024],
+    );
+    let error = build(&config(&server).timeout(SHORT)).send_batch(&request).expect_err("too slow");
+    assert!(error.is_timeout(), "{error:?}");
+    let text = error.to_string();
+    assert!(text.ends_with("the timeout of 300ms elapsed while sending the request"), "{text}");
+}
+
+#[test]
 fn closing_breaks_off_a_call_in_progress_and_refuses_new_ones() {
     let server = LoopbackServer::start([Step::Hang]);
     let transport = transport(&server);

@@ -89,6 +89,59 @@ fn proxy_that_says_nothing_or_too_little_does_not_hold_up_a_call() {
 }
 
 #[test]
+fn proxy_that_drips_its_answer_does_not_extend_the_deadline() {
+    let server = LoopbackServer::start([Reply::json("{}")]);
+    let proxy = ConnectProxy::dripping(Duration::from_millis(20));
+    let config = through(&server, &proxy.url()).connect_timeout(SHORT);
+    let error = build(&config).fetch_config(&config_request()).expect_err("no tunnel");
+    assert_eq!(error.kind(), TransportErrorKind::Timeout, "{error:?}");
+    let text = error.to_string();
+    assert!(text.ends_with("the connect timeout of 300ms elapsed while waiting for the answer"));
+}
+
+#[test]
+fn failing_proxy_is_named_instead_of_the_service() {
+    let server = LoopbackServer::start([Reply::json("{}")]);
+    let port = RefusedPort::reserve();
+    let refused = format!("http://u:p@localhost:{}", port.port());
+    let misspelt = format!("http://u:p@{}.invalid:3128", "a".repeat(64));
+    let refusing = ConnectProxy::refusing(407);
+    let silent = ConnectProxy::answering("");
+    let garbage = ConnectProxy::answering("SSH-2.0-OpenSSH\r\n");
+    let talkative = ConnectProxy::answering("HTTP/1.1 200 OK\r\n\r\nand more");
+    let plain = LoopbackServer::start([Step::PlainHttp]);
+    for (url, cause) in [
+        (refused, "Connection refused"),
+        (misspelt, "looking up the name"),
+        (refusing.url_with_credentials("u", "p"), "it refused the tunnel: status 407"),
+        (silent.url_with_credentials("u", "p"), "closed while waiting for the answer"),
+        (garbage.url_with_credentials("u", "p"), "does not begin with HTTP/1"),
+        (talkative.url_with_credentials("u", "p"), "it sent bytes that were not asked for"),
+        (format!("https://u:p@localhost:{}", plain.port()), "the peer does not speak TLS"),
+    ] {
+        let error =
+            build(&through(&server, &url)).fetch_config(&config_request()).expect_err("no tunnel");
+        let text = error.to_string();
+        let (_, host) = url.rsplit_once('@').expect("credentials");
+        assert!(text.starts_with("no connection through the proxy http"), "{text}");
+        assert!(text.contains(&format!("://****@{host}: ")), "{text}");
+        assert!(text.contains(cause), "{text}");
+        assert!(!text.contains(&server.url()), "{text}");
+        assert_no_secret(&printed(&error));
+    }
+}
+
+#[test]
+fn service_that_fails_behind_a_proxy_is_named_itself() {
+    let server = LoopbackServer::start([Step::WrongName]);
+    let proxy = ConnectProxy::start();
+    let transport = build(&through(&server, &proxy.url()));
+    let error = transport.fetch_config(&config_request()).expect_err("a wrong certificate");
+    assert_eq!(error.kind(), TransportErrorKind::Tls);
+    assert!(error.to_string().contains(&server.url()), "{error}");
+}
+
+#[test]
 fn proxy_variables_are_ignored_unless_asked_for() {
     let proxy = ConnectProxy::start();
     run_child("ignore", &[("HTTPS_PROXY", &proxy.url()), ("ALL_PROXY", &proxy.url())]);
@@ -99,6 +152,7 @@ fn proxy_variables_are_ignored_unless_asked_for() {
     assert_eq!(proxy.requests().len(), 1);
 
     run_child("use", &[("HTTPS_PROXY", &proxy.url()), ("NO_PROXY", "localhost")]);
+    run_child("use", &[("HTTPS_PROXY", &proxy.url()), ("NO_PROXY", "127.0.0.0/8")]);
     run_child("use", &[("HTTP_PROXY", &proxy.url())]);
     assert_eq!(proxy.requests().len(), 1);
 }

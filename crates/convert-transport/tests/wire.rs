@@ -11,7 +11,7 @@ use convert_transport::{
     BatchRequest, ConfigBody, ConfigRequest, ConfigResponse, HttpsTransport, SdkKey, Secret,
     Transport, Validators,
 };
-use test_support::{LoopbackServer, RecordedRequest, Reply};
+use test_support::{LoopbackServer, RecordedRequest, Reply, Step};
 
 fn plain_request() -> ConfigRequest {
     ConfigRequest::new(SdkKey::parse(KEY).expect("a key"))
@@ -201,23 +201,72 @@ fn connection_the_server_says_it_closes_is_not_used_again() {
 }
 
 #[test]
-fn connection_closed_without_notice_costs_at_most_one_retryable_error() {
+fn connection_closed_without_notice_costs_a_fetch_nothing() {
     let server = LoopbackServer::start([Reply::json("{}")]);
     server.close_after(2);
     let transport = transport(&server);
-    let mut previous_failed = false;
     for _ in 0..20 {
-        // Whether the goodbye is seen before the connection is used again is a matter of luck.
-        match transport.fetch_config(&plain_request()) {
-            Ok(_) => previous_failed = false,
-            Err(error) => {
-                assert!(error.is_retryable() && !previous_failed, "{error:?}");
-                previous_failed = true;
-            }
-        }
+        fetch(&transport, &plain_request());
     }
     let requests = server.ledger().requests();
     assert!(requests.iter().any(|request| request.connection >= 4));
+}
+
+#[test]
+fn connections_live_on_after_errors_and_answers_without_a_body() {
+    let error = || Reply::new(503).body("x".repeat(10_000));
+    let etag = "\"v1\"";
+    let server = LoopbackServer::start([
+        Reply::json("{}").etag(etag),
+        Reply::json("{}").etag(etag),
+        error(),
+        Reply::new(404),
+        Reply::new(302).body("elsewhere"),
+        Reply::json("{}"),
+    ]);
+    let transport = transport(&server);
+    let conditional = plain_request().with_validators(Validators::new(Some(etag), None));
+    for _ in 0..6 {
+        let _ = transport.fetch_config(&conditional);
+    }
+    let connections: Vec<usize> =
+        server.ledger().requests().iter().map(|request| request.connection).collect();
+    assert_eq!(connections, [0; 6]);
+}
+
+#[test]
+fn long_and_slow_error_bodies_are_not_read_to_their_end() {
+    let server = LoopbackServer::start([
+        Step::from(Reply::new(503).filler_body(100_000_000)),
+        Step::Raw(b"HTTP/1.1 503 Busy\r\nContent-Length: 5\r\n\r\n".to_vec()),
+        Step::DripError(Duration::from_millis(20)),
+    ]);
+    let transport = build(&server.transport_config().timeout(Duration::from_secs(600)));
+    for connection in 0..3 {
+        let error = transport.fetch_config(&plain_request()).expect_err("an error");
+        assert_eq!(error.status(), Some(503), "{error}");
+        assert_eq!(server.ledger().requests()[connection].connection, connection);
+    }
+}
+
+#[test]
+fn answer_to_a_request_that_was_not_read_to_its_end_is_seen() {
+    let server = LoopbackServer::start([Step::AnswerUnread(Reply::new(413).closing())]);
+    let key = SdkKey::parse(KEY).expect("a key");
+    let request = BatchRequest::new(key, "10034190", vec![b' '; 32 * 1024 * 1024]);
+    let response = transport(&server).send_batch(&request).expect("an answer");
+    assert_eq!(response.status(), 413);
+}
+
+#[test]
+fn idle_connections_are_bounded() {
+    let server = LoopbackServer::start([Reply::json("{}")]);
+    let transport = build(&server.transport_config().max_idle_connections(0));
+    for _ in 0..3 {
+        fetch(&transport, &plain_request());
+    }
+    let requests = server.ledger().requests();
+    assert_eq!(requests.iter().map(|request| request.connection).max(), Some(2));
 }
 
 #[test]

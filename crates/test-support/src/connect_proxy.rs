@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use crate::listener::{Listener, Sockets};
 use crate::reply::Reply;
@@ -48,6 +49,24 @@ impl ConnectProxy {
         Self::start_answering(status)
     }
 
+    /// Starts a proxy whose answer goes on for ever, a byte per interval.
+    ///
+    /// # Panics
+    ///
+    /// When no port can be bound.
+    pub fn dripping(interval: Duration) -> Self {
+        Self::start_with(Answer::Drip(interval))
+    }
+
+    /// Starts a proxy that answers with these bytes and closes the connection.
+    ///
+    /// # Panics
+    ///
+    /// When no port can be bound.
+    pub fn answering(bytes: impl Into<Vec<u8>>) -> Self {
+        Self::start_with(Answer::Raw(bytes.into()))
+    }
+
     /// Gives the address, as `http://localhost:{port}`.
     pub fn url(&self) -> String {
         format!("http://localhost:{}", self.listener.port())
@@ -65,11 +84,15 @@ impl ConnectProxy {
     }
 
     fn start_answering(status: u16) -> Self {
+        Self::start_with(Answer::Status(status))
+    }
+
+    fn start_with(answer: Answer) -> Self {
         let requests = Requests::default();
         let for_connections = Arc::clone(&requests);
         let listener = Listener::start(move |socket, _, sockets| {
             // A tunnel ends when either side is closed, often with an error.
-            let _ = tunnel(socket, sockets, status, &for_connections);
+            let _ = tunnel(socket, sockets, &answer, &for_connections);
         })
         .expect("a loopback port");
         Self { listener, requests }
@@ -88,12 +111,20 @@ pub struct TunnelRequest {
     pub user_agent: Option<String>,
 }
 
+#[derive(Clone, Debug)]
+enum Answer {
+    /// 200 opens the tunnel.
+    Status(u16),
+    Drip(Duration),
+    Raw(Vec<u8>),
+}
+
 type Requests = Arc<Mutex<Vec<TunnelRequest>>>;
 
 fn tunnel(
     mut client: TcpStream,
     sockets: &Sockets,
-    status: u16,
+    answer: &Answer,
     requests: &Requests,
 ) -> io::Result<()> {
     let mut reader = RequestReader::default();
@@ -106,6 +137,17 @@ fn tunnel(
         authorization: header("proxy-authorization"),
         user_agent: header("user-agent"),
     });
+    let status = match answer {
+        Answer::Status(status) => *status,
+        Answer::Raw(bytes) => return client.write_all(bytes),
+        Answer::Drip(interval) => {
+            client.write_all(b"HTTP/1.1 200 OK\r\nx-drip: ")?;
+            while !sockets.stop().wait(*interval) {
+                client.write_all(b"x")?;
+            }
+            return Ok(());
+        }
+    };
     if status != 200 || request.method != "CONNECT" {
         return Reply::new(status).closing().write_to(&mut client);
     }

@@ -47,9 +47,13 @@ impl Reply {
 
     /// Creates a 200 with a body of `length` zero bytes, written in pieces.
     pub fn filler(length: u64) -> Self {
-        let mut reply = Self::json("");
-        reply.body = Content::Zeros(length);
-        reply
+        Self::json("").filler_body(length)
+    }
+
+    /// Sets a body of `length` zero bytes, written in pieces.
+    pub fn filler_body(mut self, length: u64) -> Self {
+        self.body = Content::Zeros(length);
+        self
     }
 
     /// Creates a 200 whose small body unpacks to `length` zero bytes.
@@ -103,6 +107,17 @@ impl Reply {
     pub fn closing(mut self) -> Self {
         self.closes = true;
         self.header("connection", "close")
+    }
+
+    /// Gives the body as it is sent.
+    ///
+    /// # Panics
+    ///
+    /// Never: it is written into memory.
+    pub fn content(&self) -> Vec<u8> {
+        let mut content = Vec::new();
+        self.body.write_to(&mut content).expect("memory");
+        content
     }
 
     /// Gives the status.

@@ -165,6 +165,18 @@ impl State {
                 sockets.stop().wait_forever();
                 Ok(())
             }
+            Some(Step::AnswerUnread(reply)) => {
+                let mut tls = open(certificates.valid(), socket)?;
+                // What is read is a part of the request: the rest is lost with the connection.
+                tls.read_exact(&mut [0; 1024])?;
+                reply.write_to(&mut tls)
+            }
+            Some(Step::ReadSlowly(interval)) => {
+                let mut tls = open(certificates.valid(), socket)?;
+                let mut buffer = vec![0; 64 * 1024];
+                while tls.read(&mut buffer)? > 0 && !sockets.stop().wait(interval) {}
+                Ok(())
+            }
             Some(Step::PlainHttp) => answer_plainly(&mut socket),
             Some(Step::WrongName) => hold_handshake(certificates.wrong_name(), socket),
             Some(Step::Expired) => hold_handshake(certificates.expired(), socket),
@@ -232,8 +244,21 @@ fn misbehave(tls: &mut Tls, fault: &Step, stop: &Stop) -> io::Result<()> {
             tls.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n")?;
             drip(tls, *interval, stop)
         }
+        Step::DripError(interval) => {
+            tls.write_all(b"HTTP/1.1 503 Busy\r\ncontent-length: 1000\r\n\r\n")?;
+            drip(tls, *interval, stop)
+        }
         Step::CutBody => {
             tls.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n{\"a\"")?;
+            tls.flush()
+        }
+        Step::Raw(bytes) => {
+            tls.write_all(bytes)?;
+            tls.conn.send_close_notify();
+            tls.flush()
+        }
+        Step::RawCut(bytes) => {
+            tls.write_all(bytes)?;
             tls.flush()
         }
         Step::Garbage => {

@@ -44,10 +44,21 @@ pub enum Step {
     DripHeaders(Duration),
     /// Request: status and headers at once, then one byte of the body per interval.
     DripBody(Duration),
+    /// Request: status 503 and headers at once, then one byte of the body per interval.
+    DripError(Duration),
     /// Request: half a body, then the connection breaks without a TLS goodbye.
     CutBody,
     /// Request: answered with something that is not HTTP.
     Garbage,
+    /// Request: answered with these bytes, then the connection is closed with a TLS goodbye.
+    Raw(Vec<u8>),
+    /// Request: answered with these bytes, then the connection breaks without a TLS goodbye.
+    RawCut(Vec<u8>),
+    /// Connection: handshake done, then the answer is sent and the connection closed before all of
+    /// a long request has been read.
+    AnswerUnread(Reply),
+    /// Connection: handshake done, then some of the request is read per interval.
+    ReadSlowly(Duration),
 }
 
 impl Step {
@@ -62,6 +73,8 @@ impl Step {
                 | Self::PlainHttp
                 | Self::WrongName
                 | Self::Expired
+                | Self::AnswerUnread(_)
+                | Self::ReadSlowly(_)
         )
     }
 }

@@ -59,7 +59,6 @@ const RULES: &[Rule] = &[
     Rule { name: "file-length", check: sizes::file_length },
     Rule { name: "function-length", check: sizes::function_length },
     Rule { name: "typical-lengths", check: sizes::typical_lengths },
-    Rule { name: "one-http-file", check: world::one_http_file },
     Rule { name: "clock", check: world::clock },
     Rule { name: "threads", check: world::threads },
     Rule { name: "sleep", check: world::sleep },

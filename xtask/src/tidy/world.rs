@@ -4,24 +4,6 @@ use super::mask::is_word;
 use super::source::{Line, RustFile};
 use super::tree::{Finding, Tree};
 
-/// Only one file names the HTTP client.
-pub(super) fn one_http_file(tree: &Tree) -> Vec<Finding> {
-    let mut first = None;
-    let mut found = Vec::new();
-    for file in library(tree) {
-        let Some((number, _)) = file.shipped().find(|(_, line)| has(&line.code, "ureq")) else {
-            continue;
-        };
-        match first {
-            None => first = Some(&file.path),
-            Some(other) => {
-                found.push(Finding::new(&file.path, number, format!("{other} names ureq already")));
-            }
-        }
-    }
-    found
-}
-
 /// Only clock modules read the time.
 pub(super) fn clock(tree: &Tree) -> Vec<Finding> {
     let files = library(tree).filter(|file| !is_module(file, "clock"));
@@ -181,15 +163,6 @@ mod tests {
     #[track_caller]
     fn check(rule: fn(&Tree) -> Vec<Finding>, files: &[(&str, &str)], expected: &[&str]) {
         assert_eq!(places(rule, files), expected);
-    }
-
-    #[test]
-    fn a_second_file_may_not_name_the_http_client() {
-        let one = ("crates/t/src/client.rs", "use ureq::Agent;");
-        let prose = ("crates/t/src/lib.rs", "//! Wraps ureq.\nuse ureq_like::A;");
-        check(one_http_file, &[one, prose], &NONE);
-        let two = ("crates/t/src/proxy.rs", "\nuse ureq::Proxy;");
-        check(one_http_file, &[one, two], &["crates/t/src/proxy.rs:2"]);
     }
 
     #[test]

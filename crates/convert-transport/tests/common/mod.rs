@@ -14,6 +14,7 @@ pub(crate) const KEY: &str = "10035569/10034190";
 pub(crate) const AUTH_SECRET: &str = "auth-secret-8fd1c0aa";
 pub(crate) const DEBUG_TOKEN: &str = "debug token+77/e1b2=";
 pub(crate) const HEADER_VALUE: &str = "gateway-pass-51b7";
+pub(crate) const VISITOR: &str = "visitor-4c1f";
 pub(crate) const PROXY_PASSWORD: &str = "pr0xy-pa55word";
 
 /// The total deadline of tests that run into it.
