@@ -209,7 +209,7 @@ fn certificates_that_cannot_be_trusted_are_refused() {
     let no_pem = scratch_with("no.pem", "not a certificate");
     let missing = scratch("missing.pem");
     for (file, reason) in
-        [(&no_pem, "a PEM text holds no certificate"), (&missing, "missing.pem cannot be read")]
+        [(&no_pem, "it holds no certificate"), (&missing, "missing.pem cannot be read")]
     {
         let found = discreet(run(&["fetch", "--sdk-key", KEY, "--root-certificate", file]));
         assert_eq!(found.code, Some(1));

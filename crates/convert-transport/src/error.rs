@@ -119,6 +119,7 @@ impl TransportError {
     }
 
     /// Sets the root cause in words.
+    #[cfg(feature = "https")]
     pub(crate) fn with_reason(mut self, reason: impl Into<String>) -> Self {
         self.0.reason = Some(reason.into());
         self

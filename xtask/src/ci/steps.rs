@@ -9,6 +9,8 @@ fn fmt() -> Result<Outcome, String> {
     Process::cargo(&["fmt", "--all", "--check"]).run()?;
     // The fuzz targets are a workspace of their own.
     Process::cargo(&["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]).run()?;
+    let host = "crates/tls-coexistence/host/Cargo.toml";
+    Process::cargo(&["fmt", "--manifest-path", host, "--check"]).run()?;
     Ok(Outcome::Passed)
 }
 
@@ -33,6 +35,12 @@ fn test() -> Result<Outcome, String> {
 
 fn soak() -> Result<Outcome, String> {
     task("soak", &["--seconds", "30"])
+}
+
+/// Builds and runs applications with every choice of TLS providers.
+fn tls() -> Result<Outcome, String> {
+    Process::cargo(&["run", "--quiet", "--package", "tls-coexistence"]).run()?;
+    Ok(Outcome::Passed)
 }
 
 fn docs() -> Result<Outcome, String> {
@@ -105,6 +113,7 @@ pub(super) const STEPS: &[Step] = &[
     Step { name: "clippy", about: "every lint, in every target", run: clippy },
     Step { name: "test", about: "the test suite and the documentation's examples", run: test },
     Step { name: "soak", about: "an application under attack for half a minute", run: soak },
+    Step { name: "tls", about: "the SDK beside every choice of TLS providers", run: tls },
     Step { name: "docs", about: "the documentation without a warning", run: docs },
     Step { name: "powerset", about: "every set of features compiles", run: powerset },
     Step { name: "msrv", about: "the oldest compiler promised", run: msrv::check },

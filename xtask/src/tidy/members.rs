@@ -88,10 +88,7 @@ const ALL: &[&str] = &[
 /// Third-party crates with the only members that may depend on them.
 const CONFINED: &[(&str, &[&str])] = &[
     ("httparse", &["convert-transport"]),
-    (
-        "rustls",
-        &["convert-cli", "convert-transport", "convert-redis", "test-support", "tls-coexistence"],
-    ),
+    ("rustls", &["convert-cli", "convert-transport", "convert-redis", "test-support"]),
     ("pulp", &[LOWEST]),
     ("redis", &["convert-redis"]),
     ("tokio", &["convert-cli"]),

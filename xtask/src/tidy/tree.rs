@@ -58,8 +58,7 @@ impl Tree {
         if ends_in(path, "rs") {
             self.rust.push(RustFile::new(path, &text));
         }
-        // The fuzz targets are a workspace of their own, as cargo-fuzz wants it.
-        if path.ends_with("/Cargo.toml") && !path.starts_with("fuzz/") {
+        if path.ends_with("/Cargo.toml") && !is_apart(path) {
             self.manifests.push(Manifest::new(path, &text));
         }
         self.texts.insert(path.to_owned(), text);
@@ -84,6 +83,12 @@ impl Finding {
     pub(super) fn under(&self, rule: &str) -> String {
         format!("{}:{}: {rule}: {}", self.path, self.line, self.message)
     }
+}
+
+/// Tells whether a package is a workspace of its own, as cargo-fuzz wants it, and as an application
+/// must be that chooses features for itself.
+fn is_apart(path: &str) -> bool {
+    ["fuzz/", "crates/tls-coexistence/host/"].iter().any(|folder| path.starts_with(folder))
 }
 
 /// Tells whether a path has this extension.

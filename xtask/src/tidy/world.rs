@@ -144,7 +144,7 @@ fn has(code: &str, word: &str) -> bool {
 }
 
 /// The crates that are no library of the SDK.
-const PROGRAMS: &[&str] = &["convert-cli", "test-support"];
+const PROGRAMS: &[&str] = &["convert-cli", "test-support", "tls-coexistence"];
 
 const ALLOWED: &[Allowed] = &[
     // `ProxyChoice::FromEnv` asks for the proxy variables.
