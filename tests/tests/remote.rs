@@ -207,6 +207,16 @@ fn an_unusable_config_is_told_by_its_json_path() {
 }
 
 #[test]
+fn a_web_page_in_place_of_a_config_is_named_by_its_content_type() {
+    let page = Reply::new(200).header("Content-Type", "text/html; charset=utf-8");
+    let Err(error) = initialise(page.body("<html>Log in first</html>")) else {
+        panic!("a web page is no config");
+    };
+    let expected = "the service answered with status 200 and content type text/html; charset=utf-8";
+    assert!(error.to_string().contains(expected), "{error}");
+}
+
+#[test]
 fn what_cannot_work_is_refused_before_anything_is_sent() {
     let url = HttpsUrl::parse("http://cdn.example.com").map_err(Error::from);
     assert!(matches!(url, Err(Error::Transport(_))));

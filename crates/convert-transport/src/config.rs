@@ -259,6 +259,7 @@ pub(crate) enum ProxyChoice {
     /// The service is reached directly.
     None,
     /// The caller named one.
+    #[cfg_attr(not(feature = "https"), allow(dead_code, reason = "only a client reads it"))]
     Explicit(ProxyUrl),
     /// The environment is asked when the transport is built.
     FromEnv,

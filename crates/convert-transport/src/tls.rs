@@ -119,7 +119,9 @@ fn trusted_roots(texts: &[Vec<u8>]) -> Result<RootCertStore, TransportError> {
             })?;
         }
         if roots.len() == before {
-            return Err(invalid(format!("root certificates, text {number}: it holds no certificate")));
+            return Err(invalid(format!(
+                "root certificates, text {number}: it holds no certificate"
+            )));
         }
     }
     Ok(roots)

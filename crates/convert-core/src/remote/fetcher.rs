@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use convert_config::escape::escape;
 use convert_config::{InvalidConfigError, ProjectConfig};
 use convert_transport::{
-    ConfigRequest, ConfigResponse, Transport, TransportConfig, TransportError, TransportErrorKind,
+    ConfigBody, ConfigRequest, ConfigResponse, Transport, TransportConfig, TransportError,
+    TransportErrorKind,
 };
 
 use crate::error::{ConfigLoadError, Error};
@@ -53,7 +55,7 @@ impl Fetcher {
         if digest == held.digest {
             return Ok(Fetched::Same(identity));
         }
-        let config = self.parse(body.bytes())?;
+        let config = self.parse(&body)?;
         let loaded = Loaded { config: Arc::new(config), identity };
         Ok(Fetched::Config { loaded, bytes: body.into_bytes() })
     }
@@ -66,7 +68,7 @@ impl Fetcher {
     ) -> Result<(ProjectConfig, usize), Error> {
         let request = self.request.clone().with_experience(experience_id);
         match self.exchange(&request)? {
-            ConfigResponse::Modified(body) => Ok((self.parse(body.bytes())?, body.bytes().len())),
+            ConfigResponse::Modified(body) => Ok((self.parse(&body)?, body.bytes().len())),
             _ => Err(unusable(&request)),
         }
     }
@@ -100,16 +102,28 @@ impl Fetcher {
         }
     }
 
-    fn parse(&self, bytes: &[u8]) -> Result<ProjectConfig, Error> {
-        ProjectConfig::from_json(bytes).map_err(|error| self.redact(&error).into())
+    fn parse(&self, body: &ConfigBody) -> Result<ProjectConfig, Error> {
+        ProjectConfig::from_json(body.bytes()).map_err(|error| self.redact(body, &error).into())
     }
 
-    /// Masks secrets in an error, whose reason may repeat what the service answered.
-    fn redact(&self, error: &InvalidConfigError) -> InvalidConfigError {
+    /// Names the content type of what is not JSON, a web page for example, and masks secrets in the
+    /// reason, which may repeat what the service answered.
+    fn redact(&self, body: &ConfigBody, error: &InvalidConfigError) -> InvalidConfigError {
         let reason = self.settings.redact(&self.request.redact(error.reason()));
+        let reason = match body.content_type() {
+            Some(other) if !other.to_ascii_lowercase().contains("json") => {
+                let other: String = other.chars().take(MAX_CONTENT_TYPE).collect();
+                let other = escape(&other);
+                format!("the service answered with status 200 and content type {other}: {reason}")
+            }
+            _ => reason,
+        };
         InvalidConfigError::new(error.path(), reason)
     }
 }
+
+/// How much of a content type is shown.
+const MAX_CONTENT_TYPE: usize = 100;
 
 /// The error of an answer that makes no sense for the request.
 fn unusable(request: &ConfigRequest) -> Error {
