@@ -101,7 +101,7 @@ impl TrackingConfig {
         self.spool_bytes
     }
 
-    /// Returns what the service is told the events come from. Defaults to `rust-sdk`.
+    /// Returns the name of the source that is sent with the events. Defaults to `rust-sdk`.
     pub fn source(&self) -> &str {
         &self.source
     }
@@ -200,7 +200,7 @@ impl TrackingConfigBuilder {
         self
     }
 
-    /// Sets what the service is told the events come from. Defaults to `rust-sdk`.
+    /// Sets the name of the source that is sent with the events. Defaults to `rust-sdk`.
     pub fn source(mut self, source: impl Into<String>) -> Self {
         self.config.source = source.into();
         self

@@ -1,4 +1,4 @@
-//! What an application tells about a goal that a visitor reached.
+//! A conversion as an application reports it.
 
 use std::fmt;
 

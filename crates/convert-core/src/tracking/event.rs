@@ -11,7 +11,7 @@ use crate::tracking::wire;
 
 /// One thing that a visitor did, as it waits in the queue.
 ///
-/// It owns what the service is told and nothing more, so that the queue's bound is a bound of
+/// It owns what is sent to the service and nothing more, so that the queue's bound is a bound of
 /// memory. It is written as JSON by the worker, not by the thread that recorded it.
 #[derive(Debug, Clone)]
 pub(crate) struct Event {

@@ -53,7 +53,8 @@ impl EventProcessor {
         };
         let key = if is_enabled { Some(key?) } else { key.ok() };
         let spool = open_spool(config, key.as_ref())?;
-        let (timer, bus) = (config.timer.clone(), Arc::clone(bus));
+        let timer = config.timer.clone();
+        let bus = Arc::clone(bus);
         // With a store of its own the application knows its visitors better than the service does.
         let enriches = config.data_store.is_none();
         let parts = Parts { key, timer, bus, spool, is_enabled, enriches };
@@ -94,7 +95,8 @@ impl EventProcessor {
         segments: &Segments,
         payloads: impl ExactSizeIterator<Item = Payload>,
     ) -> bool {
-        let (expected, at) = (payloads.len(), self.pipeline.now());
+        let expected = payloads.len();
+        let at = self.pipeline.now();
         let origin = self.pipeline.origin_of(config);
         let event =
             |payload| Event::new(Arc::clone(&origin), visitor_id, segments.clone(), payload, at);
@@ -147,7 +149,7 @@ impl EventProcessor {
     pub(crate) fn close(&self) -> Closing {
         self.is_on.store(false, Ordering::Relaxed);
         let closing = self.pipeline.queue.close();
-        // Somebody may have switched it on just before.
+        // Another thread may have switched it on just before.
         self.is_on.store(false, Ordering::Relaxed);
         closing
     }
@@ -160,11 +162,11 @@ impl EventProcessor {
 
     /// Lets nothing more be sent, and breaks off what is on its way. The worker ends by itself.
     pub(crate) fn stop(&self) {
-        let is_deserted = self.pipeline.queue.stop();
-        if is_deserted && self.pipeline.queue.look(|queue| queue.must_spill()) {
+        let has_no_worker = self.pipeline.queue.stop();
+        if has_no_worker && self.pipeline.queue.look(|queue| queue.must_spill()) {
             // A disk may take longer than the caller is prepared to wait.
             self.start_if(true);
-        } else if is_deserted {
+        } else if has_no_worker {
             worker::run(&self.pipeline);
         } else if self.pipeline.queue.look(|queue| queue.is_sending()) {
             self.abort();
@@ -208,7 +210,7 @@ impl EventProcessor {
         self.pipeline.queue.look(|queue| (*queue.counters(), queue.depth()))
     }
 
-    /// Starts the worker, if the queue says so. It says so once, and again where that failed.
+    /// Starts the worker, if the queue asks for it: once, and again where that failed.
     fn start_if(&self, starts: bool) {
         if !starts {
             return;

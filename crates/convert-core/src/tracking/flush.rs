@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Says that events are left that were queued before a flush.
+/// A flush could not deliver everything that was queued before it.
 ///
 /// ```
 /// use std::time::Duration;

@@ -117,7 +117,7 @@ impl GoalKey {
 }
 
 impl InvalidGoalDataError {
-    /// Returns the key of the value, `amount` say.
+    /// Returns the key of the value, for example `amount`.
     pub fn key(&self) -> &str {
         self.key
     }

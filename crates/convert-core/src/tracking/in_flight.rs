@@ -2,7 +2,7 @@
 //!
 //! One thread at a time moves them: it claims them, does whatever there is to do, files included, and
 //! gives them back. No lock is held meanwhile. From the moment it takes events out of the queue until
-//! it has noted what came of them nobody else moves any, so that batches reach the spool in the order
+//! it has noted what came of them no other thread moves any, so that batches reach the spool in the order
 //! in which they were taken, whether the worker or a thread that records events takes them. A claim is
 //! not kept during a request.
 
@@ -80,7 +80,7 @@ impl InFlight {
     }
 
     /// Returns the first batch, counting an attempt to send it; `None` where it cannot be read back,
-    /// which is settled then.
+    /// which is accounted for then.
     pub(crate) fn first(
         &mut self,
         now: Duration,
@@ -91,8 +91,9 @@ impl InFlight {
             let loaded = self.spool.as_ref().map_or(Ok(None), Spool::load);
             match loaded {
                 Ok(Some(batch)) => {
-                    let (batch, reason) = (Arc::new(batch), ReleaseReason::Spool);
                     self.read_failures = 0;
+                    let reason = ReleaseReason::Spool;
+                    let batch = Arc::new(batch);
                     self.held.push_back(InFlightBatch { batch, reason, attempts: 0 });
                 }
                 Ok(None) => self.give_up_reading(io::ErrorKind::NotFound.into(), now, unit, faults),
@@ -105,8 +106,8 @@ impl InFlight {
     }
 
     /// Notes what came of sending the first batch. What was delivered leaves the spool before
-    /// anybody can learn that it was.
-    pub(crate) fn settle(
+    /// any thread can learn that it was.
+    pub(crate) fn acknowledge(
         &mut self,
         outcome: Outcome,
         now: Duration,
@@ -119,19 +120,19 @@ impl InFlight {
         }
         if let Outcome::Failed(_) = outcome {
             // An outage is when files are needed, and when losing them must not go unnoticed.
-            self.queue.change(|queue| queue.settle(outcome, now, unit));
+            self.queue.change(|queue| queue.acknowledge(outcome, now, unit));
             self.check_files(now, faults);
             return;
         }
         self.held.pop_front();
         self.remove_first(faults);
-        self.queue.change(|queue| queue.settle(outcome, now, unit));
+        self.queue.change(|queue| queue.acknowledge(outcome, now, unit));
     }
 
     /// Writes to the spool what a step asks for: a batch that is in memory, or one of what waits.
     ///
     /// Does not wait for the disk unless the batch is to last when this returns.
-    pub(crate) fn put_away(
+    pub(crate) fn spill(
         &mut self,
         step: Step,
         lasts: bool,
@@ -215,7 +216,7 @@ impl InFlight {
             io::ErrorKind::InvalidData | io::ErrorKind::NotFound | io::ErrorKind::InvalidInput
         );
         if !is_damaged && self.read_failures < MOST_READS {
-            self.queue.change(|queue| queue.settle(Outcome::Failed(None), now, unit));
+            self.queue.change(|queue| queue.acknowledge(Outcome::Failed(None), now, unit));
             self.note(Err(error), "read", faults);
             return;
         }
@@ -223,7 +224,7 @@ impl InFlight {
         let events = self.queue.look(|queue| queue.head().map_or(0, |head| head.events));
         self.remove_first(faults);
         let lost = Outcome::Lost(DropReason::SpoolDamaged);
-        self.queue.change(|queue| queue.settle(lost, now, unit));
+        self.queue.change(|queue| queue.acknowledge(lost, now, unit));
         faults.push(Fault::Unreadable { events, error });
     }
 

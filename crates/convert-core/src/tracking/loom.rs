@@ -161,8 +161,8 @@ impl Office {
 
     fn make_room(&self) -> bool {
         self.with(|in_flight, faults| {
-            let step = self.queue.look(|queue| queue.relief(Duration::ZERO));
-            step.inspect(|step| in_flight.put_away(*step, false, Duration::ZERO, faults)).is_some()
+            let step = self.queue.look(|queue| queue.next_spill(Duration::ZERO));
+            step.inspect(|step| in_flight.spill(*step, false, Duration::ZERO, faults)).is_some()
         })
     }
 
@@ -212,7 +212,7 @@ impl Office {
                 step @ (Step::Store | Step::Spill) => {
                     let lasts = !self.queue.look(|queue| queue.is_stopped());
                     self.with(|in_flight, faults| {
-                        in_flight.put_away(step, lasts, Duration::ZERO, faults);
+                        in_flight.spill(step, lasts, Duration::ZERO, faults);
                     });
                 }
                 Step::Sync => self.with(InFlight::sync),
@@ -235,7 +235,7 @@ impl Office {
             self.accepted.lock().unwrap().extend(names(&sent.batch));
         }
         let now = Timer::System.now();
-        self.with(|in_flight, faults| in_flight.settle(outcome, now, 1.0, faults));
+        self.with(|in_flight, faults| in_flight.acknowledge(outcome, now, 1.0, faults));
     }
 
     fn accepted(&self) -> Vec<String> {
@@ -352,7 +352,7 @@ fn two_that_close_both_come_to_an_end() {
 }
 
 #[test]
-fn a_flush_comes_to_an_end_when_somebody_closes() {
+fn a_flush_comes_to_an_end_when_another_thread_closes() {
     explore(2, || {
         let office = Office::open(9, false, &[Outcome::Failed(None), Outcome::Failed(None)]);
         assert!(office.record("a"));
@@ -412,7 +412,7 @@ fn a_worker_that_cannot_be_started_is_not_waited_for() {
 }
 
 #[test]
-fn with_a_spool_whoever_records_too_much_keeps_everything_in_order() {
+fn with_a_spool_a_thread_that_records_too_much_keeps_everything_in_order() {
     explore(3, || {
         let office = Office::open(1, true, &[]);
         let expected = ["a", "b", "c"];

@@ -178,8 +178,8 @@ impl Pipeline {
             let now = self.now();
             let mut faults = Vec::new();
             let moved = self.in_flight.with_or_stall(deadline, |in_flight| {
-                let step = self.queue.look(|queue| queue.relief(now))?;
-                in_flight.put_away(step, false, now, &mut faults);
+                let step = self.queue.look(|queue| queue.next_spill(now))?;
+                in_flight.spill(step, false, now, &mut faults);
                 Some(())
             });
             self.log_faults(faults);

@@ -69,7 +69,7 @@ pub(crate) struct Queue {
     is_closing: bool,
     is_stopped: bool,
     /// Whether closing has begun and the next failure is no reason to wait.
-    is_hurried: bool,
+    retries_at_once: bool,
     /// Whether the spool has taken something without making sure that it lasts.
     is_unsynced: bool,
 }
@@ -156,7 +156,7 @@ impl Queue {
             is_enabled,
             is_closing: false,
             is_stopped: false,
-            is_hurried: false,
+            retries_at_once: false,
             is_unsynced: false,
         }
     }
@@ -252,20 +252,20 @@ impl Queue {
 
     /// Notes what came of sending the first batch, and returns it unless it stays. `unit` is a
     /// random number from 0 to 1.
-    pub(crate) fn settle(
+    pub(crate) fn acknowledge(
         &mut self,
         outcome: Outcome,
         now: Duration,
         unit: f64,
     ) -> Option<BatchMeta> {
         self.is_sending = false;
-        let is_hurried = std::mem::take(&mut self.is_hurried);
+        let retries_at_once = std::mem::take(&mut self.retries_at_once);
         if let Outcome::Failed(asked) = outcome {
             self.counters.retried += 1;
             // "At once", or a date that has passed, asks for nothing.
             let asked = asked.filter(|wait| !wait.is_zero());
             let wait = self.backoff.fail(asked, unit);
-            let at = if is_hurried && asked.is_none() { now } else { now + wait };
+            let at = if retries_at_once && asked.is_none() { now } else { now + wait };
             self.retry = Some(Retry { at, is_asked: asked.is_some() });
             return None;
         }
@@ -321,7 +321,7 @@ impl Queue {
             self.is_closing = true;
             // The failure that is forgiven may have happened already, or be yet to come.
             let forgiven = self.retry.take_if(|retry| !retry.is_asked);
-            self.is_hurried = forgiven.is_none();
+            self.retries_at_once = forgiven.is_none();
         }
         self.flush(ReleaseReason::Close)
     }

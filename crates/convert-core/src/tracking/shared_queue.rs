@@ -141,14 +141,14 @@ impl SharedQueue {
     pub(crate) fn stop(&self) -> bool {
         let mut state = self.lock();
         state.queue.stop();
-        let is_deserted = state.worker == Phase::Absent;
-        if is_deserted {
+        let has_no_worker = state.worker == Phase::Absent;
+        if has_no_worker {
             state.worker = Phase::Starting;
         }
         self.wake(&mut state);
         drop(state);
         self.progress.notify_all();
-        is_deserted
+        has_no_worker
     }
 
     /// Reads the queue, or changes it where no thread waits for the change.
@@ -191,7 +191,8 @@ impl SharedQueue {
     /// is queued any more then.
     pub(crate) fn ending(&self, closing: &Closing) -> Ending {
         let state = self.lock();
-        let (now, spooled) = (state.queue.counters(), state.queue.spooled());
+        let now = state.queue.counters();
+        let spooled = state.queue.spooled();
         Ending {
             delivered: now.delivered - closing.before.delivered,
             dropped: now.dropped_queued() - closing.before.dropped_queued(),

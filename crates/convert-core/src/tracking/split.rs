@@ -25,7 +25,7 @@ pub(crate) fn split(batch: &Batch, limit: usize) -> Option<Vec<Batch>> {
     }
     let all: Option<Vec<Batch>> =
         parts.all.iter().map(|part| body.batch(&part.visitors, batch)).collect();
-    // What a damaged or forged spool file holds may not be what it says.
+    // In a forged spool file the number of events may be wrong.
     let count = |all: &Vec<Batch>| all.iter().map(|part| u64::from(part.events)).sum::<u64>();
     all.filter(|all| count(all) == u64::from(batch.events))
 }
@@ -171,7 +171,7 @@ impl<'b> Parts<'b> {
     }
 }
 
-/// What a body says before its visitors, in this order.
+/// The members of a body before its visitors, in this order.
 const HEAD: [&str; 4] = ["accountId", "projectId", "enrichData", "source"];
 
 #[cfg(test)]

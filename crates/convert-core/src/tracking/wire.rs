@@ -1,12 +1,14 @@
-//! The JSON of a batch, as the tracking endpoint wants it.
+//! The JSON of a batch, as the tracking endpoint expects it.
 
 use std::collections::HashMap;
+use std::io;
 
-use convert_config::{Value, ValueRef};
+use convert_config::ValueRef;
 use convert_decision::Segments;
+use serde::ser::{Serialize, SerializeMap as _, SerializeStruct as _, Serializer};
 
 use crate::tracking::event::{Event, Origin, Payload, Reached};
-use crate::tracking::goal_data::{Content, GoalDatum};
+use crate::tracking::goal_data::{Content, GoalDatum, GoalValue};
 
 /// What is the same for every batch of a core.
 #[derive(Debug, Clone)]
@@ -26,37 +28,11 @@ impl Envelope {
     /// Writes a batch of events that share an origin: visitors in first-seen order, each with its
     /// latest segments, and its events in the order given.
     pub(crate) fn body(&self, origin: &Origin, events: &[Event]) -> Body {
-        let visitors = Visitors::of(events);
-        let expected: usize = events.iter().map(|event| event.size).sum();
-        let mut out = Vec::with_capacity(self.size(origin) + expected);
-        self.write_head(origin, &mut out);
-        for (index, group) in visitors.groups.iter().enumerate() {
-            if index > 0 {
-                out.push(b',');
-            }
-            visitors.write(group, &mut out);
-        }
-        out.extend_from_slice(b"]}");
-        Body { json: out, visitors: visitors.groups.len() }
-    }
-
-    /// Returns how long a batch without events is.
-    pub(crate) fn size(&self, origin: &Origin) -> usize {
-        let mut head = Vec::new();
-        self.write_head(origin, &mut head);
-        head.len() + "]}".len()
-    }
-
-    fn write_head(&self, origin: &Origin, out: &mut Vec<u8>) {
-        out.extend_from_slice(br#"{"accountId":"#);
-        write_text(&origin.account_id, out);
-        out.extend_from_slice(br#","projectId":"#);
-        write_text(&origin.project_id, out);
-        out.extend_from_slice(br#","enrichData":"#);
-        out.extend_from_slice(if self.enrich_data { b"true" } else { b"false" });
-        out.extend_from_slice(br#","source":"#);
-        write_text(&self.source, out);
-        out.extend_from_slice(br#","visitors":["#);
+        let visitors = by_visitor(events);
+        let count = visitors.len();
+        let size: usize = events.iter().map(|event| event.size).sum();
+        let document = Document { envelope: self, origin, visitors };
+        Body { json: to_json(&document, ENVELOPE_FRAME + origin.size + size), visitors: count }
     }
 }
 
@@ -79,220 +55,153 @@ pub(crate) fn size_of(visitor_id: &str, segments: &Segments, payload: &Payload) 
     EVENT_FRAME + text_size(visitor_id) + segments + payload
 }
 
-/// The events of one visitor, of which the latest knows the segments.
-struct Group<'e> {
-    first: usize,
-    last: usize,
+/// Writes a value as `JSON.stringify` does.
+fn to_json(value: &impl Serialize, expected: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(expected);
+    let mut serializer = serde_json::Serializer::with_formatter(&mut out, EcmaNumbers);
+    // Neither writing to memory nor an object whose names are text can fail.
+    let _ = value.serialize(&mut serializer);
+    out
+}
+
+/// Writes JSON without whitespace, and numbers as ECMAScript does.
+struct EcmaNumbers;
+
+impl serde_json::ser::Formatter for EcmaNumbers {
+    fn write_f64<W: ?Sized + io::Write>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
+        writer.write_all(ryu_js::Buffer::new().format_finite(value).as_bytes())
+    }
+}
+
+struct Document<'e> {
+    envelope: &'e Envelope,
+    origin: &'e Origin,
+    visitors: Vec<Visitor<'e>>,
+}
+
+/// The events of one visitor, of which the latest has the segments.
+struct Visitor<'e> {
     latest: &'e Event,
+    events: Vec<&'e Payload>,
 }
 
-/// The events of a batch, each with where its visitor's next one is.
-struct Visitors<'e> {
-    groups: Vec<Group<'e>>,
-    events: Vec<(&'e Event, Option<usize>)>,
-}
-
-impl<'e> Visitors<'e> {
-    fn of(events: &'e [Event]) -> Self {
-        let mut places: HashMap<&str, usize> = HashMap::with_capacity(events.len());
-        let mut groups: Vec<Group<'e>> = Vec::new();
-        let mut chained: Vec<(&Event, Option<usize>)> = Vec::with_capacity(events.len());
-        let mut previous: Option<(&str, usize)> = None;
-        for (index, event) in events.iter().enumerate() {
-            let visitor_id = &*event.visitor_id;
-            // What a visitor does comes in rows mostly.
-            let place = match previous {
-                Some((id, place)) if id == visitor_id => place,
-                _ => *places.entry(visitor_id).or_insert(groups.len()),
-            };
-            previous = Some((visitor_id, place));
-            match groups.get_mut(place) {
-                Some(group) => {
-                    if let Some((_, next)) = chained.get_mut(group.last) {
-                        *next = Some(index);
-                    }
-                    (group.last, group.latest) = (index, event);
-                }
-                None => groups.push(Group { first: index, last: index, latest: event }),
+/// Groups events by visitor, in the order in which the visitors come first.
+fn by_visitor(events: &[Event]) -> Vec<Visitor<'_>> {
+    let mut places: HashMap<&str, usize> = HashMap::with_capacity(events.len());
+    let mut visitors: Vec<Visitor<'_>> = Vec::new();
+    for event in events {
+        let place = *places.entry(&event.visitor_id).or_insert(visitors.len());
+        match visitors.get_mut(place) {
+            Some(visitor) => {
+                visitor.latest = event;
+                visitor.events.push(&event.payload);
             }
-            chained.push((event, None));
+            None => visitors.push(Visitor { latest: event, events: vec![&event.payload] }),
         }
-        Visitors { groups, events: chained }
     }
+    visitors
+}
 
-    fn write(&self, group: &Group<'_>, out: &mut Vec<u8>) {
-        out.extend_from_slice(br#"{"visitorId":"#);
-        write_text(&group.latest.visitor_id, out);
-        let segments = &group.latest.segments;
-        if !segments.is_empty() {
-            out.extend_from_slice(br#","segments":"#);
-            let members = segments.iter().map(|(name, value)| (name, Member::View(value)));
-            write_object(members, out);
+impl Serialize for Document<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut body = serializer.serialize_struct("Body", 5)?;
+        body.serialize_field("accountId", &*self.origin.account_id)?;
+        body.serialize_field("projectId", &*self.origin.project_id)?;
+        body.serialize_field("enrichData", &self.envelope.enrich_data)?;
+        body.serialize_field("source", &self.envelope.source)?;
+        body.serialize_field("visitors", &self.visitors)?;
+        body.end()
+    }
+}
+
+impl Serialize for Visitor<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut visitor = serializer.serialize_struct("Visitor", 3)?;
+        visitor.serialize_field("visitorId", &*self.latest.visitor_id)?;
+        if !self.latest.segments.is_empty() {
+            visitor.serialize_field("segments", &self.latest.segments)?;
         }
-        out.extend_from_slice(br#","events":["#);
-        let mut next = Some(group.first);
-        while let Some((event, following)) = next.and_then(|index| self.events.get(index)) {
-            if next != Some(group.first) {
-                out.push(b',');
+        visitor.serialize_field("events", &self.events)?;
+        visitor.end()
+    }
+}
+
+impl Serialize for Payload {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut event = serializer.serialize_struct("Event", 2)?;
+        match self {
+            Payload::Exposure { experience_id, variation_id } => {
+                event.serialize_field("eventType", "bucketing")?;
+                let data = Exposure { experience_id, variation_id };
+                event.serialize_field("data", &data)?;
             }
-            write_event(&event.payload, out);
-            next = *following;
-        }
-        out.extend_from_slice(b"]}");
-    }
-}
-
-fn write_event(payload: &Payload, out: &mut Vec<u8>) {
-    match payload {
-        Payload::Exposure { experience_id, variation_id } => {
-            out.extend_from_slice(br#"{"eventType":"bucketing","data":{"experienceId":"#);
-            write_text(experience_id, out);
-            out.extend_from_slice(br#","variationId":"#);
-            write_text(variation_id, out);
-        }
-        Payload::Conversion(reached) => write_conversion(reached, out),
-    }
-    out.extend_from_slice(b"}}");
-}
-
-fn write_conversion(reached: &Reached, out: &mut Vec<u8>) {
-    out.extend_from_slice(br#"{"eventType":"conversion","data":{"goalId":"#);
-    write_text(&reached.goal_id, out);
-    if !reached.data.is_empty() {
-        out.extend_from_slice(br#","goalData":["#);
-        for (index, datum) in reached.data.iter().enumerate() {
-            if index > 0 {
-                out.push(b',');
+            Payload::Conversion(reached) => {
+                event.serialize_field("eventType", "conversion")?;
+                event.serialize_field("data", reached)?;
             }
-            write_datum(datum, out);
         }
-        out.push(b']');
-    }
-    if !reached.bucketing.is_empty() {
-        out.extend_from_slice(br#","bucketingData":"#);
-        let pairs = reached.bucketing.iter();
-        let members = pairs.map(|(key, value)| (key.as_str(), Member::View(ValueRef::Text(value))));
-        write_object(members, out);
+        event.end()
     }
 }
 
-fn write_datum(datum: &GoalDatum, out: &mut Vec<u8>) {
-    out.extend_from_slice(br#"{"key":"#);
-    write_text(datum.key.name(), out);
-    out.extend_from_slice(br#","value":"#);
-    match &datum.value.0 {
-        Content::Number(number) => write_number(*number, out),
-        Content::Text(text) => write_text(text, out),
-        Content::Texts(texts) => {
-            write_list(texts, |text, out| write_text(text, out), out);
-        }
-    }
-    out.push(b'}');
+struct Exposure<'e> {
+    experience_id: &'e str,
+    variation_id: &'e str,
 }
 
-/// A member of an object: as attributes show it, or as it is nested.
-enum Member<'v> {
-    View(ValueRef<'v>),
-    Nested(&'v Value<'v>),
-}
-
-fn write_object<'v>(members: impl Iterator<Item = (&'v str, Member<'v>)>, out: &mut Vec<u8>) {
-    out.push(b'{');
-    for (index, (name, member)) in members.enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        write_text(name, out);
-        out.push(b':');
-        match member {
-            Member::View(value) => write_value(value, out),
-            Member::Nested(value) => write_value(value.as_view(), out),
-        }
-    }
-    out.push(b'}');
-}
-
-fn write_value(value: ValueRef<'_>, out: &mut Vec<u8>) {
-    match value {
-        ValueRef::Null => out.extend_from_slice(b"null"),
-        ValueRef::Bool(true) => out.extend_from_slice(b"true"),
-        ValueRef::Bool(false) => out.extend_from_slice(b"false"),
-        ValueRef::Integer(integer) => {
-            out.extend_from_slice(itoa::Buffer::new().format(integer).as_bytes());
-        }
-        ValueRef::Float(number) => write_number(number, out),
-        ValueRef::Text(text) => write_text(text, out),
-        ValueRef::List(items) => {
-            write_list(items, |item, out| write_value(item.as_view(), out), out);
-        }
-        ValueRef::Map(members) => {
-            let members = members.iter().map(|(name, value)| (&**name, Member::Nested(value)));
-            write_object(members, out);
-        }
+impl Serialize for Exposure<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut data = serializer.serialize_struct("Exposure", 2)?;
+        data.serialize_field("experienceId", self.experience_id)?;
+        data.serialize_field("variationId", self.variation_id)?;
+        data.end()
     }
 }
 
-fn write_list<T>(items: &[T], write: impl Fn(&T, &mut Vec<u8>), out: &mut Vec<u8>) {
-    out.push(b'[');
-    for (index, item) in items.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
+impl Serialize for Reached {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut data = serializer.serialize_map(None)?;
+        data.serialize_entry("goalId", self.goal_id.as_str())?;
+        if !self.data.is_empty() {
+            data.serialize_entry("goalData", &self.data)?;
         }
-        write(item, out);
-    }
-    out.push(b']');
-}
-
-/// Writes a number as `JSON.stringify` does.
-fn write_number(number: f64, out: &mut Vec<u8>) {
-    if number.is_finite() {
-        out.extend_from_slice(ryu_js::Buffer::new().format_finite(number).as_bytes());
-    } else {
-        out.extend_from_slice(b"null");
+        if !self.bucketing.is_empty() {
+            data.serialize_entry("bucketingData", &Assignments(self))?;
+        }
+        data.end()
     }
 }
 
-/// Writes a text as `JSON.stringify` does.
-fn write_text(text: &str, out: &mut Vec<u8>) {
-    out.push(b'"');
-    let mut rest = text;
-    while let Some(at) = first_escape(rest.as_bytes()) {
-        let (plain, escaped) = rest.split_at(at);
-        out.extend_from_slice(plain.as_bytes());
-        let mut characters = escaped.chars();
-        if let Some(character) = characters.next() {
-            write_escape(character, out);
-        }
-        rest = characters.as_str();
+/// The visitor's assignments, as a map.
+struct Assignments<'e>(&'e Reached);
+
+impl Serialize for Assignments<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let pairs = self.0.bucketing.iter();
+        serializer.collect_map(pairs.map(|(key, value)| (key.as_str(), value.as_str())))
     }
-    out.extend_from_slice(rest.as_bytes());
-    out.push(b'"');
 }
 
-fn write_escape(character: char, out: &mut Vec<u8>) {
-    let short = match character {
-        '"' => b'"',
-        '\\' => b'\\',
-        '\u{8}' => b'b',
-        '\u{c}' => b'f',
-        '\n' => b'n',
-        '\r' => b'r',
-        '\t' => b't',
-        control => {
-            out.extend_from_slice(format!("\\u{:04x}", u32::from(control)).as_bytes());
-            return;
+impl Serialize for GoalDatum {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut datum = serializer.serialize_struct("GoalDatum", 2)?;
+        datum.serialize_field("key", self.key.name())?;
+        datum.serialize_field("value", &Datum(&self.value))?;
+        datum.end()
+    }
+}
+
+/// The value of a goal datum. [`GoalValue`] is public, and its JSON is the endpoint's business.
+struct Datum<'e>(&'e GoalValue);
+
+impl Serialize for Datum<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0.0 {
+            Content::Number(number) => serializer.serialize_f64(*number),
+            Content::Text(text) => serializer.serialize_str(text),
+            Content::Texts(texts) => serializer.collect_seq(texts),
         }
-    };
-    out.extend_from_slice(&[b'\\', short]);
-}
-
-/// Finds the first byte that is escaped. Most texts have none, so that whole words are looked at
-/// without a branch for each byte.
-fn first_escape(bytes: &[u8]) -> Option<usize> {
-    let has_escape = |word: &[u8]| word.iter().fold(false, |has, byte| has | needs_escape(*byte));
-    let clean = bytes.chunks_exact(WORD).take_while(|word| !has_escape(word)).count() * WORD;
-    let found = bytes.get(clean..)?.iter().position(|byte| needs_escape(*byte))?;
-    Some(clean + found)
+    }
 }
 
 fn needs_escape(byte: u8) -> bool {
@@ -335,8 +244,8 @@ fn datum_size(datum: &GoalDatum) -> usize {
     DATUM_FRAME + value
 }
 
-/// Bytes of a text that are looked at in one step.
-const WORD: usize = 16;
+/// More than what surrounds the ids and the visitors of a body, whose source has at most 256 bytes.
+pub(crate) const ENVELOPE_FRAME: usize = 2_048;
 /// More than what surrounds the ids of the longest kind of event, and its visitor.
 const EVENT_FRAME: usize = 144;
 /// More than what surrounds the members of `segments`.
@@ -431,9 +340,7 @@ mod tests {
             (5e-324, "5e-324"),
             (f64::MAX, "1.7976931348623157e+308"),
         ] {
-            let mut out = Vec::new();
-            write_number(number, &mut out);
-            assert_eq!(String::from_utf8(out).unwrap(), expected);
+            assert_eq!(String::from_utf8(to_json(&number, 0)).unwrap(), expected);
         }
     }
 
@@ -476,7 +383,8 @@ mod tests {
                 })
                 .collect();
             let body = envelope().body(&origin(), &events);
-            let bound = envelope().size(&origin()) + events.iter().map(|event| event.size).sum::<usize>();
+            let sizes = events.iter().map(|event| event.size).sum::<usize>();
+            let bound = ENVELOPE_FRAME + origin().size + sizes;
             prop_assert!(body.json.len() <= bound, "{} > {bound}", body.json.len());
 
             let read: serde_json::Value = serde_json::from_slice(&body.json).unwrap();

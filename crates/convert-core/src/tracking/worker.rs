@@ -30,7 +30,7 @@ pub(crate) fn run(pipeline: &Pipeline) {
                 let lasts = !pipeline.queue.look(|queue| queue.is_stopped());
                 let now = pipeline.now();
                 move_batches(pipeline, |in_flight, faults| {
-                    in_flight.put_away(step, lasts, now, faults);
+                    in_flight.spill(step, lasts, now, faults);
                 });
             }
             Step::Sync => move_batches(pipeline, InFlight::sync),
@@ -134,7 +134,7 @@ fn send(pipeline: &Pipeline, outage: &mut Outage, unit: f64) {
     }
     let refused = pipeline.queue.look(|queue| queue.counters().refused);
     let now = pipeline.now();
-    move_batches(pipeline, |in_flight, faults| in_flight.settle(outcome, now, unit, faults));
+    move_batches(pipeline, |in_flight, faults| in_flight.acknowledge(outcome, now, unit, faults));
     if pipeline.queue.look(|queue| queue.counters().refused) > refused {
         pipeline.log_refusal(&event);
     }
@@ -218,7 +218,7 @@ fn report_left(pipeline: &Pipeline) {
     }
 }
 
-/// How often a warning says at most that events cannot be delivered.
+/// The shortest time between two warnings that events cannot be delivered.
 const WARNING_PAUSE: Duration = Duration::from_secs(60);
 /// What the body of such an answer contains.
 const BOT: &[u8] = br#""BOT""#;
@@ -237,7 +237,7 @@ mod tests {
         for status in [200, 201, 202, 204, 299] {
             assert_eq!(judged(status, ""), Outcome::Delivered, "{status}");
         }
-        // Nothing says that what moved will not come back.
+        // What moved may come back.
         for status in [301, 302, 304, 307, 308, 408, 429, 500, 501, 502, 503, 504, 599] {
             assert_eq!(judged(status, ""), later, "{status}");
         }

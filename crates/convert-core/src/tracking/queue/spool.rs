@@ -8,9 +8,9 @@ use crate::tracking::counters::DropReason;
 use crate::tracking::event::Event;
 
 impl Queue {
-    /// Decides what the spool must take so that there is room again, with some to spare; whoever
+    /// Decides what the spool must take so that there is room again, with some to spare; a thread that
     /// has pushed too much asks this until there is nothing.
-    pub(crate) fn relief(&self, now: Duration) -> Option<Step> {
+    pub(crate) fn next_spill(&self, now: Duration) -> Option<Step> {
         if self.is_stopped || !self.is_crowded() || !self.can_spool(now) {
             return None;
         }

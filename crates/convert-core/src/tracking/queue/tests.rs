@@ -31,7 +31,7 @@ fn origin(project_id: &str) -> Arc<Origin> {
     Arc::new(Origin::new("1", project_id))
 }
 
-/// An event that can be told from others by its number.
+/// An event that differs from others by its number.
 fn numbered(number: u64, project_id: &str, at: Duration) -> Event {
     let (experience_id, variation_id) = (number.to_string().into(), "1".into());
     let payload = Payload::Exposure { experience_id, variation_id };
@@ -60,7 +60,7 @@ fn deliver(queue: &mut Queue, now: Duration, outcome: Outcome) -> usize {
     assert!(matches!(queue.step(now), Step::Release(_)));
     let count = queue.take().len();
     assert_eq!(queue.step(now), Step::Send);
-    queue.settle(outcome, now, 1.0);
+    queue.acknowledge(outcome, now, 1.0);
     count
 }
 
@@ -111,7 +111,7 @@ fn pass_through(queue: &mut Queue, count: u64, visitor_bytes: usize) -> u64 {
         while pushed.matters && matches!(queue.step(at), Step::Release(_)) {
             queue.take();
             assert_eq!(queue.step(at), Step::Send);
-            queue.settle(Outcome::Delivered, at, 1.0);
+            queue.acknowledge(Outcome::Delivered, at, 1.0);
         }
     }
     queue.counters().delivered + queue.waiting.len() as u64
@@ -138,7 +138,7 @@ fn a_flush_waits_for_what_came_before_it_alone() {
     assert_eq!(queue.take().len(), 5, "what waits goes along");
     assert_eq!(queue.left_before(ticket), 3, "on its way is not delivered");
     queue.step(Duration::ZERO);
-    queue.settle(Outcome::Lost(DropReason::Refused), Duration::ZERO, 1.0);
+    queue.acknowledge(Outcome::Lost(DropReason::Refused), Duration::ZERO, 1.0);
     assert_eq!((queue.left_before(ticket), queue.counters().refused), (0, 5));
 }
 
@@ -150,10 +150,13 @@ fn a_failed_batch_stays_at_the_head_until_its_time_has_come() {
     push(&mut queue, 10, Duration::ZERO);
     assert_eq!(queue.step(Duration::ZERO), Step::Rest(Some(SECOND)));
     assert_eq!(queue.step(SECOND), Step::Send, "the same batch again, before newer events");
-    queue.settle(Outcome::Failed(Some(30 * SECOND)), SECOND, 1.0);
+    queue.acknowledge(Outcome::Failed(Some(30 * SECOND)), SECOND, 1.0);
     assert_eq!(queue.step(SECOND), Step::Rest(Some(31 * SECOND)), "the service asked for it");
     assert_eq!(queue.step(31 * SECOND), Step::Send);
-    assert_eq!(queue.settle(Outcome::Delivered, SECOND, 1.0).map(|batch| batch.events), Some(10));
+    assert_eq!(
+        queue.acknowledge(Outcome::Delivered, SECOND, 1.0).map(|batch| batch.events),
+        Some(10)
+    );
     assert_eq!(queue.counters().retried, 2);
     assert_eq!(deliver(&mut queue, SECOND, Outcome::Delivered), 10);
 }
@@ -194,10 +197,10 @@ fn a_failure_that_is_about_to_happen_when_closing_begins_is_no_reason_to_wait_ei
         queue.take_first();
         assert_eq!(queue.step(Duration::ZERO), Step::Send);
         queue.close();
-        queue.settle(Outcome::Failed(asked), Duration::ZERO, 1.0);
+        queue.acknowledge(Outcome::Failed(asked), Duration::ZERO, 1.0);
         assert_eq!(queue.step(Duration::ZERO), expected);
         queue.close();
-        queue.settle(Outcome::Failed(None), Duration::ZERO, 1.0);
+        queue.acknowledge(Outcome::Failed(None), Duration::ZERO, 1.0);
         assert_eq!(queue.step(Duration::ZERO), Step::Rest(Some(2 * SECOND)), "but once");
     }
 }
@@ -226,7 +229,7 @@ fn an_event_too_large_for_any_body_is_refused_and_counted() {
     let mut queue = queue(Limits { body: 100, ..limits() });
     assert!(!queue.push(event(Duration::ZERO)).is_queued);
     assert_eq!((queue.counters().too_large, queue.counters().queued), (1, 0));
-    let Step::Report(losses) = queue.step(Duration::ZERO) else { panic!("the loss is told") };
+    let Step::Report(losses) = queue.step(Duration::ZERO) else { panic!("the loss is reported") };
     assert_eq!(losses.too_large, 1);
 }
 
@@ -261,7 +264,7 @@ fn past_the_bound_the_oldest_go_but_never_those_on_their_way() {
     }
     assert_eq!(on_their_way, (0..10).collect::<Vec<_>>());
     assert_eq!((queue.depth().waiting, queue.counters().queue_full), (20, 10));
-    queue.settle(Outcome::Delivered, Duration::ZERO, 1.0);
+    queue.acknowledge(Outcome::Delivered, Duration::ZERO, 1.0);
     queue.step(Duration::ZERO);
     let rest: Vec<u64> = queue.take().iter().map(number_of).collect();
     assert_eq!(rest, (20..40).collect::<Vec<_>>());
@@ -309,7 +312,7 @@ fn an_outage_of_an_hour_keeps_memory_bounded_and_counts_what_goes() {
                 Step::Release(_) => drop(queue.take()),
                 Step::Send => {
                     attempts += 1;
-                    queue.settle(Outcome::Failed(None), now, 0.5);
+                    queue.acknowledge(Outcome::Failed(None), now, 0.5);
                 }
                 _ => break,
             }

@@ -20,7 +20,7 @@ use crate::tracking::split::without;
 /// One core at a time uses a directory: a lock on a file in it ensures this. Batches are appended to
 /// files of limited size, and synced before [`Spool::append`] returns if they are to last. A file goes
 /// when all of it is delivered; until then, and where it cannot be deleted, the cursor in the lock's
-/// file says how far it is. What a crash left half written is ignored; what is damaged otherwise is
+/// file shows how far it is. What a crash left half written is ignored; what is damaged otherwise is
 /// put aside under another name.
 ///
 /// Files, and the directory, may disappear at any time. [`Spool::missing`] finds out what is lost,
@@ -73,7 +73,7 @@ impl Spool {
             segments: BTreeMap::new(),
             leftovers: BTreeMap::new(),
             current: None,
-            // The cursor must say nothing about a file that is yet to be made.
+            // The cursor must not apply to a file that is yet to be made.
             next: lock.cursor().segment + 1,
             lock,
             damaged: 0,
@@ -133,8 +133,8 @@ impl Spool {
         if !is_full {
             self.current = Some((number, file));
         }
-        let (segment, events) = (number, batch.events);
-        self.pending.push_back(Place { segment, offset, length, skip: 0, events });
+        let events = batch.events;
+        self.pending.push_back(Place { segment: number, offset, length, skip: 0, events });
         Ok(())
     }
 
@@ -240,7 +240,7 @@ impl Spool {
     }
 
     /// Returns whether nothing seems to have happened to the directory. Cheaper than
-    /// [`Spool::missing`], which says what it was.
+    /// [`Spool::missing`], which finds out what it was.
     pub(crate) fn is_in_place(&self) -> bool {
         self.lock.is_at(&self.directory.join(LOCK)) && self.is_current_in_place()
     }
@@ -324,7 +324,7 @@ impl Spool {
     fn begin(&mut self) -> io::Result<(u64, File)> {
         let number = self.next;
         let path = self.path(number);
-        // Nobody else writes here, but somebody may have copied something.
+        // No other core writes here, but a file may have been copied here.
         self.next += 1;
         let mut file = private().write(true).create_new(true).open(&path)?;
         let header = Header { owner: self.owner, spool: self.lock.spool }.to_bytes();

@@ -1,4 +1,4 @@
-//! The file that says which core uses a directory, and how far its batches are delivered.
+//! The lock on a directory, and how far its batches are delivered.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -15,7 +15,7 @@ use crate::sync::open_regular;
 #[derive(Debug)]
 pub(super) struct Lock {
     file: File,
-    /// The number of the spool, which its files name as well: a cursor says nothing about others.
+    /// The number of the spool, which its files name as well: a cursor does not apply to others.
     pub(super) spool: u64,
     cursor: Cursor,
     /// Which slot is written next: never the one that holds the latest cursor.

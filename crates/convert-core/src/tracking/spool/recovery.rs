@@ -75,7 +75,7 @@ impl Spool {
         Ok(())
     }
 
-    /// Returns how far the cursor says that a file is delivered.
+    /// Returns how far a file is delivered according to the cursor.
     fn delivered(&self, header: Header, number: u64) -> Delivered {
         let cursor = self.lock.cursor();
         let start = Delivered::Until { offset: HEADER, skip: 0 };

@@ -134,7 +134,8 @@ fn scan_within(budget: &mut usize, segment: u64, bytes: &[u8], from: usize) -> S
         };
         let Split::Whole(payload) = split(rest) else { return scan };
         let length = HEAD + payload.bytes.len();
-        let (offset, length) = (at as u64, length as u64);
+        let offset = at as u64;
+        let length = length as u64;
         scan.pending.push(Place { segment, offset, length, skip: 0, events });
         at += HEAD + payload.bytes.len();
     }

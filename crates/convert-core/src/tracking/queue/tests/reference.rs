@@ -123,7 +123,7 @@ proptest! {
                     let pushed = queue.push(numbered(number, project, now));
                     prop_assert!(pushed.is_queued && (spools || !pushed.is_over));
                     reference.pushed.push(number);
-                    while let Some(step) = queue.relief(now).filter(|_| pushed.is_over) {
+                    while let Some(step) = queue.next_spill(now).filter(|_| pushed.is_over) {
                         reference.spool(&mut queue, step, now, false);
                     }
                 }
@@ -143,7 +143,7 @@ proptest! {
                     Step::Rest(at) => {
                         prop_assert!(at.is_none_or(|at| at > now || sending), "{at:?} at {now:?}");
                     }
-                    Step::Stop => prop_assert!(false, "nobody stopped it"),
+                    Step::Stop => prop_assert!(false, "it was not stopped"),
                 },
                 Act::Answer(answer) if sending => {
                     sending = false;
@@ -162,7 +162,7 @@ proptest! {
                         1 | 2 => Outcome::Failed(None),
                         _ => Outcome::Delivered,
                     };
-                    let settled = queue.settle(outcome, now, 0.5);
+                    let settled = queue.acknowledge(outcome, now, 0.5);
                     match outcome {
                         Outcome::Failed(_) | Outcome::TooLarge => {
                             prop_assert_eq!(settled, None);

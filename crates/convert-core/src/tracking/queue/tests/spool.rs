@@ -17,7 +17,7 @@ fn with_a_spool_nothing_goes_while_a_request_hangs() {
             queue.take_first();
             assert_eq!(queue.step(Duration::ZERO), Step::Send);
         }
-        while let Some(step) = queue.relief(Duration::ZERO).filter(|_| pushed.is_over) {
+        while let Some(step) = queue.next_spill(Duration::ZERO).filter(|_| pushed.is_over) {
             match (step, spooled.is_empty()) {
                 // The one on its way must not come after what comes after it.
                 (Step::Store, true) => spooled.extend(0..10),
@@ -37,12 +37,12 @@ fn with_a_spool_nothing_goes_while_a_request_hangs() {
 fn where_the_spool_fails_the_oldest_go_after_all() {
     let mut queue = queue(Limits { events: 20, spools: true, ..limits() });
     push(&mut queue, 21, Duration::ZERO);
-    assert_eq!(queue.relief(Duration::ZERO), Some(Step::Spill));
+    assert_eq!(queue.next_spill(Duration::ZERO), Some(Step::Spill));
     let events = queue.take();
     queue.not_stored(events, Duration::ZERO);
     assert_eq!((queue.depth().waiting, queue.counters().queue_full), (20, 1));
     let pushed = queue.push(event(Duration::ZERO));
-    assert!(!pushed.is_over && queue.relief(Duration::ZERO).is_none());
+    assert!(!pushed.is_over && queue.next_spill(Duration::ZERO).is_none());
     assert_eq!((queue.depth().waiting, queue.counters().queue_full), (20, 2));
 }
 
@@ -61,7 +61,7 @@ fn with_a_spool_an_outage_of_an_hour_loses_nothing() {
                 }
                 Step::Store => queue.stored(Step::Store, true),
                 Step::Send => {
-                    queue.settle(Outcome::Failed(None), now, 0.5);
+                    queue.acknowledge(Outcome::Failed(None), now, 0.5);
                 }
                 Step::Report(_) | Step::Sync => unreachable!("nothing is lost or unsynced"),
                 Step::Rest(_) | Step::Stop => break,
@@ -115,7 +115,7 @@ fn what_an_earlier_run_left_goes_first() {
     queue.restore(7);
     push(&mut queue, 10, Duration::ZERO);
     assert_eq!(queue.step(Duration::ZERO), Step::Send);
-    let batch = queue.settle(Outcome::Delivered, Duration::ZERO, 0.0).unwrap();
+    let batch = queue.acknowledge(Outcome::Delivered, Duration::ZERO, 0.0).unwrap();
     assert_eq!((batch.events, batch.is_spooled), (7, true));
     assert_eq!(deliver(&mut queue, Duration::ZERO, Outcome::Delivered), 10);
 }
@@ -127,7 +127,7 @@ fn while_the_disk_does_not_answer_the_oldest_go_after_all() {
     assert_eq!((queue.depth().waiting, queue.counters().queue_full), (25, 0));
     queue.block_spool(Duration::ZERO);
     assert_eq!((queue.depth().waiting, queue.counters().queue_full), (20, 5));
-    assert_eq!(queue.relief(Duration::ZERO), None);
+    assert_eq!(queue.next_spill(Duration::ZERO), None);
     assert!(!queue.push(event(Duration::ZERO)).is_over);
     assert!(queue.push(event(2 * SECOND)).is_over, "it is tried again");
 }
@@ -144,7 +144,7 @@ fn files_that_disappear_cost_what_is_not_in_memory() {
     let depth = queue.depth();
     assert_eq!((depth.under_way, depth.spooled, queue.counters().spool_damaged), (5, 7, 9));
     assert_eq!(queue.next_to_store(), None, "it would come behind the other one");
-    queue.settle(Outcome::Failed(None), Duration::ZERO, 1.0);
+    queue.acknowledge(Outcome::Failed(None), Duration::ZERO, 1.0);
     assert!(matches!(queue.step(Duration::ZERO), Step::Report(_)));
     assert_eq!(queue.lose_spooled(&[0..7], 1, Duration::ZERO), 7);
     assert_eq!(queue.step(Duration::ZERO), Step::Store, "it is safe in memory, and stored again");

@@ -26,7 +26,7 @@ fn a_directory_that_is_removed_is_made_again_and_what_is_lost_is_found() {
 }
 
 #[test]
-fn what_is_appended_after_files_have_gone_is_kept_even_if_nobody_has_noticed() {
+fn what_is_appended_after_files_have_gone_is_kept_even_before_the_loss_is_noticed() {
     let directory = TestDirectory::new();
     let mut spool = open(&directory);
     spool.append(&batch(1), true).unwrap();
@@ -174,8 +174,9 @@ fn a_file_that_stays_although_it_is_delivered_is_not_delivered_again() {
 }
 
 #[test]
-fn files_of_another_spool_that_somebody_copied_here_are_delivered() {
-    let (one, two) = (TestDirectory::new(), TestDirectory::new());
+fn files_of_another_spool_that_were_copied_here_are_delivered() {
+    let one = TestDirectory::new();
+    let two = TestDirectory::new();
     let path = filled(&one, &[1, 2]);
     let mut spool = open(&two);
     for number in 1..=8 {
@@ -239,7 +240,7 @@ fn a_file_that_cannot_be_looked_at_is_not_given_up() {
     let mut spool = open(&directory);
     let bytes = fs::read(&path).unwrap();
     fs::remove_file(&path).unwrap();
-    // Whoever follows it gets neither a file nor the answer that there is none.
+    // Following it yields neither a file nor the answer that there is none.
     std::os::unix::fs::symlink(&path, &path).unwrap();
     assert!(spool.load().is_err() && spool.missing().is_empty());
     fs::remove_file(&path).unwrap();
