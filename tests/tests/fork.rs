@@ -73,7 +73,8 @@ fn act_as_child(core: Core) {
     let mut visitor = core.create_context("visitor-1");
     assert_eq!(visitor.run_experience("hero").unwrap().variation_key(), "blue");
     assert_eq!(visitor.track_conversion("purchase"), ConversionResult::TrackingDisabled);
-    assert_eq!(visitor.set_preview(Preview::new("7", "8")), Err(PreviewError::FetchFailed));
+    let preview = visitor.set_preview(Preview::new("7", "8"));
+    assert!(matches!(preview, Err(PreviewError::FetchFailed { .. })));
     core.subscribe(|_| {}).detach();
     core.set_tracking_enabled(true);
     core.refresh_now();

@@ -574,12 +574,14 @@ fn a_preview_that_is_not_there_says_why() {
     };
     assert_eq!(preview("1", "404"), Err(PreviewError::VariationNotFound));
     assert_eq!(preview("8", "20"), Err(PreviewError::ExperienceNotFound));
-    assert_eq!(preview("7", "20"), Err(PreviewError::FetchFailed));
+    let error = preview("7", "20").unwrap_err().to_string();
+    assert!(error.contains("could not be fetched: ") && error.contains("500"), "{error}");
     assert_eq!(preview("9", "404"), Err(PreviewError::VariationNotFound));
     assert_eq!(preview("9", "20"), Ok(()));
     assert_eq!((live.core.stats().preview_fetches, live.core.stats().preview_failures), (3, 1));
     live.core.close(PATIENCE);
-    assert_eq!(preview("6", "20"), Err(PreviewError::FetchFailed));
+    let error = preview("6", "20").unwrap_err().to_string();
+    assert!(error.ends_with("the core is closed"), "{error}");
     assert_eq!(live.core.stats().preview_fetches, 3);
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::clock::Deadline;
 use crate::handle::Lifeline;
+use crate::log;
 use crate::tracking::Ending;
 
 /// What closing a core achieved.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use convert_config::InvalidConfigError;
+use convert_config::escape::Escaped;
 use convert_transport::{ConfigRequest, TransportError};
 
 use crate::tracking::SpoolError;
@@ -89,7 +90,7 @@ impl fmt::Display for Error {
             Error::InvalidConfig(error) => error.fmt(f),
             Error::ConfigLoad(error) => error.fmt(f),
             Error::Spool(error) => error.fmt(f),
-            Error::Transport(error) => error.fmt(f),
+            Error::Transport(error) => Escaped(error).fmt(f),
         }
     }
 }
@@ -170,7 +171,8 @@ impl ConfigLoadError {
 
 impl fmt::Display for ConfigLoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the config could not be loaded: {}", self.transport)?;
+        // A transport of the application may repeat what the service answered.
+        write!(f, "the config could not be loaded: {}", Escaped(&self.transport))?;
         match self.transport.endpoint() {
             Some(_) => Ok(()),
             None => write!(f, " ({})", self.path),

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use convert_config::escape::Escaped;
 use convert_config::{Experience, ProjectConfig, Variation};
 
 /// Which variation of which experience a visitor previews, usually taken from a link.
@@ -22,7 +23,7 @@ pub struct Preview {
 }
 
 /// Says why a preview cannot be shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PreviewError {
     /// The link value is not two runs of digits with a dot between them.
@@ -31,8 +32,11 @@ pub enum PreviewError {
     ExperienceNotFound,
     /// The experience has no variation with that id.
     VariationNotFound,
-    /// The config lacks the experience, and the service could not be asked for it.
-    FetchFailed,
+    /// The config lacks the experience, and it could not be fetched.
+    FetchFailed {
+        /// The root cause, redacted.
+        reason: String,
+    },
 }
 
 /// A preview whose experience and variation have been found.
@@ -97,7 +101,10 @@ impl fmt::Display for PreviewError {
             PreviewError::Malformed => "not a preview value: expected digits, a dot and digits",
             PreviewError::ExperienceNotFound => "no experience has the previewed id",
             PreviewError::VariationNotFound => "the previewed experience has no such variation",
-            PreviewError::FetchFailed => "the previewed experience could not be fetched",
+            PreviewError::FetchFailed { reason } => {
+                let reason = Escaped(reason);
+                return write!(f, "the previewed experience could not be fetched: {reason}");
+            }
         })
     }
 }

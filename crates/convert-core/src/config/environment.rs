@@ -1,12 +1,14 @@
 //! Settings from environment variables.
 
 use std::env::VarError;
+use std::path::Path;
 
 use convert_config::InvalidConfigError;
 use convert_transport::Secret;
 
 use crate::config::SdkConfig;
 use crate::error::Error;
+use crate::sync::read_regular;
 
 impl SdkConfig {
     /// Reads the source of the config, and what goes with it, from the environment, now; nothing
@@ -24,7 +26,7 @@ impl SdkConfig {
     ///
     /// Fails with [`Error::InvalidConfig`] if both or neither of `CONVERT_SDK_KEY` and
     /// `CONVERT_SDK_DATA_FILE` are set, if a variable is not Unicode, if the key is no key, or if
-    /// the file cannot be read or holds no usable config.
+    /// the file cannot be read, is not a regular file, has more than 256 MiB or holds no usable config.
     ///
     /// ```
     /// use convert_core::{Error, SdkConfig};
@@ -64,12 +66,14 @@ impl SdkConfig {
 }
 
 fn read_file(path: &str) -> Result<Vec<u8>, InvalidConfigError> {
-    // The kind alone is told: the path may be a mistake that holds a secret.
-    std::fs::read(path).map_err(|error| {
-        InvalidConfigError::new(DATA_FILE, format!("the file cannot be read: {}", error.kind()))
+    // The path is not repeated: it may be a mistake that holds a secret.
+    read_regular(Path::new(path), MAX_DATA_FILE).map_err(|error| {
+        InvalidConfigError::new(DATA_FILE, format!("the file cannot be read: {error}"))
     })
 }
 
+/// The longest config that is read from a file.
+const MAX_DATA_FILE: u64 = 256 * 1024 * 1024;
 const KEY: &str = "CONVERT_SDK_KEY";
 const DATA_FILE: &str = "CONVERT_SDK_DATA_FILE";
 const SECRET: &str = "CONVERT_SDK_SECRET";
@@ -105,7 +109,7 @@ mod tests {
             (&[(KEY, "  ")], "invalid config at sdk_key: the SDK key is blank"),
             (
                 &[(DATA_FILE, "/no/such/file")],
-                "invalid config at CONVERT_SDK_DATA_FILE: the file cannot be read: entity not found",
+                "invalid config at CONVERT_SDK_DATA_FILE: the file cannot be read: No such file or directory (os error 2)",
             ),
         ] {
             assert_eq!(from(variables).unwrap_err().to_string(), expected);

@@ -99,8 +99,15 @@ impl Context {
     fn fetch_preview(&self, preview: &Preview) -> Result<Arc<ProjectConfig>, PreviewError> {
         let shared = &*self.shared;
         let remote = shared.remote.as_ref().ok_or(PreviewError::ExperienceNotFound)?;
-        if shared.bus.is_closed() || shared.is_forked() {
-            return Err(PreviewError::FetchFailed);
+        let refusal = if shared.bus.is_closed() {
+            Some("the core is closed")
+        } else if shared.is_forked() {
+            Some("the process is a child of fork(), whose parent has the connections")
+        } else {
+            None
+        };
+        if let Some(reason) = refusal {
+            return Err(PreviewError::FetchFailed { reason: reason.to_owned() });
         }
         let id = preview.experience_id();
         let found = remote.previews.find(

@@ -66,7 +66,9 @@ impl Previews {
                 return found.outcome.clone();
             }
             if time < memo.paused_until {
-                return Err(PreviewError::FetchFailed);
+                let left = memo.paused_until.saturating_sub(time).as_secs();
+                let reason = format!("the service asked to be left alone for another {left} s");
+                return Err(PreviewError::FetchFailed { reason });
             }
             if memo.fetching.insert(experience_id.into()) {
                 break;
@@ -82,7 +84,8 @@ impl Previews {
             Ok(_) => (Err(PreviewError::ExperienceNotFound), KEEP, 0),
             Err(error) => {
                 pause = error.retry_after().unwrap_or_default();
-                (Err(PreviewError::FetchFailed), KEEP_FAILURE, 0)
+                let reason = error.to_string();
+                (Err(PreviewError::FetchFailed { reason }), KEEP_FAILURE, 0)
             }
         };
         let time = now();
@@ -286,7 +289,8 @@ mod tests {
         let at = |seconds| move || Duration::from_secs(seconds);
         assert!(previews.find("7", at(0), busy).is_err());
         let never = || panic!("the service is asked");
-        assert_eq!(previews.find("8", at(19), never).unwrap_err(), PreviewError::FetchFailed);
+        let error = previews.find("8", at(19), never).unwrap_err().to_string();
+        assert!(error.ends_with("the service asked to be left alone for another 1 s"), "{error}");
         assert!(previews.find("7", at(20), || Ok((config("7"), 100))).is_ok());
     }
 }

@@ -11,6 +11,7 @@ use crate::clock::Deadline;
 use crate::config::{SdkConfig, Source};
 use crate::error::Error;
 use crate::event::EventBus;
+use crate::log;
 use crate::remote;
 use crate::sync::{LogThrottle, assert_no_lock_held};
 use crate::tracking::counters::{DeliveryCounters, QueueDepth};

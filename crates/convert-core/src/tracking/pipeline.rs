@@ -10,6 +10,7 @@ use convert_transport::{SdkKey, Transport};
 
 use crate::clock::{Deadline, Timer};
 use crate::event::{EventBus, ReleasedEvent};
+use crate::log;
 use crate::sync::{Mutex, assert_no_lock_held, panic_guard};
 use crate::tracking::backoff::Backoff;
 use crate::tracking::config::TrackingConfig;

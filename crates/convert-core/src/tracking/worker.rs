@@ -6,6 +6,7 @@ use convert_transport::{BatchRequest, BatchResponse, TransportError, TransportEr
 
 use crate::clock::Deadline;
 use crate::event::{DroppedEvent, LifecycleEvent, ReleasedEvent};
+use crate::log;
 use crate::sync::{assert_no_lock_held, panic_guard};
 use crate::tracking::batch::Batch;
 use crate::tracking::counters::{DeliveryCounters, DropReason};

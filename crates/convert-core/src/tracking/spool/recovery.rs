@@ -8,6 +8,7 @@ use std::path::Path;
 use super::disk::{Segment, Spool, private, sync_directory};
 use super::error::Cause;
 use super::segment::{self, FILLER, HEADER, Header, LONGEST_FILE};
+use crate::log;
 use crate::sync::{open_regular, read_regular};
 
 /// How far a file was delivered by earlier runs.
