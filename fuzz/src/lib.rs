@@ -12,10 +12,6 @@ mod project;
 mod request_line;
 mod rules;
 
-// The command line is a binary, so its parser of JSON is brought in by path.
-#[path = "../../crates/convert-cli/src/json.rs"]
-mod json;
-
 use arbitrary::Unstructured;
 use convert_sdk::{ProjectConfig, repair_json};
 

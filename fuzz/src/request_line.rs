@@ -5,14 +5,6 @@ use std::sync::OnceLock;
 use convert_sdk::{Core, SdkConfig, VisitorRecord};
 use serde_json::Value;
 
-#[path = "../../crates/convert-cli/src/evaluate/answer.rs"]
-mod answer;
-#[path = "../../crates/convert-cli/src/evaluate/request.rs"]
-mod request;
-
-use self::answer::{Answer, Fault};
-use self::request::Request;
-
 /// Answers one line.
 pub fn request_line(input: &[u8]) {
     let Ok(line) = std::str::from_utf8(input) else { return };
@@ -40,19 +32,13 @@ pub fn request_line(input: &[u8]) {
 }
 
 fn answer_to(line: &str) -> Vec<u8> {
-    let mut out = Vec::new();
-    match Request::parse(line) {
-        Ok(request) => {
-            let visitor = request.into_visitor(core());
-            let record = visitor.visitor_record();
-            let json = serde_json::to_string(&record).expect("records are JSON");
-            let read: VisitorRecord = serde_json::from_str(&json).expect("records can be read");
-            assert_eq!(serde_json::to_string(&read).expect("records are JSON"), json);
-            Answer::write(&visitor, &mut out);
-        }
-        Err(error) => Fault { error, line: 1 }.write(&mut out),
+    let (answer, record) = convert_cli::answer_line(core(), line);
+    if let Some(record) = record {
+        let json = serde_json::to_string(&record).expect("records are JSON");
+        let read: VisitorRecord = serde_json::from_str(&json).expect("records can be read");
+        assert_eq!(serde_json::to_string(&read).expect("records are JSON"), json);
     }
-    out
+    answer
 }
 
 fn core() -> &'static Core {

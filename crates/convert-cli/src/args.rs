@@ -14,7 +14,7 @@ use crate::{
 ///
 /// A CONFIG is a file with the JSON that the service serves, `-` for standard input, or `demo` for
 /// an embedded demo project; with it, nothing leaves the machine. With an SDK key in place of it the
-/// config is fetched, through the proxy that HTTPS_PROXY or ALL_PROXY names, if NO_PROXY does not name
+/// config is fetched, through the proxy that `HTTPS_PROXY` or `ALL_PROXY` names, unless `NO_PROXY` names
 /// the host. Nothing is tracked but by `track`.
 #[derive(Debug, Parser)]
 #[command(name = "convertctl", version, max_term_width = 100)]
@@ -124,14 +124,17 @@ fn read_json(text: &str) -> Result<Value<'static>, String> {
     json::with_value(text, |value| value.clone().into_owned())
 }
 
-/// Reads a number of seconds above 0.
+/// Reads a number of seconds above 0, up to a year.
 pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     text.parse()
         .ok()
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .filter(|timeout| !timeout.is_zero())
-        .ok_or_else(|| "not a number of seconds above 0".to_owned())
+        .filter(|timeout| !timeout.is_zero() && *timeout <= LONGEST)
+        .ok_or_else(|| "not a number of seconds above 0 and up to a year".to_owned())
 }
+
+/// More would overflow the clocks of some systems.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 #[cfg(test)]
 mod tests {
@@ -202,7 +205,7 @@ mod tests {
     fn a_timeout_is_a_time() {
         assert_eq!(seconds("10"), Ok(Duration::from_secs(10)));
         assert_eq!(seconds("0.25"), Ok(Duration::from_millis(250)));
-        for text in ["", "0", "-1", "nan", "inf", "1e30", "10s"] {
+        for text in ["", "0", "-1", "nan", "inf", "1e30", "10s", "31536001"] {
             assert!(seconds(text).is_err(), "{text}");
         }
     }

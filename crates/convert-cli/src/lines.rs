@@ -104,11 +104,6 @@ impl<R: Read> Lines<R> {
 }
 
 impl Chunk {
-    /// Returns the lines one after another.
-    pub(crate) fn lines(&self) -> impl Iterator<Item = Line<'_>> {
-        self.spans.iter().map(|span| self.line(span))
-    }
-
     /// Hands the lines, in groups, to all cores, and what comes of the groups to `take`, in order.
     ///
     /// `answer` may leave lines unread once its answer is long. It is called again with these when

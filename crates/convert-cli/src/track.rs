@@ -9,13 +9,13 @@ use clap::Args;
 use convert_sdk::{Context, Conversion, ConversionResult, Core, LifecycleEvent, RunOptions};
 use serde_json::{Value, json};
 
-use crate::args::Facts;
+use crate::args::{Facts, seconds};
 use crate::failure::{Failure, unless_unread, with_causes};
 use crate::json;
 use crate::output::{complain, write_table};
 use crate::source::{ConfigOptions, TrackingAddress};
 
-/// Track a conversion of a visitor, and tell what became of it.
+/// Track a conversion of a visitor, and report what became of it.
 ///
 /// The events go to the service and count there, unless --track-base-url names another place, such
 /// as that of `convertctl serve-sink`. The visitor is new each time: nothing is remembered between
@@ -60,9 +60,9 @@ pub(crate) struct Arguments {
     #[arg(long)]
     run_experiences: bool,
 
-    /// How long to wait until everything is delivered, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 15)]
-    patience: u64,
+    /// How long to wait until everything is delivered.
+    #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = seconds)]
+    delivery_timeout: Duration,
 
     /// Write JSON.
     #[arg(long)]
@@ -124,7 +124,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode
     let experiences = if arguments.run_experiences { expose(&visitor) } else { 0 };
     let result = visitor.track_conversion(conversion);
     // What a flush cannot deliver, closing tries once more.
-    let _ = core.flush(Duration::from_secs(arguments.patience));
+    let _ = core.flush(arguments.delivery_timeout);
     let left = core.close(CLOSING).left();
     let attempts = std::mem::take(&mut *attempts.lock().unwrap_or_else(PoisonError::into_inner));
     let stats = core.stats();

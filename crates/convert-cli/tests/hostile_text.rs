@@ -55,7 +55,7 @@ fn a_config_whose_texts_are_hostile_is_shown_escaped_by_every_command() {
     let facts = ["--attr", &format!("{HOSTILE}={HOSTILE}"), "--location", "a=1.10"];
     let visitor = ["--config", config, "--visitor", HOSTILE];
     let experience = ["--experience", HOSTILE];
-    let closed = ["--track-base-url", "https://127.0.0.1:1", "--patience", "0"];
+    let closed = ["--track-base-url", "https://127.0.0.1:1", "--delivery-timeout", "0.01"];
     let calls: [(&str, Vec<&str>); 14] = [
         ("validate", vec![config]),
         ("validate", vec![config, "--json"]),

@@ -77,7 +77,7 @@ fn exit_codes_hold_although_nobody_reads_the_output() {
     let noted = json!({"account_id": "1", "project": {"id": "2"}, "experiences": [{"id": ""}]});
     let noted = scratch_with("noted.json", &noted.to_string());
     let track = ["track", "--config", "demo", "--visitor", "v", "--goal", "order-placed"];
-    let nowhere = ["--track-base-url", "https://127.0.0.1:1", "--patience", "0"];
+    let nowhere = ["--track-base-url", "https://127.0.0.1:1", "--delivery-timeout", "0.01"];
     for (arguments, input, code) in [
         (vec!["validate", "--strict", &noted], "", 2),
         ([&track[..], &nowhere].concat(), "", 1),

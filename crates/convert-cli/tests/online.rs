@@ -328,7 +328,7 @@ fn a_service_that_cannot_be_reached_or_trusted_is_named_with_the_cause() {
         assert_eq!(lines, 1, "{}", found.stderr);
         let track = ["track", "--config", "demo", "--visitor", "v", "--goal", "order-placed"];
         let reach = ["--track-base-url", &url, "--root-certificate", &trusted.authority];
-        let found = run(&[&track[..], &["--patience", "0"], &reach].concat());
+        let found = run(&[&track[..], &["--delivery-timeout", "0.01"], &reach].concat());
         assert_eq!(found.code, Some(1));
         assert!(found.stderr.contains("not delivered: "), "{}", found.stderr);
     }

@@ -49,37 +49,6 @@ fn a_record_is_set_shown_and_removed() {
 }
 
 #[test]
-fn what_would_be_lost_is_refused_and_named() {
-    let server = RedisServer::start(&[]);
-    for (record, path) in [
-        (json!({"bucketing": ["30"]}), "$.bucketing"),
-        (json!({"bucketing": {"3": "30", "4": []}, "locations": 5}), "$.locations"),
-        (json!({"bucketing": {"3": "30", "4": {"id": "40"}}}), "$.bucketing.4"),
-        (json!({"goals": {"a": true, "b": "yes"}}), "$.goals.b"),
-        (json!({"goals": ["a"]}), "$.goals"),
-        (json!({"segments": {"country": "DE", "plan": "gold"}}), "$.segments.plan"),
-        (json!({"locations": ["a", {"key": "b"}]}), "$.locations[1]"),
-    ] {
-        let set = records_with(&server, &["set", "1-2-v"], &record.to_string());
-        assert_eq!((set.code, &*set.stdout), (Some(1), ""), "{record}");
-        let expected =
-            format!("convertctl: the SDK would not keep what is at {path}; --force stores it\n");
-        assert_eq!(set.stderr, expected, "{record}");
-    }
-    assert_eq!(server.command(&["DBSIZE"]), "0");
-    let record = json!({
-        "bucketing": {"3": 30}, "goals": {"a": true, "b": false}, "locations": ["a", "a"],
-        "segments": {}, "theirs": {"n": [null, {"deep": 1}]},
-    });
-    let set = records_with(&server, &["set", "1-2-v"], &record.to_string());
-    let kept = json!({
-        "bucketing": {"3": "30"}, "goals": {"a": true}, "locations": ["a"],
-        "theirs": {"n": [null, {"deep": 1}]},
-    });
-    assert_eq!((set.code, set.json()["record"].clone()), (Some(0), kept), "{}", set.stderr);
-}
-
-#[test]
 fn records_are_exported_and_deleted_by_pattern() {
     let server = RedisServer::start(&[]);
     for number in 0..13 {
@@ -139,11 +108,7 @@ fn what_get_and_export_print_can_be_set_again() {
     for (key, text) in stored {
         assert_eq!(server.command(&["SET", key, text]), "OK");
     }
-    // What the SDK reads otherwise is shown and put back as it is all the same.
-    let odd = r#"{"bucketing":{"3":30},"goals":{"b":"yes"},"segments":{"plan":"gold"}}"#;
-    server.command(&["SET", "1-2-odd", odd]);
-    let all = || [&stored[..], &[("1-2-odd", odd)]].concat();
-    for (key, text) in all() {
+    for (key, text) in stored {
         let got = records(&server, &["get", key]);
         let key_as_json = json!(key);
         assert_eq!(got.stdout, format!("{{\"key\":{key_as_json},\"record\":{text}}}\n"));
@@ -153,45 +118,29 @@ fn what_get_and_export_print_can_be_set_again() {
         assert_eq!(server.command(&["GET", key]), text);
         let other = records_with(&server, &["set", "1-2-other"], &set.stdout);
         assert_eq!((other.code, &*other.stdout), (Some(1), ""));
-        assert!(other.stderr.contains("standard input holds the record of `"), "{}", other.stderr);
+        assert!(other.stderr.contains("standard input is no record: it is the one of"));
     }
     let exported = records(&server, &["export"]);
-    assert_eq!((exported.code, exported.stdout.lines().count()), (Some(0), 5));
-    server.command(&["FLUSHALL"]);
-    let set = records_with(&server, &["set"], &format!("\u{feff}{}", exported.stdout));
-    assert_eq!(set.json(), json!({"set": 4, "replaced": 0, "refused": 1}));
-    assert!(set.code == Some(1) && set.stderr.contains("$.goals.b"), "{}", set.stderr);
-    let set = records_with(&server, &["set", "--force"], &exported.stdout);
-    assert_eq!(set.json(), json!({"set": 5, "replaced": 4, "refused": 0}));
-    for (key, text) in all() {
-        assert_eq!(server.command(&["GET", key]), text);
-    }
+    assert_eq!((exported.code, exported.stdout.lines().count()), (Some(0), stored.len()));
 }
 
 #[test]
-fn lines_that_are_no_records_are_named_and_the_rest_is_stored() {
+fn what_is_refused_is_not_stored() {
     let server = RedisServer::start(&[]);
-    let lines = [
-        r#"{"key":"1-2-v","record":{"goals":{"a":true,"b":false}}}"#,
-        r#"{"goals":{"a":true}}"#,
-        "",
-        r#"{"key":"1-2-w","record":{},"ttl":5}"#,
-        r#"{"key":"mistyped","record":{}}"#,
-        r#"{"key":"1-2-x","record":[]}"#,
-        "no JSON",
-        r#"{"key":"1-2-y","record":{}}"#,
-    ];
-    let set = records_with(&server, &["set"], &lines.join("\n"));
-    assert_eq!(set.json(), json!({"set": 2, "replaced": 0, "refused": 5}));
-    let said: Vec<&str> = set.stderr.lines().map(|line| &line["convertctl: ".len()..]).collect();
-    let rewritten = "1 record was stored as the SDK writes it, which is not quite what was given";
-    assert_eq!((said.len(), said[5]), (7, rewritten));
-    assert_eq!(said[0], "line 2 was not stored: there is no key beside the record");
-    assert_eq!(said[1], "line 4 was not stored: no record: there is more than a key and a record");
-    let shape = "`mistyped` is not of the form ACCOUNT-PROJECT-VISITOR";
-    assert_eq!(said[2], format!("line 5 was not stored: {shape}"));
-    assert_eq!((said[6], set.code), ("5 lines were not stored", Some(1)));
-    assert_eq!(server.command(&["DBSIZE"]), "2");
+    let long = " ".repeat((4 << 20) + 1);
+    for (input, why) in [
+        ("", "standard input is no record: it is empty"),
+        (&*long, "standard input cannot be read: it is longer than 4 MiB"),
+        (
+            r#"{"bucketing":{"3":30}}"#,
+            r#"standard input is no record: the SDK would make {"bucketing":{"3":"30"}} of it"#,
+        ),
+    ] {
+        let set = records_with(&server, &["set", "1-2-v"], input);
+        assert_eq!((set.code, &*set.stdout), (Some(1), ""));
+        assert_eq!(set.stderr, format!("convertctl: {why}\n"));
+    }
+    assert_eq!(server.command(&["DBSIZE"]), "0");
 }
 
 #[test]
@@ -258,11 +207,6 @@ fn what_is_no_visitor_record_is_left_alone() {
         assert_eq!((set.code, &*set.stdout), (Some(1), ""), "{key}: {}", set.stderr);
         assert!(set.stderr.contains("no visitor record: "), "{}", set.stderr);
     }
-    for (key, replaced) in [(keys[2], true), (keys[4], true), ("1-2-gone", false)] {
-        let set = records_with(&server, &["set", key, "--force"], "{}");
-        assert_eq!(set.json()["replaced"], json!(replaced), "{}", set.stderr);
-    }
-    assert_eq!(records_with(&server, &["set", keys[0], "--force"], "{}").code, Some(1));
     assert_eq!(server.command(&["TYPE", keys[0]]), "hash");
     for key in ["sess:1", "1-2", "1-2-", "-2-v", "1--v"] {
         let set = records_with(&server, &["set", "--", key], "{}");
@@ -297,7 +241,7 @@ fn what_others_store_while_a_record_is_corrected_is_not_undone() {
     let output = meanwhile();
     assert_eq!((output.status.code(), &*output.stdout), (Some(1), &b""[..]));
     let said = String::from_utf8(output.stderr).unwrap();
-    let expected = "convertctl: `1-2-v` has been changed meanwhile; --force replaces it\n";
+    let expected = "convertctl: `1-2-v` has changed meanwhile, so nothing was stored\n";
     assert_eq!(said, expected);
     assert_eq!(server.command(&["GET", "1-2-v"]), theirs);
 }
@@ -319,29 +263,6 @@ fn what_is_deleted_is_counted_although_some_cannot_be() {
         server.port()
     );
     assert_eq!(deleted.stderr, format!("convertctl: `1-2-v5` was not deleted: {why}\n"));
-}
-
-#[test]
-fn what_standard_input_must_not_be_is_said() {
-    let server = RedisServer::start(&[]);
-    for (input, why) in [
-        ("", "standard input is empty"),
-        ("\u{feff} \n", "standard input is empty"),
-        (&*" ".repeat((4 << 20) + 1), "standard input is longer than 4 MiB"),
-        (r#"{"bucketing":{"3":"30"},"bucketing":{}}"#, "the member `bucketing` is there twice"),
-        (r#"{"key":5,"record":{}}"#, "standard input is no record: the key is no text"),
-        (r#"{"goals":{"a":1}}"#, "the SDK would not keep what is at $.goals.a"),
-        (r#"{"goals":{},"a":9007199254740993}"#, "the SDK would not keep what is at $.a"),
-    ] {
-        let set = records_with(&server, &["set", "1-2-v"], input);
-        assert_eq!((set.code, &*set.stdout), (Some(1), ""));
-        assert!(set.stderr.starts_with(&format!("convertctl: {why}")), "{}", set.stderr);
-    }
-    assert_eq!(server.command(&["DBSIZE"]), "0");
-    let set =
-        records_with(&server, &["set", "1-2-v"], "\u{feff}{\"segments\":{\"browser\":1.0}}\r\n");
-    assert_eq!(set.json()["record"], json!({"segments": {"browser": 1}}), "{}", set.stderr);
-    assert!(set.stderr.contains("is not quite what was given"), "{}", set.stderr);
 }
 
 #[test]

@@ -97,7 +97,7 @@ fn half_handshakes_and_half_bodies_hold_no_thread_and_are_cut_off() {
     }
     let during = (count_in(&threads), count_in(&descriptors));
     assert!(during.0 <= before.0 && during.1 <= before.1 + 100, "{before:?} {during:?}");
-    let run = sink.track(&[&TRACK[..], &["--timeout", "60", "--patience", "60"]].concat());
+    let run = sink.track(&[&TRACK[..], &["--timeout", "60", "--delivery-timeout", "60"]].concat());
     assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
     for socket in &mut handshakes {
         rest(socket);
@@ -171,7 +171,8 @@ fn a_client_that_does_not_trust_the_certificate_is_explained() {
     let ready: serde_json::Value = serde_json::from_str(&ready).unwrap();
     let base = format!("{}/v1", ready["listening"].as_str().unwrap());
     let reach = ["--track-base-url", &base, "--root-certificate", &trusted.certificate];
-    let run = support::run(&[&["track"], &TRACK[..], &reach, &["--patience", "1"]].concat());
+    let run =
+        support::run(&[&["track"], &TRACK[..], &reach, &["--delivery-timeout", "1"]].concat());
     assert_eq!(run.code, Some(1));
     drop(child.stdin.take());
     let errors = child.wait_with_output().unwrap().stderr;

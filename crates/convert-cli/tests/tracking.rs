@@ -161,7 +161,7 @@ fn a_conversion_that_does_not_arrive_is_a_failure() {
         "v",
         "--goal",
         "order-placed",
-        "--patience",
+        "--delivery-timeout",
         "1",
         "--json",
     ];

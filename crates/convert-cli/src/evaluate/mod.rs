@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
 use clap::Args;
-use convert_sdk::Core;
+use convert_sdk::{Core, VisitorRecord};
 
 mod answer;
 mod request;
@@ -107,14 +107,28 @@ impl Answers {
             Ok(text) => Request::parse(text),
             Err(error) => Err(error),
         };
+        self.answer(core, request, line.number());
+    }
+
+    fn answer(&mut self, core: &Core, request: Result<Request, String>, line: u64) {
         match request {
             Ok(request) => Answer::write(&request.into_visitor(core), &mut self.text),
             Err(error) => {
                 self.faults += 1;
-                Fault { error, line: line.number() }.write(&mut self.text);
+                Fault { error, line }.write(&mut self.text);
             }
         }
     }
+}
+
+/// Answers a request line as `evaluate` does, and returns the visitor's record where it is one. For
+/// the fuzz target of request lines.
+#[doc(hidden)]
+pub fn answer_line(core: &Core, line: &str) -> (Vec<u8>, Option<VisitorRecord>) {
+    let record = Request::parse(line).ok().map(|it| it.into_visitor(core).visitor_record());
+    let mut answers = Answers::default();
+    answers.answer(core, Request::parse(line), 1);
+    (answers.text, record)
 }
 
 /// The bytes of answers from which on they are written before there are more.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use convert_redis::RedisStore;
 
+use crate::args::seconds;
 use crate::failure::Failure;
 use crate::input::read_file;
 use crate::source::MAX_CERTIFICATES;
@@ -32,9 +33,9 @@ pub(super) struct Store {
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
 
-    /// How long one exchange may take, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
-    timeout: u64,
+    /// How long one exchange may take.
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    timeout: Duration,
 }
 
 /// How long a record is kept.
@@ -48,8 +49,8 @@ impl Store {
     /// Makes the way to the store; what is new is kept as long as the store keeps it by default,
     /// unless something else is said.
     pub(super) fn open(&self, lifetime: Option<&Lifetime>) -> Result<RedisStore, Failure> {
-        let timeout = Duration::from_secs(self.timeout);
-        let mut builder = RedisStore::builder(&*self.redis).prefix(&*self.prefix).timeout(timeout);
+        let mut builder =
+            RedisStore::builder(&*self.redis).prefix(&*self.prefix).timeout(self.timeout);
         if self.cluster {
             builder = builder.cluster::<String>([]);
         }

@@ -4,7 +4,6 @@ mod address;
 mod delete;
 mod document;
 mod export;
-mod given;
 mod key;
 mod left;
 mod set;
@@ -21,7 +20,7 @@ use self::document::{Document, write_line};
 use crate::failure::Failure;
 use crate::output::one_line;
 
-/// Look at visitor records in a Redis, correct and remove them.
+/// Look at visitor records in a Redis, replace and remove them.
 ///
 /// A KEY is `ACCOUNT-PROJECT-VISITOR`, as in `10012345-10067890-visitor-1`. A PATTERN is a key with
 /// `*` for any text, `?` for any byte and `[ab]` for one of these, so that a letter beyond ASCII takes
@@ -39,7 +38,7 @@ Examples:
   convertctl records get 10012345-10067890-visitor-1
   convertctl records delete --matching '10012345-10067890-test-*' --yes
   convertctl records export > records.ndjson
-  convertctl records set < records.ndjson"
+  convertctl records set 10012345-10067890-visitor-1 < record.json"
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -57,25 +56,20 @@ enum Action {
         #[arg(value_name = "KEY")]
         key: String,
     },
-    /// Store the record of a visitor, read from standard input: its JSON, or the line that `get`
-    /// prints. Without a KEY, many records: lines as `export` prints them.
+    /// Replace the record of a visitor by the one on standard input: its JSON, or the line that `get`
+    /// prints.
     ///
-    /// What the SDK would not keep is refused, and what has none of a record's members. So is a KEY
-    /// that holds no visitor record. With a KEY, so is a record that has changed since this command
-    /// began; without, one that changes in the moment in which it is replaced: what a service has
-    /// added since the lines were exported is lost. Nothing is written of what is refused. The answer
-    /// says whether a record was replaced. A record that is replaced expires when it would have.
+    /// Refused are what the SDK would read differently, a KEY that holds no visitor record, and a record
+    /// that has changed since this command began. Nothing is stored of what is refused. The answer says
+    /// whether there was a record. One that is replaced expires when the old one would have.
     Set {
         #[command(flatten)]
         store: Store,
         /// Whose record.
         #[arg(value_name = "KEY")]
-        key: Option<String>,
-        /// Store also what the SDK would not keep, unchanged, and replace a text whatever it is now.
-        #[arg(long)]
-        force: bool,
+        key: String,
         /// How long a record that is new is kept: days, or `never` for one that never expires.
-        /// Defaults to 180 days, as the SDK's store does; take what your services have.
+        /// Defaults to 180 days, as the SDK's store does; use what your services use.
         #[arg(long, value_name = "DAYS")]
         ttl: Option<Lifetime>,
     },
@@ -113,13 +107,7 @@ enum Action {
 pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, Failure> {
     match &arguments.action {
         Action::Get { store, key } => get(&store.open(None)?, key, out),
-        Action::Set { store, key, force, ttl } => {
-            let store = store.open(ttl.as_ref())?;
-            match key {
-                Some(key) => set::one(&store, key, *force, out),
-                None => set::all(&store, *force, out),
-            }
-        }
+        Action::Set { store, key, ttl } => set::run(&store.open(ttl.as_ref())?, key, out),
         Action::Delete { matching: None, yes: true, .. } => {
             Err(Failure::Usage("--yes goes with --matching alone".to_owned()))
         }
