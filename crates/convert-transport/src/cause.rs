@@ -17,7 +17,7 @@ pub(crate) struct Cause {
 }
 
 impl Cause {
-    /// Gives the message of the last link.
+    /// Returns the message of the last link.
     pub(crate) fn root(&self) -> &str {
         let mut link = self;
         while let Some(next) = &link.next {

@@ -122,7 +122,7 @@ impl Client {
         })
     }
 
-    /// Gives a connection on which nothing has happened yet.
+    /// Returns a connection on which nothing has happened yet.
     fn ready(
         &self,
         kept: Option<Connection>,
@@ -239,7 +239,7 @@ impl Answer<'_> {
         body
     }
 
-    /// Reads a body that nobody needs, within bounds, so that the connection can be used again.
+    /// Discards the body, within bounds, so that the connection can be used again.
     pub(crate) fn discard(mut self) {
         let Ok(framing) = self.head.framing() else { return };
         let deadline = self.connection.deadline().or_sooner(DRAIN_TIME, "time to drain");
@@ -248,7 +248,7 @@ impl Answer<'_> {
         }
     }
 
-    /// Gives a connection back whose answer has been read.
+    /// Returns a connection back whose answer has been read.
     fn release(self) {
         if self.is_reusable {
             self.client.keep(self.service, self.connection);
@@ -259,7 +259,7 @@ impl Answer<'_> {
 /// How long a connection is kept unused. Services close theirs after a similar time.
 const MAX_IDLE_TIME: Duration = Duration::from_secs(15);
 
-/// How much of a body that nobody needs is read so that the connection can be used again.
+/// The most bytes of a body that are discarded so that the connection can be used again.
 const MAX_DRAIN: usize = 64 * 1024;
 
 /// How long that may take.

@@ -212,8 +212,8 @@ impl TransportConfig {
     /// use convert_transport::{Secret, TransportConfig};
     ///
     /// let config = TransportConfig::default().auth_secret(Secret::new("0123456789abcdef"));
-    /// let said = "no such token: Bearer 0123456789abcdef";
-    /// assert_eq!(config.redact(said), "no such token: Bearer 0123****cdef");
+    /// let answer = "no such token: Bearer 0123456789abcdef";
+    /// assert_eq!(config.redact(answer), "no such token: Bearer 0123****cdef");
     /// ```
     pub fn redact(&self, text: &str) -> String {
         self.secrets().scrub(text)

@@ -1,4 +1,4 @@
-//! From a host name to a connection that speaks HTTP over TLS.
+//! From a host name to a connection with TLS.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -148,7 +148,7 @@ impl Connector {
         open.retain(|socket| socket.strong_count() > 0);
         open.push(Arc::downgrade(socket));
         drop(open);
-        // Whoever closes has either seen the socket or has set the flag before.
+        // `close` sets the flag first, so that it either finds the socket or is seen here.
         if self.is_closed() { Err(Failure::broken(CLOSED)) } else { Ok(()) }
     }
 

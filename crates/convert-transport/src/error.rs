@@ -64,35 +64,35 @@ impl TransportError {
         self
     }
 
-    /// Sets how long the service asked to be left alone.
+    /// Sets the delay that the service asked for.
     pub fn with_retry_after(mut self, delay: Option<Duration>) -> Self {
         self.0.retry_after = delay;
         self
     }
 
-    /// Gives what went wrong, by class.
+    /// Returns what went wrong, by class.
     pub fn kind(&self) -> TransportErrorKind {
         self.0.kind
     }
 
-    /// Gives the endpoint that was asked: no query, the SDK key masked, no credentials.
+    /// Returns the endpoint that was asked: no query, the SDK key masked, no credentials.
     ///
     /// `None` when no request was made, as for an address that could not be parsed.
     pub fn endpoint(&self) -> Option<&str> {
         self.0.endpoint.as_deref()
     }
 
-    /// Gives the HTTP status when the service answered with one that is not a success.
+    /// Returns the HTTP status when the service answered with one that is not a success.
     pub fn status(&self) -> Option<u16> {
         self.0.status
     }
 
-    /// Gives how long the service asked to be left alone (`Retry-After`), uncapped.
+    /// Returns the delay that the service asked for (`Retry-After`), uncapped.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// Tells whether the same request may well succeed later.
+    /// Returns whether the same request may well succeed later.
     ///
     /// True for network errors, timeouts and the statuses 408, 429 and 500 to 599.
     pub fn is_retryable(&self) -> bool {
@@ -103,7 +103,7 @@ impl TransportError {
         }
     }
 
-    /// Tells whether the connect or the total deadline passed.
+    /// Returns whether the connect or the total deadline passed.
     pub fn is_timeout(&self) -> bool {
         self.0.kind == TransportErrorKind::Timeout
     }
@@ -231,7 +231,7 @@ impl TransportErrorKind {
     }
 }
 
-/// Tells whether a status promises that trying again later makes sense.
+/// Returns whether a status promises that trying again later makes sense.
 pub(crate) fn is_retryable_status(status: u16) -> bool {
     matches!(status, 408 | 429 | 500..=599)
 }

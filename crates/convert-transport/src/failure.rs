@@ -10,7 +10,7 @@ use crate::clock::Deadline;
 use crate::error::TransportErrorKind as Kind;
 use crate::proxy::ProxyUrl;
 
-/// The class of a failure, what an error message says about it, and the error that caused it.
+/// The class of a failure, the reason for a message, and the error that caused it.
 ///
 /// Reasons name hosts, ports, limits and what the operating system or the TLS library reports. No
 /// part of a request other than its host is ever put into one.
@@ -53,7 +53,8 @@ impl Failure {
                 ..Self::new(Kind::Tls, reason_of_tls(&tls))
             };
         }
-        if is_timeout(&error) && deadline.left().is_none() {
+        // The system has timeouts of its own, for a peer that does not acknowledge.
+        if error.kind() == io::ErrorKind::TimedOut && deadline.left().is_none() {
             return Self { source: Some(Arc::new(error)), ..Self::timeout(deadline, doing) };
         }
         let reason = if error.kind() == io::ErrorKind::UnexpectedEof {
@@ -72,10 +73,6 @@ impl Failure {
         self.proxy = Some(proxy.to_string());
         self
     }
-}
-
-fn is_timeout(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock)
 }
 
 /// Words the errors of TLS that an application can do something about.

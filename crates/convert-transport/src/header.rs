@@ -54,7 +54,7 @@ impl fmt::Debug for ExtraHeader {
     }
 }
 
-/// Tells whether a value can stand in a header line: visible ASCII, spaces and tabs.
+/// Returns whether a value can stand in a header line: visible ASCII, spaces and tabs.
 pub(crate) fn is_header_text(value: &str) -> bool {
     wrong_byte(value).is_none()
 }

@@ -47,7 +47,7 @@ pub struct HttpsTransport {
 impl HttpsTransport {
     /// Builds a transport; no connection is made yet.
     ///
-    /// What the environment says about proxies has an effect only when the config says
+    /// Reads the proxy variables of the environment only with
     /// [`proxy_from_env`](TransportConfig::proxy_from_env).
     ///
     /// # Errors
@@ -179,7 +179,7 @@ fn check_secret(secret: &str) -> Result<(), TransportError> {
     Err(TransportError::new(TransportErrorKind::InvalidInput).with_message(message))
 }
 
-/// Says what a status usually means where a config was asked for.
+/// Returns what a status usually means where a config was asked for.
 fn hint_at(status: u16) -> Option<&'static str> {
     match status {
         300..=399 => Some("redirects are not followed"),

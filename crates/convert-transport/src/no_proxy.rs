@@ -37,7 +37,7 @@ impl NoProxy {
         Self(entries.filter(|entry| !entry.is_empty()).filter_map(Entry::parse).collect())
     }
 
-    /// Tells whether a host is reached directly.
+    /// Returns whether a host is reached directly.
     pub(crate) fn contains(&self, service: &Authority) -> bool {
         let host = service.host().trim_matches(['[', ']']).trim_end_matches('.');
         let addresses = match host.parse::<IpAddr>() {

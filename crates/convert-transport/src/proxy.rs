@@ -71,7 +71,7 @@ impl ProxyUrl {
         &self.authority
     }
 
-    /// Gives user and password in the clear.
+    /// Returns user and password in the clear.
     pub(crate) fn credentials(&self) -> Option<(&str, Option<&str>)> {
         self.credentials
             .as_ref()

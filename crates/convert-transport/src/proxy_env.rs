@@ -33,7 +33,7 @@ impl ProxySettings {
         Ok(Some(Self { url, bypass: bypass.unwrap_or_default() }))
     }
 
-    /// Gives the proxy for a host; `None` when it is reached directly.
+    /// Returns the proxy for a host; `None` when it is reached directly.
     pub(crate) fn proxy_for(&self, service: &Authority) -> Option<&ProxyUrl> {
         (!self.bypass.contains(service)).then_some(&self.url)
     }

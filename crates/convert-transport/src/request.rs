@@ -89,37 +89,37 @@ impl ConfigRequest {
         self
     }
 
-    /// Gives the key.
+    /// Returns the key.
     pub fn sdk_key(&self) -> &SdkKey {
         &self.sdk_key
     }
 
-    /// Gives the environment, when one was named.
+    /// Returns the environment, when one was named.
     pub fn environment(&self) -> Option<&str> {
         self.environment.as_deref()
     }
 
-    /// Gives the id of the experience to preview, when this is a preview fetch.
+    /// Returns the id of the experience to preview, when this is a preview fetch.
     pub fn experience(&self) -> Option<&str> {
         self.experience.as_deref()
     }
 
-    /// Gives the debug token, when there is one.
+    /// Returns the debug token, when there is one.
     pub fn debug_token(&self) -> Option<&Secret> {
         self.debug_token.as_ref()
     }
 
-    /// Tells whether the low cache level is asked for, directly or by a token or a preview.
+    /// Returns whether the low cache level is asked for, directly or by a token or a preview.
     pub fn is_low_cache(&self) -> bool {
         self.low_cache || self.debug_token.is_some() || self.experience.is_some()
     }
 
-    /// Gives what is known of the config already held.
+    /// Returns what is known of the config already held.
     pub fn validators(&self) -> &Validators {
         &self.validators
     }
 
-    /// Gives path and query as they go onto the wire, secrets in the clear: not for logs.
+    /// Returns path and query as they go onto the wire, secrets in the clear: not for logs.
     ///
     /// The parameters are `environment`, `exp`, `_conv_low_cache` and `debug_token`, in this
     /// order, their values percent-encoded; the key is not encoded.
@@ -145,7 +145,7 @@ impl ConfigRequest {
         target
     }
 
-    /// Gives the path for logs: the key masked, no query.
+    /// Returns the path for logs: the key masked, no query.
     pub fn redacted_path(&self) -> String {
         format!("{CONFIG_PATH}{}", self.sdk_key)
     }
@@ -233,27 +233,27 @@ impl BatchRequest {
         Self { sdk_key, project_id: project_id.into(), body: body.into() }
     }
 
-    /// Gives the key.
+    /// Returns the key.
     pub fn sdk_key(&self) -> &SdkKey {
         &self.sdk_key
     }
 
-    /// Gives the project that stands for `[project_id]` in the tracking address.
+    /// Returns the project that stands for `[project_id]` in the tracking address.
     pub fn project_id(&self) -> &str {
         &self.project_id
     }
 
-    /// Gives the JSON body; it names visitors: not for logs.
+    /// Returns the JSON body; it names visitors: not for logs.
     pub fn body(&self) -> &[u8] {
         &self.body
     }
 
-    /// Gives the path below the tracking address, the key in the clear: not for logs.
+    /// Returns the path below the tracking address, the key in the clear: not for logs.
     pub fn path(&self) -> String {
         format!("{TRACK_PATH}{}", self.sdk_key.expose())
     }
 
-    /// Gives the path for logs: the key masked.
+    /// Returns the path for logs: the key masked.
     pub fn redacted_path(&self) -> String {
         format!("{TRACK_PATH}{}", self.sdk_key)
     }

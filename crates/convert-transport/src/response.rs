@@ -61,22 +61,22 @@ impl ConfigBody {
         self
     }
 
-    /// Gives the media type as the service sent it; it may hold any characters.
+    /// Returns the media type as the service sent it; it may hold any characters.
     pub fn content_type(&self) -> Option<&str> {
         self.content_type.as_deref()
     }
 
-    /// Gives the bytes.
+    /// Returns the bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Gives the bytes without copying them.
+    /// Returns the bytes without copying them.
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }
 
-    /// Gives what to send along with the next request.
+    /// Returns what to send along with the next request.
     pub fn validators(&self) -> &Validators {
         &self.validators
     }
@@ -120,17 +120,17 @@ impl Validators {
         Self { etag: keep(etag), last_modified: keep(last_modified) }
     }
 
-    /// Gives the `ETag`, quotes included.
+    /// Returns the `ETag`, quotes included.
     pub fn etag(&self) -> Option<&str> {
         self.etag.as_deref()
     }
 
-    /// Gives the `Last-Modified` date as text.
+    /// Returns the `Last-Modified` date as text.
     pub fn last_modified(&self) -> Option<&str> {
         self.last_modified.as_deref()
     }
 
-    /// Tells whether nothing is known, so that a request is unconditional.
+    /// Returns whether nothing is known, so that a request is unconditional.
     pub fn is_empty(&self) -> bool {
         self.etag.is_none() && self.last_modified.is_none()
     }
@@ -162,7 +162,7 @@ impl BatchResponse {
         Self { status, retry_after: None, body: Vec::new() }
     }
 
-    /// Sets how long the service asked to be left alone.
+    /// Sets the delay that the service asked for.
     pub fn with_retry_after(mut self, delay: Option<Duration>) -> Self {
         self.retry_after = delay;
         self
@@ -178,28 +178,28 @@ impl BatchResponse {
     /// The most bytes of a body that are kept.
     pub const MAX_PREFIX: usize = 64 * 1024;
 
-    /// Gives the HTTP status.
+    /// Returns the HTTP status.
     pub fn status(&self) -> u16 {
         self.status
     }
 
-    /// Tells whether the status is a success (200 to 299). A success whose body carries the code
+    /// Returns whether the status is a success (200 to 299). A success whose body carries the code
     /// `BOT` was thrown away all the same: see [`body`](Self::body).
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
 
-    /// Tells whether the same batch may well be accepted later: 408, 429 and 500 to 599.
+    /// Returns whether the same batch may well be accepted later: 408, 429 and 500 to 599.
     pub fn is_retryable(&self) -> bool {
         crate::error::is_retryable_status(self.status)
     }
 
-    /// Gives how long the service asked to be left alone (`Retry-After`), uncapped.
+    /// Returns the delay that the service asked for (`Retry-After`), uncapped.
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
 
-    /// Gives the beginning of the body, at most [`MAX_PREFIX`](Self::MAX_PREFIX) bytes.
+    /// Returns the beginning of the body, at most [`MAX_PREFIX`](Self::MAX_PREFIX) bytes.
     ///
     /// It may be cut short when the connection broke after the status had arrived: the status
     /// decides, so that an accepted batch is not sent twice.

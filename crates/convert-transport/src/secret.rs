@@ -28,7 +28,7 @@ impl Secret {
         Self(value.into())
     }
 
-    /// Gives the credential in the clear, for the one place that sends it.
+    /// Returns the credential in the clear, for the one place that sends it.
     ///
     /// What this returns must not reach a log, an error or a `Debug` output.
     pub fn expose(&self) -> &str {
@@ -90,7 +90,7 @@ impl SdkKey {
         Ok(Self(key))
     }
 
-    /// Gives the key in the clear, for the one place that sends it.
+    /// Returns the key in the clear, for the one place that sends it.
     ///
     /// What this returns must not reach a log, an error or a `Debug` output.
     pub fn expose(&self) -> &str {
@@ -121,7 +121,7 @@ pub(crate) fn mask(value: &str) -> String {
     format!("{head}{MASK}{tail}")
 }
 
-/// Tells whether a byte may stand unescaped in a URL path (RFC 3986 `pchar` and the slash).
+/// Returns whether a byte may stand unescaped in a URL path (RFC 3986 `pchar` and the slash).
 pub(crate) fn is_path_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@".contains(&byte)
 }

@@ -39,7 +39,7 @@ impl Socket {
         *self.deadline() = deadline;
     }
 
-    /// Tells whether the peer has neither closed the connection nor sent anything unasked.
+    /// Returns whether the peer has neither closed the connection nor sent anything unasked.
     pub(crate) fn is_quiet(&self) -> bool {
         if self.stream.set_nonblocking(true).is_err() {
             return false;
@@ -92,11 +92,16 @@ impl Write for SocketStream {
     }
 }
 
-/// Repeats a call that a signal has interrupted.
+/// Repeats a call that a signal has interrupted, or that the system has ended a little before the
+/// deadline. The call itself fails once the deadline has passed.
 fn uninterrupted(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
     loop {
         match call() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock
+                ) => {}
             outcome => return outcome,
         }
     }

@@ -54,7 +54,7 @@ impl HttpsUrl {
         Ok(Self(format!("https://{}{path}", authority.text())))
     }
 
-    /// Gives the address as text, without a trailing slash.
+    /// Returns the address as text, without a trailing slash.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -67,7 +67,7 @@ impl HttpsUrl {
 
 #[cfg(feature = "https")]
 impl HttpsUrl {
-    /// Gives host and port.
+    /// Returns host and port.
     pub(crate) fn authority(&self) -> Authority {
         let text = self.parts().0;
         let (host_end, port) = match text.rsplit_once(':') {
@@ -77,7 +77,7 @@ impl HttpsUrl {
         Authority { text: text.to_owned(), host_end, port: port.unwrap_or(HTTPS_PORT) }
     }
 
-    /// Gives the path, without a trailing slash.
+    /// Returns the path, without a trailing slash.
     pub(crate) fn path(&self) -> &str {
         self.parts().1
     }
@@ -143,7 +143,7 @@ impl HttpsUrlTemplate {
         HttpsUrl::parse(self.0.replace(PLACEHOLDER, project_id))
     }
 
-    /// Gives the template as text.
+    /// Returns the template as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -195,7 +195,7 @@ impl Authority {
         Ok(Self { text: text.to_ascii_lowercase(), host_end, port })
     }
 
-    /// Gives host and, where one was given, port.
+    /// Returns host and, where one was given, port.
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
@@ -203,7 +203,7 @@ impl Authority {
 
 #[cfg(feature = "https")]
 impl Authority {
-    /// Gives the host; an IPv6 address keeps its brackets.
+    /// Returns the host; an IPv6 address keeps its brackets.
     pub(crate) fn host(&self) -> &str {
         self.text.get(..self.host_end).unwrap_or_default()
     }

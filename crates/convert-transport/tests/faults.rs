@@ -351,7 +351,7 @@ fn large_batch_to_a_server_that_does_not_read_ends_at_the_deadline() {
             "10034190",
             vec![b' '; 16 * 1024 * 1024],
         ))
-        .expect_err("nobody reads");
+        .expect_err("the server does not read");
     assert!(error.is_timeout(), "{error:?}");
 }
 

@@ -28,7 +28,7 @@ pub(crate) fn read_body(
     Ok(body)
 }
 
-/// Reads the first `max` bytes of a body, and tells whether that was all of it. What had arrived
+/// Reads the first `max` bytes of a body, and returns whether that was all of it. What had arrived
 /// before a failure is kept.
 pub(crate) fn read_prefix(
     connection: &mut Connection,
@@ -52,7 +52,7 @@ pub(crate) fn read_prefix(
     }
 }
 
-/// Reads a body that nobody needs, so that the connection can be used again. Gives up, and returns
+/// Discards a body, so that the connection can be used again. Gives up, and returns
 /// false, where that takes more than `max` bytes or goes past the deadline.
 pub(crate) fn drain(
     connection: &mut Connection,

@@ -23,12 +23,12 @@ impl Connection {
         Self { stream, socket, deadline, buffer: Vec::new(), used: 0 }
     }
 
-    /// Gives the stream back for another layer on top of it; `None` when there are unused bytes.
+    /// Returns the stream back for another layer on top of it; `None` when there are unused bytes.
     pub(crate) fn into_stream(self) -> Option<Box<dyn Io>> {
         self.unread().is_empty().then_some(self.stream)
     }
 
-    /// Tells whether another request can be sent.
+    /// Returns whether another request can be sent.
     pub(crate) fn is_idle(&self) -> bool {
         self.unread().is_empty() && self.socket.is_quiet()
     }
@@ -47,7 +47,7 @@ impl Connection {
         self.stream.flush()
     }
 
-    /// Gives what has been read and not used.
+    /// Returns what has been read and not used.
     pub(crate) fn unread(&self) -> &[u8] {
         self.buffer.get(self.used..).unwrap_or_default()
     }

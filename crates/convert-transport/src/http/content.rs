@@ -33,7 +33,7 @@ fn gunzip(body: &[u8], max: usize) -> Result<Vec<u8>, Failure> {
     }
 }
 
-/// Tells whether a body that only the end of the connection ends has broken off.
+/// Returns whether a body that only the end of the connection ends has broken off.
 ///
 /// Such a body looks complete wherever it breaks off. What gives it away is JSON whose brackets or
 /// quotes are still open.

@@ -68,12 +68,12 @@ impl Head {
         self.status
     }
 
-    /// Gives the first value of a header.
+    /// Returns the first value of a header.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.values(name).next().and_then(|value| std::str::from_utf8(value).ok())
     }
 
-    /// Gives the elements of a header that holds a list, over all its lines, in lower case.
+    /// Returns the elements of a header that holds a list, over all its lines, in lower case.
     pub(crate) fn list(&self, name: &str) -> Vec<String> {
         let lines = self.values(name).map(|value| String::from_utf8_lossy(value).to_lowercase());
         let joined = lines.collect::<Vec<_>>().join(",");
@@ -81,7 +81,7 @@ impl Head {
         elements.map(str::to_owned).collect()
     }
 
-    /// Tells whether the connection stays open after the body.
+    /// Returns whether the connection stays open after the body.
     pub(crate) fn keeps_alive(&self) -> bool {
         let options = self.list("connection");
         let has = |option: &str| options.iter().any(|other| other == option);
