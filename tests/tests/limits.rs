@@ -8,9 +8,7 @@
     reason = "a test that meets the unexpected should stop at once"
 )]
 
-use convert_sdk::{
-    Answer, AttributeProvider, Attributes, Core, Moment, Reason, SdkConfig, WallClock, attributes,
-};
+use convert_sdk::{Answer, AttributeProvider, Attributes, Core, Reason, SdkConfig, attributes};
 use serde_json::{Value, json};
 
 fn core(parts: Value, set: impl FnOnce(SdkConfig) -> SdkConfig) -> Core {

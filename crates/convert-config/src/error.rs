@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::escape::escape;
+use crate::escape::escape_within;
 
 /// Says why a config cannot be used at all, and where.
 ///
@@ -25,10 +25,11 @@ pub struct InvalidConfigError {
 impl InvalidConfigError {
     /// Makes an error for the JSON path `path`; an empty path stands for the whole config.
     ///
-    /// Control characters in both are escaped, since they may come from the config.
+    /// Control characters in both are escaped, and what is very long is cut, since both may come from
+    /// the config.
     pub fn new(path: impl AsRef<str>, reason: impl AsRef<str>) -> Self {
-        let path = escape(path.as_ref()).into_owned();
-        let reason = escape(reason.as_ref()).into_owned();
+        let path = escape_within(path.as_ref(), LONGEST);
+        let reason = escape_within(reason.as_ref(), LONGEST);
         InvalidConfigError { path, reason }
     }
 
@@ -53,3 +54,6 @@ impl fmt::Display for InvalidConfigError {
 }
 
 impl std::error::Error for InvalidConfigError {}
+
+/// Longer texts are cut, in bytes.
+const LONGEST: usize = 1_000;

@@ -38,6 +38,15 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// Returns what `value` prints, escaped, cut at about `limit` bytes.
+pub(crate) fn escape_within(value: impl fmt::Display, limit: usize) -> String {
+    let mut cut = Cut { text: String::new(), limit };
+    if write!(cut, "{}", Escaped(value)).is_err() {
+        cut.text.push('…');
+    }
+    cut.text
+}
+
 /// Returns whether a character can end a line, steer a terminal or change the direction of text:
 /// control characters, line and paragraph separators, and bidirectional controls.
 pub fn is_escaped(character: char) -> bool {
@@ -63,9 +72,39 @@ impl fmt::Write for Writer<'_, '_> {
     }
 }
 
+/// A text that refuses what exceeds its limit.
+struct Cut {
+    text: String,
+    limit: usize,
+}
+
+impl fmt::Write for Cut {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = self.limit.saturating_sub(self.text.len());
+        if text.len() <= room {
+            self.text.push_str(text);
+            return Ok(());
+        }
+        let mut end = room;
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        self.text.push_str(text.get(..end).unwrap_or_default());
+        Err(fmt::Error)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_too_long_is_cut_between_characters() {
+        assert_eq!(escape_within("abc", 3), "abc");
+        assert_eq!(escape_within("abcd", 3), "abc…");
+        assert_eq!(escape_within("abé", 3), "ab…");
+        assert_eq!(escape_within(format_args!("a{}{}", "\n", "b"), 3), "a\\n…");
+    }
 
     #[test]
     fn controls_separators_and_bidirectional_controls_are_escaped() {

@@ -1,21 +1,23 @@
 //! Finding positions by name.
 
-use std::hash::Hasher as _;
+use std::hash::{BuildHasher as _, Hasher as _};
 
-use rustc_hash::FxHasher;
+use foldhash::fast::RandomState;
 
 use crate::mark::Mark;
+use crate::work::count;
 
 /// Positions in a list, found by name in constant time; of repeated names the first is kept.
 ///
 /// Open addressing with linear probing, at most half full. The marks of the names lie in the slots,
-/// so that most lookups read nothing else. The names come from the config and the lookups from the
-/// application, so a fast hash that an outsider could provoke collisions in is safe here.
+/// so that most lookups read nothing else. The names come from the config, which may be made to hurt,
+/// so every index has a random seed: nobody outside the process can choose names that collide.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Index {
     // None, or a power of two.
     slots: Box<[Slot]>,
     count: usize,
+    seed: RandomState,
 }
 
 /// A place for a name, thirty-two bytes; free where its position is [`FREE`].
@@ -38,9 +40,10 @@ impl Index {
     ) -> Option<u32> {
         let mark = Mark::of(name);
         let last = self.slots.len().wrapping_sub(1);
-        let mut at = hash_of(name, mark) as usize & last;
+        let mut at = self.hash_of(name) as usize & last;
         // A free slot ends the search, and half of them are free.
         while let Some(slot) = self.slots.get(at).filter(|slot| slot.position != FREE) {
+            count(1);
             let is_alike = slot.mark == mark;
             if is_alike && (mark.is_whole() || name_at(slot.position) == Some(name)) {
                 return Some(slot.position);
@@ -64,9 +67,18 @@ impl Index {
             self.grow();
         }
         let mark = Mark::of(name);
-        place(&mut self.slots, Slot { mark, hash: hash_of(name, mark), position });
+        let hash = self.hash_of(name);
+        place(&mut self.slots, Slot { mark, hash, position });
         self.count += 1;
         true
+    }
+
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "half of a hash is a hash")]
+    fn hash_of(&self, name: &str) -> u32 {
+        let mut hasher = self.seed.build_hasher();
+        hasher.write(name.as_bytes());
+        hasher.finish() as u32
     }
 
     fn grow(&mut self) {
@@ -83,28 +95,13 @@ fn place(slots: &mut [Slot], slot: Slot) {
     let mask = slots.len().wrapping_sub(1);
     let mut at = slot.hash as usize & mask;
     while let Some(place) = slots.get_mut(at) {
+        count(1);
         if place.position == FREE {
             *place = slot;
             return;
         }
         at = (at + 1) & mask;
     }
-}
-
-#[inline]
-fn hash_of(name: &str, mark: Mark) -> u32 {
-    if mark.is_whole() {
-        return mark.hash();
-    }
-    hash_of_long(name)
-}
-
-#[inline(never)]
-#[expect(clippy::cast_possible_truncation, reason = "half of a hash is a hash")]
-fn hash_of_long(name: &str) -> u32 {
-    let mut hasher = FxHasher::default();
-    hasher.write(name.as_bytes());
-    hasher.finish() as u32
 }
 
 const LEAST: usize = 4;

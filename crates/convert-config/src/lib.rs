@@ -42,6 +42,8 @@ mod segment_names;
 mod short_text;
 mod value;
 mod variation;
+#[doc(hidden)]
+pub mod work;
 
 pub use buckets::{Buckets, Layout};
 pub use catalog::{Catalog, Identified};

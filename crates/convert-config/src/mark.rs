@@ -44,16 +44,6 @@ impl Mark {
         }
     }
 
-    /// Returns a hash that tells marks apart.
-    #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "the halves are folded together")]
-    pub(crate) fn hash(self) -> u32 {
-        let (one, other) = (self.tail ^ HASH_KEYS.0, self.head ^ self.length as u64 ^ HASH_KEYS.1);
-        let product = u128::from(one) * u128::from(other);
-        let folded = product as u64 ^ (product >> 64) as u64;
-        (folded ^ folded >> 32) as u32
-    }
-
     /// Returns the words that hold the text's end and beginning.
     #[inline]
     pub(crate) fn words(self) -> (u64, u64) {
@@ -81,9 +71,6 @@ fn short(bytes: &[u8]) -> u64 {
     }
     bytes.iter().fold(0, |packed, byte| packed << 8 | u64::from(*byte))
 }
-
-/// The first digits of pi: they keep factors from being zero or small.
-const HASH_KEYS: (u64, u64) = (0x243F_6A88_85A3_08D3, 0x1319_8A2E_0370_7344);
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,7 @@
 //! The arms of an experience and what they change.
 
+use std::sync::Arc;
+
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 use smol_str::SmolStr;
 
@@ -28,8 +30,9 @@ pub struct Variation {
     pub(crate) name: Option<SmolStr>,
     pub(crate) running: bool,
     pub(crate) allocation: Option<f64>,
-    pub(crate) changes: Box<[Change]>,
-    pub(crate) features: Box<[FeatureChange]>,
+    // Shared by experiences that repeat an id.
+    pub(crate) changes: Arc<[Change]>,
+    pub(crate) features: Arc<[FeatureChange]>,
 }
 
 /// One change of a variation, as the config has it.

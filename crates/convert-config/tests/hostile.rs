@@ -168,7 +168,9 @@ fn diagnostics_do_not_depend_on_the_order_of_the_lists() {
         (project(&[goals, features].concat()), project(&format!("{features}, {goals} \"x\": 0")));
     assert_eq!(one.diagnostics(), other.diagnostics());
     let twice = project(r#""goals": [0], "goals": []"#);
-    assert!(twice.diagnostics().is_empty(), "what was overwritten is not looked at");
+    let shown: Vec<String> = twice.diagnostics().iter().map(Diagnostic::to_string).collect();
+    let repeated = "warning: goals: repeats a name of its object; the last one counts";
+    assert_eq!(shown, [repeated], "what was overwritten is not looked at");
 }
 
 /// A thread with little room makes unbounded recursion fail at once.
@@ -302,4 +304,71 @@ fn control_characters_of_a_config_are_escaped_in_diagnostics_and_errors() {
     let elements = config.audiences()[0].rules().unwrap().elements();
     assert!(elements.iter().all(|element| !element.to_string().contains(is_escaped)));
     assert_eq!(elements.len(), 1);
+}
+
+#[test]
+fn a_member_given_twice_counts_last_and_is_reported_with_its_path() {
+    let json = r#"{"account_id": "1", "project": {"id": "2"}, "account_id": "3",
+        "experiences": [{"id": "4", "key": "old", "key": "new"},
+            {"id": "5", "variations": [{"id": "6", "changes": [{"data": {"a": [{"b": 1, "b": 2}]}}]}]}],
+        "other": {"\u0061": 1, "a": 2}, "features": [{"id": "7", "variables": [
+            {"key": "v", "type": "json"}]}]}"#;
+    let paths = |config: &ProjectConfig| -> Vec<String> {
+        config.diagnostics().iter().map(|one| one.path().to_owned()).collect()
+    };
+    let config = ProjectConfig::from_json(json).unwrap();
+    let expected = [
+        "account_id",
+        "experiences[0].key",
+        "experiences[1].variations[0].changes[0].data.a[0].b",
+        "other.a",
+    ];
+    assert_eq!(paths(&config), expected);
+    assert!(config.has_warnings());
+    assert_eq!(config.account_id(), "3");
+    assert!(config.experiences().by_key("new").is_some());
+    let data = config.experiences()[1].variations()[0].changes()[0].data();
+    assert_eq!(serde_json::to_string(data).unwrap(), r#"{"a":[{"b":2}]}"#);
+
+    let wrapped = ProjectConfig::from_json(&format!(r#"{{"data": {json}}}"#)).unwrap();
+    assert_eq!(paths(&wrapped), expected.map(|path| format!("data.{path}")));
+    let replaced = json.replace("\"other\"", "\"huge\": 1e999, \"other\"");
+    let replaced = ProjectConfig::from_json(&replaced).unwrap();
+    assert!(expected.iter().all(|path| paths(&replaced).contains(&(*path).to_owned())));
+    let without_text: ProjectConfig = serde_json::from_str(json).unwrap();
+    assert_eq!(paths(&without_text), [""]);
+    assert!(
+        project(r#""goals": [{"id": 1}, {"id": 2, "settings": {"id": 3}}]"#)
+            .diagnostics()
+            .is_empty()
+    );
+}
+
+#[test]
+fn a_member_given_twice_in_the_text_of_a_variable_is_reported() {
+    let config = project(
+        r#""features": [{"id": "7", "variables": [{"key": "v", "type": "json"}]}],
+        "experiences": [{"id": "1", "variations": [{"id": "2", "changes": [{"type": "fullStackFeature",
+            "data": {"feature_id": "7", "variables_data": {"v": "{\"a\": 1, \"a\": 2}"}}}]}]}]"#,
+    );
+    let shown: Vec<String> = config.diagnostics().iter().map(Diagnostic::to_string).collect();
+    assert_eq!(shown.len(), 1);
+    assert!(
+        shown[0].ends_with("variables_data.v: an object in it repeats a name; the last one counts")
+    );
+}
+
+#[test]
+fn experiences_that_repeat_an_id_too_often_have_no_variations_of_the_first_one() {
+    let arms: Vec<String> = (0..100).map(|i| format!(r#"{{"id": {i}}}"#)).collect();
+    let twins: Vec<String> = (0..100).map(|i| format!(r#"{{"id": 1, "key": "k{i}"}}"#)).collect();
+    let config = project(&format!(
+        r#""experiences": [{{"id": 1, "variations": [{}]}}, {}]"#,
+        arms.join(","),
+        twins.join(",")
+    ));
+    let arms: usize = config.experiences().iter().map(|one| one.variations().len()).sum();
+    assert_eq!(arms, 200, "the first one and one copy");
+    let refused = |one: &&Diagnostic| one.reason().contains("repeats an id too often");
+    assert_eq!(config.diagnostics().iter().find(refused).unwrap().path(), "experiences[2]");
 }

@@ -1,10 +1,11 @@
 //! What is known of a visitor: attributes, and the layers rules look through.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, btree_map};
 use std::fmt;
 
 use convert_config::rule::{Element, StepBudget, Verdict};
+use convert_config::work::count;
 use convert_config::{Mark, ShortText, Text, Value, ValueRef};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
@@ -12,7 +13,7 @@ use smol_str::SmolStr;
 
 use crate::record::Segments;
 
-/// Named values of a visitor, copied in and kept sorted in one small allocation.
+/// Named values of a visitor, copied in and kept sorted; up to 64 of them in one small allocation.
 ///
 /// Made with [`attributes!`](crate::attributes), from a map, from pairs, or from JSON. `Debug` shows
 /// the names only: values may be personal data.
@@ -25,9 +26,17 @@ use crate::record::Segments;
 /// assert_eq!(attributes.len(), 3);
 /// assert_eq!(format!("{attributes:?}"), r#"{"age", "country", "plan"}"#);
 /// ```
-#[derive(Clone, Default, PartialEq)]
+#[derive(Clone, Default)]
 pub struct Attributes {
-    entries: Vec<Entry>,
+    entries: Entries,
+}
+
+/// Entries sorted by name: a few in a list, which is fast to look through, and many in a tree, so that
+/// adding one does not move the others.
+#[derive(Clone)]
+enum Entries {
+    Few(Vec<Entry>),
+    Many(BTreeMap<SmolStr, Entry>),
 }
 
 /// An attribute, with the mark of its name to find it by, and its value once more where it is a short
@@ -51,7 +60,13 @@ pub(crate) struct Entry {
 /// ```
 #[derive(Clone)]
 pub struct AttributesIter<'a> {
-    entries: std::slice::Iter<'a, Entry>,
+    entries: EntriesIter<'a>,
+}
+
+#[derive(Clone)]
+enum EntriesIter<'a> {
+    Few(std::slice::Iter<'a, Entry>),
+    Many(btree_map::Values<'a, SmolStr, Entry>),
 }
 
 /// A value as it is kept: short texts inline, nesting behind a pointer.
@@ -68,35 +83,41 @@ enum Stored {
 impl Attributes {
     /// Makes an empty set.
     pub const fn new() -> Self {
-        Attributes { entries: Vec::new() }
+        Attributes { entries: Entries::Few(Vec::new()) }
     }
 
     /// Makes an empty set with room for `capacity` attributes.
     pub fn with_capacity(capacity: usize) -> Self {
-        Attributes { entries: Vec::with_capacity(capacity) }
+        Attributes { entries: Entries::Few(Vec::with_capacity(capacity.min(FEW))) }
     }
 
     /// Sets one attribute, replacing an earlier one of that name.
     pub fn insert<'v>(&mut self, name: &str, value: impl Into<Value<'v>>) {
         let stored = Stored::from(value.into());
-        self.put(Entry::new(SmolStr::from(name), stored));
+        self.entries.put(Entry::new(SmolStr::from(name), stored));
     }
 
     /// Removes one attribute and returns whether it was there.
     pub fn remove(&mut self, name: &str) -> bool {
-        let before = self.entries.len();
-        self.entries.retain(|known| known.name != name);
-        self.entries.len() < before
+        match &mut self.entries {
+            Entries::Few(entries) => {
+                let place = place_of(entries, name).ok();
+                place.map(|at| entries.remove(at)).is_some()
+            }
+            Entries::Many(entries) => entries.remove(name).is_some(),
+        }
     }
 
     /// Sets every attribute of `other`, replacing earlier ones of the same names.
     pub fn merge(&mut self, other: Attributes) {
-        if self.entries.is_empty() {
+        if self.is_empty() {
             *self = other;
             return;
         }
-        self.entries.extend(other.entries);
-        self.sort();
+        match other.entries {
+            Entries::Few(entries) => entries.into_iter().for_each(|entry| self.entries.put(entry)),
+            Entries::Many(entries) => self.entries.put_all(entries),
+        }
     }
 
     /// Returns the value of the attribute with exactly this name.
@@ -106,60 +127,123 @@ impl Attributes {
 
     /// Returns every attribute, sorted by name.
     pub fn iter(&self) -> AttributesIter<'_> {
-        AttributesIter { entries: self.entries.iter() }
+        AttributesIter {
+            entries: match &self.entries {
+                Entries::Few(entries) => EntriesIter::Few(entries.iter()),
+                Entries::Many(entries) => EntriesIter::Many(entries.values()),
+            },
+        }
     }
 
     /// Returns how many attributes there are.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        match &self.entries {
+            Entries::Few(entries) => entries.len(),
+            Entries::Many(entries) => entries.len(),
+        }
     }
 
     /// Returns whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.len() == 0
+    }
+
+    fn entries(&self) -> EntriesIter<'_> {
+        self.iter().entries
     }
 
     /// Returns the entry whose name has this mark; the name is read only where the mark is not all.
     #[inline]
     pub(crate) fn find<'n>(&self, mark: Mark, name: impl Fn() -> &'n str) -> Option<&Entry> {
-        // A scan of a few marks beats the branches of a binary search.
-        if self.entries.len() > SCANNED || !mark.is_whole() {
-            return self.search(name());
+        match &self.entries {
+            // A scan of a few marks beats the branches of a binary search.
+            Entries::Few(entries) if mark.is_whole() => {
+                entries.iter().find(|entry| entry.mark == mark)
+            }
+            _ => self.search(name()),
         }
-        self.entries.iter().find(|entry| entry.mark == mark)
     }
 
     #[inline(never)]
     fn search(&self, name: &str) -> Option<&Entry> {
-        self.place_of(name).ok().and_then(|at| self.entries.get(at))
-    }
-
-    fn put(&mut self, entry: Entry) {
-        match self.place_of(&entry.name) {
-            Ok(at) => {
-                if let Some(known) = self.entries.get_mut(at) {
-                    *known = entry;
-                }
-            }
-            Err(at) => self.entries.insert(at, entry),
+        match &self.entries {
+            Entries::Few(entries) => place_of(entries, name).ok().and_then(|at| entries.get(at)),
+            Entries::Many(entries) => entries.get(name),
         }
     }
 
-    /// Puts entries in order that were appended in any. The last of a repeated name counts.
-    fn sort(&mut self) {
-        self.entries.reverse();
-        self.entries.sort_by(|left, right| left.name.cmp(&right.name));
-        self.entries.dedup_by(|later, kept| later.name == kept.name);
+    /// Takes entries in any order. The last of a repeated name counts.
+    fn from_entries(mut entries: Vec<Entry>) -> Self {
+        entries.reverse();
+        entries.sort_by(|left, right| left.name.cmp(&right.name));
+        entries.dedup_by(|later, kept| later.name == kept.name);
+        let entries = match entries.len() {
+            ..=FEW => Entries::Few(entries),
+            _ => Entries::Many(named(entries).collect()),
+        };
+        Attributes { entries }
+    }
+}
+
+impl Entries {
+    fn put(&mut self, entry: Entry) {
+        let entries = match self {
+            Entries::Many(entries) => return drop(entries.insert(entry.name.clone(), entry)),
+            Entries::Few(entries) => entries,
+        };
+        match place_of(entries, &entry.name) {
+            Ok(at) => {
+                if let Some(known) = entries.get_mut(at) {
+                    *known = entry;
+                }
+            }
+            Err(at) if entries.len() < FEW => {
+                count(entries.len() - at);
+                entries.insert(at, entry);
+            }
+            Err(_) => {
+                let known = std::mem::take(entries).into_iter();
+                *self = Entries::Many(named(known.chain([entry])).collect());
+            }
+        }
     }
 
-    fn place_of(&self, name: &str) -> Result<usize, usize> {
-        self.entries.binary_search_by(|entry| entry.name.as_str().cmp(name))
+    fn put_all(&mut self, mut other: BTreeMap<SmolStr, Entry>) {
+        match self {
+            Entries::Many(entries) => entries.extend(other),
+            Entries::Few(entries) => {
+                for (name, entry) in named(std::mem::take(entries)) {
+                    other.entry(name).or_insert(entry);
+                }
+                *self = Entries::Many(other);
+            }
+        }
     }
+}
+
+impl Default for Entries {
+    fn default() -> Self {
+        Entries::Few(Vec::new())
+    }
+}
+
+impl PartialEq for Attributes {
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.entries().eq(other.entries())
+    }
+}
+
+fn named(entries: impl IntoIterator<Item = Entry>) -> impl Iterator<Item = (SmolStr, Entry)> {
+    entries.into_iter().map(|entry| (entry.name.clone(), entry))
+}
+
+fn place_of(entries: &[Entry], name: &str) -> Result<usize, usize> {
+    entries.binary_search_by(|entry| entry.name.as_str().cmp(name))
 }
 
 impl fmt::Debug for Attributes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.entries.iter().map(|entry| &entry.name)).finish()
+        f.debug_set().entries(self.entries().map(|entry| &entry.name)).finish()
     }
 }
 
@@ -176,8 +260,8 @@ impl<'v, N: AsRef<str>, V: Into<Value<'v>>> Extend<(N, V)> for Attributes {
         let stored = |(name, value): (N, V)| {
             Entry::new(SmolStr::from(name.as_ref()), Stored::from(value.into()))
         };
-        self.entries.extend(entries.into_iter().map(stored));
-        self.sort();
+        let entries: Vec<Entry> = entries.into_iter().map(stored).collect();
+        self.merge(Attributes::from_entries(entries));
     }
 }
 
@@ -224,10 +308,29 @@ impl<'a> Iterator for AttributesIter<'a> {
 
 impl ExactSizeIterator for AttributesIter<'_> {}
 
+impl<'a> Iterator for EntriesIter<'a> {
+    type Item = &'a Entry;
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a Entry> {
+        match self {
+            EntriesIter::Few(entries) => entries.next(),
+            EntriesIter::Many(entries) => entries.next(),
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        match self {
+            EntriesIter::Few(entries) => entries.size_hint(),
+            EntriesIter::Many(entries) => entries.size_hint(),
+        }
+    }
+}
+
 impl fmt::Debug for AttributesIter<'_> {
     /// Shows how many attributes are left: even a name says something of the visitor.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AttributesIter").field("left", &self.entries.len()).finish()
+        f.debug_struct("AttributesIter").field("left", &self.len()).finish()
     }
 }
 
@@ -248,9 +351,7 @@ impl<'de> Deserialize<'de> for Attributes {
                 while let Some((name, value)) = access.next_entry::<Cow<'_, str>, Value<'_>>()? {
                     entries.push(Entry::new(SmolStr::from(&*name), Stored::from(value)));
                 }
-                let mut attributes = Attributes { entries };
-                attributes.sort();
-                Ok(attributes)
+                Ok(Attributes::from_entries(entries))
             }
         }
 
@@ -447,8 +548,8 @@ macro_rules! attributes {
     (@one $name:expr) => { 1 };
 }
 
-/// Up to this many attributes are looked through one by one.
-const SCANNED: usize = 64;
+/// How many attributes are kept in a list and looked through one by one.
+const FEW: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -463,7 +564,7 @@ mod tests {
 
     #[test]
     fn many_attributes_are_found_as_well() {
-        for count in [SCANNED, SCANNED + 1, 4 * SCANNED] {
+        for count in [FEW, FEW + 1, 4 * FEW] {
             let long =
                 |i: usize| format!("a name that is longer than its mark, {}", (i * 37) % count);
             let names = (0..count).map(|i| if i % 2 == 0 { long(i) } else { i.to_string() });
@@ -475,6 +576,39 @@ mod tests {
             for missing in ["", "0", "a name that is longer than its mark, "] {
                 assert_eq!(attributes.get(missing), None);
             }
+        }
+    }
+
+    proptest::proptest! {
+        /// A map behaves the same, on both sides of the limit.
+        #[test]
+        fn attributes_agree_with_a_map(
+            steps in proptest::collection::vec((0..2 * FEW, 0..4_u8), 0..400),
+        ) {
+            let mut attributes = Attributes::new();
+            let mut map = BTreeMap::new();
+            for (at, (name, kind)) in (0_i64..).zip(steps) {
+                let name = format!("{name:>20}");
+                match kind {
+                    0 => assert_eq!(attributes.remove(&name), map.remove(&name).is_some()),
+                    1 => {
+                        attributes.merge(Attributes::from([(&name, at), (&name, at + 1)]));
+                        map.insert(name, at + 1);
+                    }
+                    _ => {
+                        attributes.insert(&name, at);
+                        map.insert(name, at);
+                    }
+                }
+            }
+            let expected = map.iter().map(|(name, value)| (name.as_str(), ValueRef::Integer(*value)));
+            assert!(attributes.iter().eq(expected));
+            assert_eq!(attributes.len(), map.len());
+            assert_eq!(attributes, Attributes::from(map.clone()));
+            let mut merged = Attributes::from([("own", 1)]);
+            merged.merge(attributes);
+            assert!(merged.remove("own"));
+            assert_eq!(merged, Attributes::from(map));
         }
     }
 

@@ -24,11 +24,14 @@ pub(super) fn cast(variable: &Reader<'_, '_>, kind: VariableKind) -> Option<Valu
         VariableKind::Json => match view {
             ValueRef::Null | ValueRef::List(_) | ValueRef::Map(_) => Some(variable.value.copied()),
             other => {
-                let (value, is_repaired) = other.with_text(parse_variable)?;
-                if is_repaired {
+                let parsed = other.with_text(parse_variable)?;
+                if parsed.is_repaired {
                     variable.warn("", "lone surrogates or too large numbers in it were replaced");
                 }
-                Some(value)
+                if parsed.has_repeated_names {
+                    variable.warn("", "an object in it repeats a name; the last one counts");
+                }
+                Some(parsed.value)
             }
         },
     }

@@ -1,5 +1,7 @@
 //! Reading experiences and their variations.
 
+use std::sync::Arc;
+
 use smallvec::SmallVec;
 use smol_str::SmolStr;
 
@@ -137,7 +139,7 @@ impl<'v> Arms<'v> {
         .collect()
     }
 
-    fn read_changes(&mut self, reader: &Reader<'_, 'v>, arm_place: usize) -> Box<[Change]> {
+    fn read_changes(&mut self, reader: &Reader<'_, 'v>, arm_place: usize) -> Arc<[Change]> {
         let mut changes = Vec::with_capacity(reader.len_of("changes"));
         let arm = self.variations.len();
         reader.each("changes", |change, change_place| {
@@ -170,7 +172,7 @@ fn read_arms<'v>(experience: &Reader<'_, 'v>, layout: Layout) -> Arms<'v> {
     arms
 }
 
-fn read_variation(reader: &Reader<'_, '_>, layout: Layout, changes: Box<[Change]>) -> Variation {
+fn read_variation(reader: &Reader<'_, '_>, layout: Layout, changes: Arc<[Change]>) -> Variation {
     // The JavaScript SDK skips an arm whose id it takes for false.
     let id = reader.true_id();
     if reader.field("id").is_none() {
@@ -184,7 +186,7 @@ fn read_variation(reader: &Reader<'_, '_>, layout: Layout, changes: Box<[Change]
         running: is_running(reader),
         allocation: read_allocation(reader, layout),
         changes,
-        features: Box::default(),
+        features: Arc::default(),
     }
 }
 

@@ -6,9 +6,9 @@ use serde::de::DeserializeSeed as _;
 
 use crate::diagnostic::Severity;
 use crate::error::InvalidConfigError;
-use crate::load::locate::locate;
+use crate::load::locate::{Trail, find_repeated, locate};
 use crate::load::root::{DocumentSeed, Root};
-use crate::value::Value;
+use crate::value::{Scratch, Value, ValueSeed};
 
 /// Parses `json`; `None` if it is no object. What had to be replaced to do so is reported.
 pub(super) fn parse<T>(
@@ -20,7 +20,10 @@ pub(super) fn parse<T>(
         InvalidConfigError::new("", format!("not UTF-8 at byte {}", error.valid_up_to() + 1))
     })?;
     let error = match parse_strictly(text) {
-        Ok(root) => return read(root),
+        Ok(root) => {
+            report_repeated_names(text, root.as_ref());
+            return read(root);
+        }
         Err(error) => error,
     };
     let Some(repaired) = repair(text) else { return Err(not_json(&error)) };
@@ -28,17 +31,35 @@ pub(super) fn parse<T>(
     if let Some(root) = &root {
         report_repairs(&repaired, root);
     }
+    report_repeated_names(&repaired.text, root.as_ref());
     read(root)
 }
 
-/// Reads the JSON text of a feature variable, and says whether it had to be repaired.
-pub(super) fn parse_variable(text: &str) -> Option<(Value<'static>, bool)> {
-    if let Ok(value) = serde_json::from_str::<Value<'_>>(text) {
-        return Some((value.into_owned(), false));
+/// A feature variable that was read from JSON text.
+pub(super) struct Variable {
+    pub(super) value: Value<'static>,
+    /// Whether the text had to be repaired.
+    pub(super) is_repaired: bool,
+    /// Whether some object in it repeats a name.
+    pub(super) has_repeated_names: bool,
+}
+
+/// Reads the JSON text of a feature variable.
+pub(super) fn parse_variable(text: &str) -> Option<Variable> {
+    if let Ok((value, has_repeated_names)) = parse_value(text) {
+        return Some(Variable { value, is_repaired: false, has_repeated_names });
     }
     let repaired = repair(text)?;
-    let value: Value<'_> = serde_json::from_str(&repaired.text).ok()?;
-    Some((value.into_owned(), true))
+    let (value, has_repeated_names) = parse_value(&repaired.text).ok()?;
+    Some(Variable { value, is_repaired: true, has_repeated_names })
+}
+
+fn parse_value(text: &str) -> Result<(Value<'static>, bool), serde_json::Error> {
+    let mut scratch = Scratch::default();
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let value = ValueSeed::new(&mut scratch).deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    Ok((value.into_owned(), scratch.has_repeated_names))
 }
 
 fn parse_strictly(text: &str) -> Result<Option<Root<'_>>, serde_json::Error> {
@@ -48,15 +69,25 @@ fn parse_strictly(text: &str) -> Result<Option<Root<'_>>, serde_json::Error> {
     Ok(root)
 }
 
-/// Says what was replaced, and where, in the documents that were read.
+/// Reports every member that repeats a name of its object, where there is any.
+fn report_repeated_names(text: &str, root: Option<&Root<'_>>) {
+    let Some(root) = root.filter(|root| root.has_repeated_names) else { return };
+    find_repeated(text, |path| report(root, path, REPEATED));
+}
+
+/// Reports something about a document, whose root or whose `data` may turn out to be the config.
+fn report(root: &Root<'_>, path: &Trail<'_>, reason: &str) {
+    root.sink.push(Severity::Warning, path, reason);
+    if let Some(data) = &root.data {
+        data.sink.push(Severity::Warning, path, reason);
+    }
+}
+
+/// Reports what was replaced, and where, in the documents that were read.
 fn report_repairs(repaired: &Repaired, root: &Root<'_>) {
     locate(&repaired.text, &repaired.places, |path, place| {
         let is_text = repaired.text.get(place..).is_some_and(|rest| rest.starts_with('\\'));
-        let reason = if is_text { SURROGATE } else { NUMBER };
-        root.sink.push(Severity::Warning, path, reason);
-        if let Some(data) = &root.data {
-            data.sink.push(Severity::Warning, path, reason);
-        }
+        report(root, path, if is_text { SURROGATE } else { NUMBER });
     });
 }
 
@@ -154,6 +185,7 @@ fn not_json(error: &serde_json::Error) -> InvalidConfigError {
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 const REPLACEMENT: &str = "\\ufffd";
 const UNIT_LENGTH: usize = REPLACEMENT.len();
+const REPEATED: &str = "repeats a name of its object; the last one counts";
 const SURROGATE: &str = "a lone surrogate was replaced";
 const NUMBER: &str = "a number past the range of doubles was replaced by the largest one";
 

@@ -3,10 +3,12 @@
 use smol_str::SmolStr;
 
 use crate::catalog::{Catalog, Identified};
+use crate::diagnostic::Severity;
 use crate::entity::{Audience, Location, Segment};
 use crate::experience::{Experience, LocationGate};
 use crate::feature::Feature;
 use crate::id_mark::IdMark;
+use crate::load::buckets::lay_out;
 use crate::load::experience::Draft;
 use crate::load::features::resolve_change;
 use crate::load::reader::{Path, Reader};
@@ -14,6 +16,7 @@ use crate::load::root::Entities;
 use crate::load::sink::Sink;
 use crate::value::Value;
 use crate::variation::FeatureChange;
+use crate::work::count;
 
 /// What experiences refer to.
 #[derive(Debug)]
@@ -50,32 +53,70 @@ pub(super) fn link_experiences(
         .filter_map(|(index, draft)| Some((index, drafts.catalog.position_of_id(draft.id())?)))
         .filter(|(index, first)| index != first)
         .collect();
-    let mut places = drafts.places.into_iter().zip(firsts);
+    let places = drafts.places;
+    let mut position = 0;
     let mut experiences = drafts.catalog.map(|draft| {
-        let (place, is_first) = places.next().unwrap_or_default();
+        let place = places.get(position).copied().unwrap_or_default();
+        let is_first = firsts.get(position).copied().unwrap_or_default();
+        position += 1;
         let mut experience = link(draft, &referents, &Path::Item(list, place), sink);
         experience.shadowed = !is_first;
         let rank = marks.partition_point(|mark| *mark < experience.id_mark);
         experience.rank = u32::try_from(rank).unwrap_or_default();
         experience
     });
-    // A record knows one assignment for each id: arms of its own would make it change with every call.
+    share_arms(&mut experiences, &repeated, |index| {
+        let place = places.get(index as usize).copied().unwrap_or_default();
+        let reason = "repeats an id too often, so it has no variations";
+        sink.push(Severity::Warning, Path::Item(list, place), reason);
+    });
+    experiences
+}
+
+/// Gives experiences the arms of an earlier one with the same id: a record knows one assignment for
+/// each id, so arms of their own would make it change with every call.
+///
+/// All copies together have at most as many arms as the experiences have themselves. What would exceed
+/// that has none and is `refused`.
+fn share_arms(
+    experiences: &mut Catalog<Experience>,
+    repeated: &[(u32, u32)],
+    refused: impl Fn(u32),
+) {
+    let size = |experience: &Experience| -> usize {
+        count(experience.variations.len());
+        experience.variations.iter().map(|arm| 1 + arm.features.len()).sum()
+    };
+    // Worked out once each, since many may repeat a large one.
+    let sizes: Vec<usize> = experiences.iter().map(size).collect();
+    let mut room: usize = sizes.iter().sum();
     for (index, first) in repeated {
-        let Some(Experience { variations, buckets, .. }) = experiences.at(first).cloned() else {
-            continue;
+        let Some(original) = experiences.at(*first) else { continue };
+        let rest = room.checked_sub(sizes.get(*first as usize).copied().unwrap_or_default());
+        let (variations, buckets) = match rest {
+            Some(_) => (original.variations.clone(), original.buckets.clone()),
+            None => (Box::default(), lay_out(&original.id, original.buckets.layout(), &[])),
         };
-        if let Some(experience) = experiences.at_mut(index) {
-            (experience.variations, experience.buckets) = (variations, buckets);
+        match rest {
+            Some(rest) => {
+                count(room - rest);
+                room = rest;
+            }
+            None => refused(*index),
+        }
+        if let Some(experience) = experiences.at_mut(*index) {
+            experience.variations = variations;
+            experience.buckets = buckets;
         }
     }
-    experiences
 }
 
 /// Lists, for every feature, the experiences that can turn it on where all are decided.
 pub(super) fn link_carriers(features: &mut Catalog<Feature>, experiences: &[Experience]) {
     for (position, experience) in (0u32..).zip(experiences) {
-        let changes = experience.variations.iter().flat_map(|arm| &arm.features);
+        let changes = experience.variations.iter().flat_map(crate::Variation::feature_changes);
         for change in changes.filter(|_| !experience.shadowed) {
+            count(1);
             let Some(feature) = features.at_mut(change.feature) else { continue };
             if feature.carriers.last() != Some(&position) {
                 feature.carriers.push(position);
@@ -101,7 +142,7 @@ pub(super) fn link_exclusions(
             let key = &exclusion.experience_key;
             let reason = format!("excludes by `{key}`, which is no experience: nobody is in it");
             let audience = Path::Item(list, *place);
-            sink.push(crate::Severity::Warning, Path::Field(&audience, "rules"), reason);
+            sink.push(Severity::Warning, Path::Field(&audience, "rules"), reason);
         }
     }
 }
@@ -146,6 +187,7 @@ impl Referents<'_> {
 
 /// Returns the positions of what the ids refer to, in the project's order.
 fn resolve<T: Identified, P: From<Vec<u32>>>(ids: &[SmolStr], catalog: &Catalog<T>) -> P {
+    count(ids.len());
     let mut positions: Vec<u32> = ids.iter().filter_map(|id| catalog.position_of_id(id)).collect();
     positions.sort_unstable();
     positions.dedup();
@@ -168,7 +210,7 @@ fn resolve_changes(
         let change = Path::Item(&changes, one.change_place);
         if value.is_null() {
             sink.push(
-                crate::Severity::Warning,
+                Severity::Warning,
                 Path::Field(&change, "data"),
                 "missing, so the change turns nothing on",
             );

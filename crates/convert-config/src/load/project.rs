@@ -4,6 +4,7 @@ use serde::de::{DeserializeSeed as _, Deserializer, Error as _};
 use smol_str::SmolStr;
 
 use crate::catalog::Catalog;
+use crate::diagnostic::Severity;
 use crate::ecma::{parse_int, trim};
 use crate::error::InvalidConfigError;
 use crate::load::json::parse;
@@ -23,7 +24,15 @@ pub(crate) fn from_json(json: &[u8]) -> Result<ProjectConfig, InvalidConfigError
 pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<ProjectConfig, D::Error> {
-    compile(DocumentSeed.deserialize(deserializer)?).map_err(D::Error::custom)
+    let document = DocumentSeed.deserialize(deserializer)?;
+    if let Some(root) = document.as_ref().filter(|root| root.has_repeated_names) {
+        // Without the text, where that is cannot be found again.
+        let reason = "some objects repeat a name; the last one counts";
+        for sink in [Some(&root.sink), root.data.as_ref().map(|data| &data.sink)] {
+            sink.inspect(|sink| sink.push(Severity::Warning, Path::Root, reason));
+        }
+    }
+    compile(document).map_err(D::Error::custom)
 }
 
 fn compile(document: Option<Root<'_>>) -> Result<ProjectConfig, InvalidConfigError> {

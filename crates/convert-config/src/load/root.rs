@@ -1,5 +1,6 @@
 //! Reading a document in one pass: every entity is compiled as soon as it has been parsed.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -34,6 +35,8 @@ pub(super) struct Root<'de> {
     pub(super) archived: Listed<Ids>,
     /// The object in the member `data`, which may turn out to be the config.
     pub(super) data: Option<Box<Root<'de>>>,
+    /// Whether some object of the document, the root included, repeats a name.
+    pub(super) has_repeated_names: bool,
     pub(super) sink: Sink,
 }
 
@@ -156,9 +159,12 @@ impl<'de> Visitor<'de> for RootVisitor<'_, 'de> {
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut access: A) -> Result<Self::Value, A::Error> {
         let mut root = Root { sink: std::mem::take(&mut self.sink), ..Root::default() };
+        let mut seen = HashSet::new();
         while let Some(name) = access.next_key_seed(NameSeed)? {
             self.read_member(&name, &mut root, &mut access)?;
+            self.scratch.has_repeated_names |= !seen.insert(name);
         }
+        root.has_repeated_names = self.scratch.has_repeated_names;
         Ok(Some(root))
     }
 }

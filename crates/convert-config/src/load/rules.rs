@@ -11,6 +11,7 @@ use crate::rule::{
     Condition, EXCLUSION_RULE_TYPE, Element, Exclusion, Flaw, Operand, Options, RuleTree, Test,
 };
 use crate::value::Value;
+use crate::work::count;
 
 /// Compiles the rules in the member `name`; none if it is absent, or false in ECMAScript's eyes.
 pub(super) fn read_rules(owner: &Reader<'_, '_>, name: &str) -> Option<RuleTree> {
@@ -42,6 +43,7 @@ fn for_each<'v>(owner: &Reader<'_, 'v>, name: &str, mut visit: impl FnMut(&Reade
     }
     let path = Path::Field(owner.path, name);
     for (index, value) in items.iter().enumerate() {
+        count(1);
         let path = Path::Item(&path, index);
         visit(&Reader { value, path: &path, sink: owner.sink });
     }

@@ -7,11 +7,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::escape::Escaped;
+use crate::escape::escape_within;
 use crate::load::reader::Path;
 use crate::pattern::{CompileBudget, Pattern, PatternError};
 use crate::rule::{Condition, Test};
 use crate::value::Value;
+use crate::work;
 
 /// Where the diagnostics of one document are gathered; bounded, since a config is not to be
 /// trusted. Notes and warnings are counted apart, so that neither push the others out.
@@ -74,8 +75,9 @@ impl Sink {
         };
         *count += 1;
         if *count <= MOST {
-            let path = Escaped(path).to_string();
-            let reason = Escaped(reason).to_string();
+            let path = escape_within(path, LONGEST);
+            let reason = escape_within(reason, LONGEST);
+            work::count(path.len() + reason.len());
             let diagnostic = Diagnostic { path, reason, severity };
             gathered.diagnostics.push(diagnostic);
         }
@@ -130,6 +132,7 @@ impl Sink {
         prepare: impl FnOnce() -> Condition,
     ) -> Arc<Condition> {
         let text = serde_json::to_vec(said).unwrap_or_default();
+        work::count(text.len());
         // JSON has no infinite numbers, so that the text alone does not tell constants apart.
         let is_it = |known: &&Arc<Condition>| said.4.is_none_or(|[value]| *known.operand == *value);
         let known = self.conditions.borrow().get(&*text).map(Arc::clone);
@@ -152,8 +155,10 @@ impl Sink {
     }
 }
 
-/// More faults of one severity than this help nobody.
+/// How many faults of one severity are described. Others are counted.
 const MOST: usize = 1_000;
+/// Longer paths and reasons are cut, in bytes.
+const LONGEST: usize = 500;
 
 #[cfg(test)]
 mod tests {

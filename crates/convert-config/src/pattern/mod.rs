@@ -30,6 +30,7 @@ use std::fmt;
 use self::linear::Linear;
 use self::program::Program;
 use crate::rule::StepBudget;
+use crate::work::count;
 
 pub use self::error::{PatternError, StepLimitExceeded};
 
@@ -114,6 +115,7 @@ impl Pattern {
         budget: &mut CompileBudget,
     ) -> Result<Self, PatternError> {
         let tree = parser::parse(source)?;
+        count(source.len());
         let mut program = || {
             let rest = budget.programs.checked_sub(source.len() as u64);
             budget.programs = rest.unwrap_or_default();

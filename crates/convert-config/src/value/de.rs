@@ -75,6 +75,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Value<'a> {
 pub(crate) struct Scratch<'de> {
     items: Vec<Value<'de>>,
     members: Vec<(Text<'de>, Value<'de>)>,
+    /// Whether a name was repeated in any map read so far.
+    pub(crate) has_repeated_names: bool,
 }
 
 /// Reads one value, with room to do so and the number of lists and maps around it.
@@ -196,7 +198,7 @@ impl<'de> Visitor<'de> for ValueSeed<'_, 'de> {
             let value = access.next_value_seed(ValueSeed::at_depth(scratch, depth))?;
             scratch.members.push((name, value));
         }
-        drop_overwritten(&mut scratch.members, start);
+        scratch.has_repeated_names |= drop_overwritten(&mut scratch.members, start);
         Ok(Value::Map(ValueMap::of_shallow(scratch.members.drain(start..).collect())))
     }
 }

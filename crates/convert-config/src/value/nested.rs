@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 
 use crate::value::{Text, Value};
+use crate::work::count;
 
 /// The items of a [`Value::List`], in order.
 ///
@@ -205,10 +206,11 @@ impl fmt::Debug for ValueMap<'_> {
     }
 }
 
-/// Keeps the last of every repeated name from `start` on, at the place of the first.
-pub(super) fn drop_overwritten<'a>(members: &mut Vec<(Text<'a>, Value<'a>)>, start: usize) {
+/// Keeps the last of every repeated name from `start` on, at the place of the first. Returns whether
+/// there was any.
+pub(super) fn drop_overwritten<'a>(members: &mut Vec<(Text<'a>, Value<'a>)>, start: usize) -> bool {
     if !has_repeated_name(members.get(start..).unwrap_or_default()) {
-        return;
+        return false;
     }
     let mut places = std::collections::HashMap::new();
     let mut kept: Vec<(Text<'a>, Value<'a>)> = Vec::new();
@@ -222,12 +224,14 @@ pub(super) fn drop_overwritten<'a>(members: &mut Vec<(Text<'a>, Value<'a>)>, sta
         }
     }
     members.append(&mut kept);
+    true
 }
 
 fn has_repeated_name(members: &[(Text<'_>, Value<'_>)]) -> bool {
     if members.len() <= SMALL_MAP {
         let mut rest = members;
         while let Some(((name, _), tail)) = rest.split_first() {
+            count(tail.len());
             if tail.iter().any(|(other, _)| other == name) {
                 return true;
             }
@@ -235,6 +239,7 @@ fn has_repeated_name(members: &[(Text<'_>, Value<'_>)]) -> bool {
         }
         return false;
     }
+    count(members.len());
     let mut seen = std::collections::HashSet::with_capacity(members.len());
     !members.iter().all(|(name, _)| seen.insert(name.as_str()))
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use convert_config::{Experience, Identified as _};
-use rustc_hash::FxBuildHasher;
+use foldhash::fast::RandomState;
 
 use crate::decision::Decision;
 use crate::evaluation::Evaluation;
@@ -32,9 +32,8 @@ use crate::evaluation::Evaluation;
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Pending<'c> {
-    // The ids come from the config, so a fast hash that an outsider could provoke collisions in is
-    // safe here.
-    experience_ids: HashSet<&'c str, FxBuildHasher>,
+    // The ids come from the config, so the hash has a random seed.
+    experience_ids: HashSet<&'c str, RandomState>,
 }
 
 impl<'c> Pending<'c> {
