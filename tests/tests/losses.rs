@@ -310,7 +310,7 @@ fn a_spool_file_that_is_damaged_while_the_core_runs_is_an_error() {
     assert_eq!(lost, 25);
     let errors = lines(Level::Error);
     assert!(
-        errors.iter().any(|line| line.contains("cannot be read back and is lost")),
+        errors.iter().any(|line| line.contains("cannot be read back and is lost:")),
         "{errors:?}"
     );
 }
@@ -350,7 +350,7 @@ fn a_spool_file_that_cannot_be_read_is_given_up_after_eight_attempts() {
     assert_eq!(reported(&later.events).iter().map(|(_, count)| count).sum::<u64>(), 25);
     let errors = lines(Level::Error);
     assert!(
-        errors.iter().any(|line| line.contains("cannot be read back and is lost")),
+        errors.iter().any(|line| line.contains("cannot be read back and is lost:")),
         "{errors:?}"
     );
 }

@@ -1,6 +1,6 @@
 //! Where events go in, and what the delivery worker shares with the threads that record them.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use convert_transport::{SdkKey, Transport};
 use crate::clock::{Deadline, Timer};
 use crate::event::{EventBus, ReleasedEvent};
 use crate::log;
-use crate::sync::{Mutex, assert_no_lock_held, panic_guard};
+use crate::sync::{LogThrottle, Mutex, assert_no_lock_held, panic_guard};
 use crate::tracking::backoff::Backoff;
 use crate::tracking::config::TrackingConfig;
 use crate::tracking::event::{Event, Origin};
@@ -32,8 +32,10 @@ pub(crate) struct Pipeline {
     pub(crate) in_flight: InFlightSlot,
     origin: ArcSwap<Origin>,
     is_aborted: AtomicBool,
-    spool_faults: AtomicU64,
-    refusals: AtomicU64,
+    spool_faults: LogThrottle,
+    unreadable: LogThrottle,
+    refusals: LogThrottle,
+    transport_panics: LogThrottle,
     /// Why the last attempt failed, of those that will be made again.
     last_failure: Mutex<Option<String>>,
 }
@@ -73,8 +75,10 @@ impl Pipeline {
             queue,
             origin: ArcSwap::from_pointee(Origin::of(config)),
             is_aborted: AtomicBool::new(false),
-            spool_faults: AtomicU64::new(0),
-            refusals: AtomicU64::new(0),
+            spool_faults: LogThrottle::default(),
+            unreadable: LogThrottle::default(),
+            refusals: LogThrottle::default(),
+            transport_panics: LogThrottle::default(),
             last_failure: Mutex::default(),
         }
     }
@@ -115,17 +119,25 @@ impl Pipeline {
         for fault in faults {
             match fault {
                 Fault::Io { verb, error } => {
-                    let count = 1 + self.spool_faults.fetch_add(1, Ordering::Relaxed);
-                    if count.is_power_of_two() {
-                        log::warn!(
-                            target: "convert_sdk::tracking",
-                            "the spool could not be {verb}: {error}; it has failed {count} times so far"
-                        );
-                    }
+                    let Some(count) = self.spool_faults.record() else { continue };
+                    log::warn!(
+                        target: "convert_sdk::tracking",
+                        "the spool could not be {verb}: {error}; it has failed {count} times so far"
+                    );
                 }
-                Fault::Unreadable { events, error } => log::error!(
+                Fault::Unreadable { events, error } => {
+                    let Some(count) = self.unreadable.record() else { continue };
+                    log::error!(
+                        target: "convert_sdk::tracking",
+                        "a batch of {events} events in the spool cannot be read back and is lost: \
+                         {error}; {count} batches so far"
+                    );
+                }
+                Fault::Missing { events: 0, directory } => log::warn!(
                     target: "convert_sdk::tracking",
-                    "a batch of {events} events in the spool cannot be read back and is lost: {error}"
+                    "files have disappeared from the spool directory {}; their events are still in \
+                     memory",
+                    directory.display()
                 ),
                 Fault::Missing { events, directory } => log::error!(
                     target: "convert_sdk::tracking",
@@ -136,17 +148,24 @@ impl Pipeline {
         }
     }
 
-    /// Logs that a batch was refused, ever more seldom: with a wrong key every batch is.
+    /// Logs that a batch was refused, less and less often: with a wrong key every batch is.
     pub(crate) fn log_refusal(&self, event: &ReleasedEvent) {
-        let count = 1 + self.refusals.fetch_add(1, Ordering::Relaxed);
-        if count.is_power_of_two() {
-            log::error!(
-                target: "convert_sdk::tracking",
-                "{} events are lost, since the service refused them: {event}; it has refused {count} \
-                 batches so far",
-                event.events()
-            );
-        }
+        let Some(count) = self.refusals.record() else { return };
+        log::error!(
+            target: "convert_sdk::tracking",
+            "{} events are lost, since the service refused them: {event}; it has refused {count} \
+             batches so far",
+            event.events()
+        );
+    }
+
+    /// Logs that the application's transport panicked, less and less often.
+    pub(crate) fn log_transport_panic(&self) {
+        let Some(count) = self.transport_panics.record() else { return };
+        log::error!(
+            target: "convert_sdk::transport",
+            "the transport panicked: POST events; it has panicked {count} times so far"
+        );
     }
 
     /// Keeps why an attempt failed.

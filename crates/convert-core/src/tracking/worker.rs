@@ -150,7 +150,7 @@ fn deliver(pipeline: &Pipeline, batch: &Batch) -> Answer {
     let request = BatchRequest::new(key.clone(), &*batch.project_id, batch.json.clone());
     assert_no_lock_held("sending a batch");
     panic_guard(|| transport.send_batch(&request)).unwrap_or_else(|_| {
-        log::error!(target: "convert_sdk::transport", "the transport panicked");
+        pipeline.log_transport_panic();
         Err(request.error(TransportErrorKind::Network))
     })
 }
