@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Deadline;
-use crate::handle::Lifeline;
+use crate::handle::{Lifeline, Shared};
 use crate::log;
 use crate::tracking::Ending;
+use crate::visitor_store::RecordsEnding;
 
 /// What closing a core achieved.
 ///
@@ -31,7 +32,7 @@ pub struct CloseReport {
     handlers_ended: bool,
     workers_ended: bool,
     events: Ending,
-    records_lost: u64,
+    records: RecordsEnding,
 }
 
 impl CloseReport {
@@ -58,7 +59,7 @@ impl CloseReport {
             handlers_ended: true,
             workers_ended: true,
             events: Ending::default(),
-            records_lost: 0,
+            records: RecordsEnding { has_ended: true, ..RecordsEnding::default() },
         }
     }
 
@@ -83,65 +84,79 @@ impl CloseReport {
     }
 
     /// Returns for how many visitors changes could not be written to the external store while the
-    /// core closed: they are lost. What was on its way when the time was up may arrive all the same,
-    /// and is not among them.
+    /// core closed: they are lost.
     pub fn records_lost(&self) -> u64 {
-        self.records_lost
+        self.records.lost
+    }
+
+    /// Returns for how many visitors a call to the external store was still under way when the timeout
+    /// elapsed: their changes may be written or not. Unless this is 0, the core is not
+    /// [complete](CloseReport::is_complete).
+    pub fn records_unconfirmed(&self) -> u64 {
+        self.records.unconfirmed
     }
 }
 
 impl Lifeline {
-    /// Closes in steps, each of which is bounded: deliver for three quarters of the patience; stop,
-    /// breaking off what is on its way; wait for the threads, and for the handlers.
-    pub(crate) fn close(&self, deadline: Deadline, patience: Duration) -> CloseReport {
+    /// Closes within one deadline. Events and records drain at the same time; a short reserve before the
+    /// deadline is left for what ends them: to stop, put away what is left, and wait for the threads.
+    pub(crate) fn close(&self, deadline: Deadline, timeout: Duration) -> CloseReport {
         if self.shared.is_forked() {
             return CloseReport::in_child();
         }
-        let (bus, delivery) = (&self.shared.bus, &self.shared.delivery);
+        let reserve = (timeout / 8).min(MOST_RESERVED);
+        let stop_at = Deadline::after(timeout.saturating_sub(reserve)).sooner(deadline);
+        let join_at = Deadline::after(timeout.saturating_sub(reserve / 2)).sooner(deadline);
+        let Shared { bus, delivery, records, .. } = &*self.shared;
         self.refresh.stop();
-        let records = self.shared.records.shared();
-        if let Some(records) = records {
-            records.hurry();
+        let external = records.external();
+        if let Some(records) = external {
+            records.begin_shutdown();
         }
         let closing = delivery.close();
-        delivery.drain(&closing, Deadline::after(patience / 4 * 3).sooner(deadline));
+        delivery.drain(&closing, stop_at);
         delivery.stop();
-        // What came of the last batch is told before nobody is told anything any more.
-        delivery.join(Deadline::after(patience / 8).sooner(deadline));
-        let spent = Deadline::after(patience / 8).sooner(deadline);
-        let records_lost = records.map_or(0, |records| records.close(spent));
+        // What came of the last batch is reported before the bus is closed.
+        let delivery_ended = delivery.join(join_at);
+        let grace = Deadline::after(reserve / 4).sooner(join_at);
+        let refresh_ended = self.refresh.join(grace);
+        if !(delivery_ended && refresh_ended) {
+            // Breaks off the fetch or the batch that is still under way.
+            delivery.abort();
+        }
+        let records = external.map(|records| records.close(stop_at, deadline));
+        let records =
+            records.unwrap_or(RecordsEnding { has_ended: true, ..RecordsEnding::default() });
         let was_closed = bus.shut();
-        let workers_ended = self.end_workers(deadline, patience);
+        let refresh_ended = self.refresh.join(deadline);
+        let delivery_ended = delivery.join(deadline);
+        let workers_ended = refresh_ended && delivery_ended && records.has_ended;
         let events = delivery.ending(&closing);
         let handlers_ended = bus.wait_until_quiet(deadline);
+        let report = CloseReport { was_closed, handlers_ended, workers_ended, events, records };
         if !was_closed {
-            log::info!(
-                target: "convert_sdk::core",
-                "closed: {} events delivered, {} in the spool, {} lost{}",
-                events.delivered,
-                events.spooled,
-                events.left + events.dropped,
-                if workers_ended { "" } else { "; a worker ends later" }
-            );
+            report.log();
         }
-        CloseReport { was_closed, handlers_ended, workers_ended, events, records_lost }
+        report
     }
+}
 
-    /// Waits for the workers, and breaks off a fetch when a part of the patience has gone.
-    fn end_workers(&self, deadline: Deadline, patience: Duration) -> bool {
-        let delivery = &self.shared.delivery;
-        let join = |deadline| {
-            let refresh_ended = self.refresh.join(deadline);
-            let delivery_ended = delivery.join(deadline);
-            let records = self.shared.records.shared();
-            let records_ended = records.is_none_or(|records| records.join(deadline));
-            refresh_ended && delivery_ended && records_ended
-        };
-        if join(Deadline::after(patience / 8).sooner(deadline)) {
-            return true;
+impl CloseReport {
+    /// Logs what became of events and records: an error if some are lost.
+    fn log(&self) {
+        let events_lost = self.events.left + self.events.dropped;
+        let is_lossy = events_lost + self.records.lost + self.records.unconfirmed > 0;
+        let rest = if self.workers_ended { "" } else { "; a thread of the SDK is still running" };
+        let line = format!(
+            "closed: {} events delivered, {} in the spool, {events_lost} lost; changes of {} visitor \
+             records lost, {} unconfirmed{rest}",
+            self.events.delivered, self.events.spooled, self.records.lost, self.records.unconfirmed,
+        );
+        if is_lossy {
+            log::error!(target: "convert_sdk::core", "{line}");
+        } else {
+            log::info!(target: "convert_sdk::core", "{line}");
         }
-        delivery.abort();
-        join(deadline)
     }
 }
 
@@ -153,10 +168,12 @@ impl Drop for Lifeline {
             std::mem::forget(Arc::clone(&self.shared));
             self.refresh.forget();
         } else if !self.shared.bus.is_closed() {
-            self.close(Deadline::after(DROP_PATIENCE), DROP_PATIENCE);
+            self.close(Deadline::after(DROP_TIMEOUT), DROP_TIMEOUT);
         }
     }
 }
 
+/// How much of the timeout is left for ending, once no more is written or sent.
+const MOST_RESERVED: Duration = Duration::from_millis(200);
 /// How long dropping the last handle may take.
-const DROP_PATIENCE: Duration = Duration::from_secs(2);
+const DROP_TIMEOUT: Duration = Duration::from_secs(2);

@@ -17,12 +17,12 @@ use crate::event::{ConfigFacts, ConfigSource, EventBus, LifecycleEvent, ReadyEve
 use crate::health::Health;
 use crate::live::{Live, Loaded};
 use crate::log;
-use crate::records::{MemoryStore, Records, SharedRecords};
 use crate::refresh::RefreshWorker;
 use crate::remote::{self, Remote, Start};
 use crate::stats::{Counters, Stats};
 use crate::sync::ProcessId;
 use crate::tracking::{EventProcessor, FlushError};
+use crate::visitor_store::{ExternalRecords, MemoryStore, Records};
 
 /// The SDK: one for the whole application, shared by cloning.
 ///
@@ -153,10 +153,13 @@ impl Core {
             bus.subscribe(listener).detach();
         }
         let records = match config.data_store {
-            None => Records::Memory(MemoryStore::new(config.record_capacity)),
+            None => Records::Memory(MemoryStore::with_bounds(
+                config.record_capacity,
+                config.record_bytes,
+            )),
             Some(store) => {
                 let (timer, bus) = (timer.clone(), Arc::clone(&bus));
-                Records::Shared(SharedRecords::new(store, config.store_config, timer, bus))
+                Records::External(ExternalRecords::new(store, config.store_config, timer, bus))
             }
         };
         let shared = Arc::new(Shared {
@@ -255,8 +258,11 @@ impl Core {
         if shared.is_forked() {
             return Ok(());
         }
+        // Both move at the same time.
+        let external = shared.records.external();
+        let flushing = external.map(|records| (records, records.begin_flush()));
         let delivered = shared.delivery.flush(deadline);
-        let records = shared.records.shared().map_or(0, |records| records.flush(deadline));
+        let records = flushing.map_or(0, |(records, number)| records.wait_for(number, deadline));
         match delivered {
             Ok(()) if records == 0 => Ok(()),
             Ok(()) => Err(FlushError { left: 0, spooled: 0, records }),
@@ -315,8 +321,8 @@ impl Shared {
         let (events, depth) = if is_forked { Default::default() } else { self.delivery.counters() };
         let mut stats = self.counters.read(self.bus.panics(), &events, &depth);
         stats.clock_panics = self.clock.panics();
-        if let Some(records) = self.records.shared().filter(|_| !is_forked) {
-            records.count(&mut stats);
+        if !is_forked {
+            self.records.count(&mut stats);
         }
         stats
     }

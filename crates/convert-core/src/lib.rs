@@ -27,13 +27,13 @@ mod handle;
 mod health;
 mod live;
 mod log;
-mod records;
 mod refresh;
 mod remote;
 mod stats;
 mod striped;
 mod sync;
 mod tracking;
+mod visitor_store;
 mod worker;
 
 #[cfg(any(test, feature = "test-util"))]
@@ -53,12 +53,12 @@ pub use event::{
 };
 pub use handle::Core;
 pub use health::Health;
-pub use records::{
-    DataStore, MemoryStore, Merged, RecordDelta, StoreConfig, StoreError, StoreErrorKind, WriteMode,
-};
 pub use refresh::{RefreshConfig, RefreshConfigBuilder};
 pub use stats::Stats;
 pub use tracking::{
     Conversion, ConversionResult, DropReason, FlushError, GoalValue, InvalidGoalDataError,
     ReleaseReason, Repeat, SpoolError, TrackingConfig, TrackingConfigBuilder,
+};
+pub use visitor_store::{
+    DataStore, MemoryStore, Merged, RecordDelta, StoreConfig, StoreError, StoreErrorKind, WriteMode,
 };

@@ -97,8 +97,12 @@ pub struct Stats {
     pub store_retries: u64,
     /// Visitors of whom changes are lost: refused, too many waiting, or the core being closed.
     pub store_dropped: u64,
-    /// Visitors of whom changes wait to be written right now.
+    /// Changes that wait to be written, or are being written, right now.
     pub store_waiting: u64,
+    /// Visitors forgotten to stay within [`SdkConfig::record_capacity`](crate::SdkConfig::record_capacity)
+    /// and [`record_bytes`](crate::SdkConfig::record_bytes), or with an external store within the bounds of
+    /// its [`StoreConfig`](crate::StoreConfig); their records stay in that store.
+    pub records_evicted: u64,
 }
 
 /// The counters behind [`Stats`].

@@ -39,6 +39,15 @@ impl Assignments {
         Assignments { marks, pairs }
     }
 
+    /// Returns about how many bytes of memory the assignments take, beside the value itself.
+    pub(crate) fn bytes(&self) -> usize {
+        let texts =
+            |(experience, variation): &(SmolStr, SmolStr)| experience.len() + variation.len();
+        size_of_val(&*self.marks)
+            + size_of_val(&*self.pairs)
+            + self.pairs.iter().map(texts).sum::<usize>()
+    }
+
     /// Returns the variation of an experience.
     pub(crate) fn find(&self, experience_id: &str) -> Option<&str> {
         // Most who are asked for this have no assignment at all, and then the id need not be read.

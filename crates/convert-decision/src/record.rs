@@ -213,6 +213,48 @@ impl VisitorRecord {
     pub fn is_empty(&self) -> bool {
         *self == VisitorRecord::default()
     }
+
+    /// Returns about how many bytes of memory the record takes, so that a store can bound what it holds.
+    /// Takes time in proportion to the members of the record.
+    ///
+    /// ```
+    /// use convert_decision::VisitorRecord;
+    ///
+    /// let mut record = VisitorRecord::new();
+    /// record.reach(&"purchase".repeat(1_000));
+    /// assert!((8_000..9_000).contains(&record.approximate_bytes()));
+    /// ```
+    pub fn approximate_bytes(&self) -> usize {
+        let texts = self.locations.iter().chain(&self.goals);
+        let texts: usize = texts.map(|text| size_of::<SmolStr>() + text.len()).sum();
+        let other = |(name, value): &(SmolStr, Value<'static>)| {
+            size_of::<SmolStr>() + name.len() + bytes_of(value.as_view())
+        };
+        let others: usize = self.others.iter().map(other).sum();
+        size_of::<VisitorRecord>()
+            + self.bucketing.bytes()
+            + texts
+            + self.segments.approximate_bytes()
+            + others
+    }
+}
+
+/// Returns about how many bytes of memory a value takes.
+fn bytes_of(value: ValueRef<'_>) -> usize {
+    let own = size_of::<Value<'static>>();
+    match value {
+        ValueRef::Text(text) => own + text.len(),
+        ValueRef::List(items) => {
+            items.iter().map(|item| bytes_of(item.as_view())).sum::<usize>() + own
+        }
+        ValueRef::Map(members) => {
+            let member = |(name, value): &(Text<'_>, Value<'_>)| {
+                size_of::<Text<'static>>() + name.len() + bytes_of(value.as_view())
+            };
+            members.iter().map(member).sum::<usize>() + own
+        }
+        _ => own,
+    }
 }
 
 impl Segments {
@@ -273,6 +315,13 @@ impl Segments {
     /// Returns whether there are none.
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()
+    }
+
+    /// Returns about how many bytes of memory the segments take, beside the value itself.
+    pub fn approximate_bytes(&self) -> usize {
+        let member =
+            |(name, value): (&str, ValueRef<'_>)| ENTRY_BYTES + name.len() + bytes_of(value);
+        self.members.iter().map(member).sum()
     }
 
     /// Returns whether attributes of this name are report segments.
@@ -404,6 +453,9 @@ fn without_repeats(texts: impl Iterator<Item = SmolStr>) -> Vec<SmolStr> {
 
 /// How many goals are marked without an index of those that are.
 const MARKED_ONE_BY_ONE: usize = 8;
+
+/// What a segment takes beside its texts.
+const ENTRY_BYTES: usize = 64;
 
 #[cfg(test)]
 mod tests {

@@ -15,9 +15,9 @@ use crate::clock::ManualClock;
 use crate::clock::{SystemClock, Timer};
 use crate::error::Error;
 use crate::event::{LifecycleEvent, Listener};
-use crate::records::{DEFAULT_CAPACITY, DataStore, StoreConfig};
 use crate::refresh::RefreshConfig;
 use crate::tracking::TrackingConfig;
+use crate::visitor_store::{DEFAULT_BYTES, DEFAULT_CAPACITY, DataStore, StoreConfig};
 
 /// The settings of a [`Core`](crate::Core): one source for the project's config, and options.
 ///
@@ -39,6 +39,7 @@ pub struct SdkConfig {
     pub(crate) source: Source,
     pub(crate) environment: Option<String>,
     pub(crate) record_capacity: usize,
+    pub(crate) record_bytes: usize,
     pub(crate) data_store: Option<Arc<dyn DataStore>>,
     pub(crate) store_config: StoreConfig,
     pub(crate) provider: Option<Arc<dyn AttributeProvider>>,
@@ -120,6 +121,7 @@ impl SdkConfig {
             source,
             environment: None,
             record_capacity: DEFAULT_CAPACITY,
+            record_bytes: DEFAULT_BYTES,
             data_store: None,
             store_config: StoreConfig::default(),
             provider: None,
@@ -149,6 +151,13 @@ impl SdkConfig {
     /// [`SdkConfig::data_store`].
     pub fn record_capacity(self, visitors: usize) -> Self {
         SdkConfig { record_capacity: visitors, ..self }
+    }
+
+    /// Sets about how many bytes the records in memory may take, with the visitors' ids, the least recently
+    /// used going first. Defaults to 64 MiB. Has no effect with [`SdkConfig::data_store`]; see
+    /// [`StoreConfig::queue_bytes`].
+    pub fn record_bytes(self, bytes: usize) -> Self {
+        SdkConfig { record_bytes: bytes, ..self }
     }
 
     /// Keeps visitor records in this store, which other processes may share, in place of this
@@ -270,6 +279,7 @@ impl fmt::Debug for SdkConfig {
         };
         out.field("environment", &self.environment)
             .field("record_capacity", &self.record_capacity)
+            .field("record_bytes", &self.record_bytes)
             .field("data_store", &self.data_store.is_some())
             .field("store_config", &self.store_config)
             .field("attribute_provider", &self.provider.is_some())

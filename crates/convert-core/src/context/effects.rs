@@ -8,8 +8,8 @@ use convert_decision::{Decision, Observer, Source, Transition, VisitorRecord};
 
 use crate::context::Context;
 use crate::log;
-use crate::records::{RecordDelta, Replaces};
 use crate::stats::Counters;
+use crate::visitor_store::{RecordDelta, Replaces};
 
 /// Gathers the record changes of decisions, if they are to be remembered, and what subscribers are
 /// to be told of.

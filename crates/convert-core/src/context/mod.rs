@@ -25,7 +25,7 @@ use self::effects::Reports;
 use self::preview::Previewed;
 use crate::entity::{self, Entity, EntityKind};
 use crate::handle::Shared;
-use crate::records::{RecordDelta, View, Written, change_view};
+use crate::visitor_store::{RecordCell, RecordDelta, Written, apply_to_cell};
 
 /// One visitor: what is known of them, and the config snapshot they are decided from.
 ///
@@ -58,7 +58,7 @@ pub struct Context {
     attributes: Attributes,
     location: Attributes,
     preview: Option<Previewed>,
-    record: View,
+    record: RecordCell,
     /// Whether the application keeps the record, so that this process remembers nothing.
     in_hand: bool,
 }
@@ -73,11 +73,11 @@ impl Context {
             attributes: Attributes::new(),
             location: Attributes::new(),
             preview: None,
-            record: View::default(),
+            record: RecordCell::default(),
             in_hand: false,
         };
         if !context.visitor_id.is_empty() && context.reaches_records() {
-            context.record = View::new(context.shared.records.load(&context.record_key()));
+            context.record = RecordCell::new(context.shared.records.load(&context.record_key()));
         }
         context
     }
@@ -104,7 +104,7 @@ impl Context {
     #[must_use]
     pub fn with_record(mut self, record: VisitorRecord) -> Self {
         self.in_hand = true;
-        self.record = View::new(Some(Arc::new(record)));
+        self.record = RecordCell::new(Some(Arc::new(record)));
         self.record_segments(Segments::from(self.attributes().clone()));
         self
     }
@@ -182,7 +182,7 @@ impl Context {
 
     /// Returns what is remembered of the visitor, to be kept by the application.
     pub fn visitor_record(&self) -> VisitorRecord {
-        self.record.see().as_deref().cloned().unwrap_or_default()
+        self.record.load().as_deref().cloned().unwrap_or_default()
     }
 
     /// Finds an entity of the config by key.
@@ -278,7 +278,7 @@ impl Context {
     /// Changes what is remembered of the visitor, for this context and for later ones.
     fn apply(&self, delta: &RecordDelta<'_>) -> Written {
         if self.in_hand || self.visitor_id.is_empty() || !self.reaches_records() {
-            return change_view(&self.record, delta);
+            return apply_to_cell(&self.record, delta);
         }
         self.shared.records.write(&self.record_key(), delta, &self.record)
     }
@@ -286,7 +286,7 @@ impl Context {
     /// Returns whether records may be read and written: an external store not in a child of `fork()`,
     /// whose connections to it are its parent's.
     fn reaches_records(&self) -> bool {
-        if self.shared.records.shared().is_none() || !self.shared.is_forked() {
+        if self.shared.records.external().is_none() || !self.shared.is_forked() {
             return true;
         }
         self.shared.refuse_after_fork();

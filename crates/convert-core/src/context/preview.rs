@@ -8,9 +8,9 @@ use convert_decision::{ForcedArm, Preview, PreviewError, Segments};
 use crate::context::Context;
 use crate::error::Error;
 use crate::log;
-use crate::records::{RecordDelta, Seen};
 use crate::stats::Counters;
 use crate::sync::{Mutex, MutexGuard};
+use crate::visitor_store::{RecordDelta, RecordGuard};
 
 /// A preview, and the config that has its experience.
 #[derive(Debug)]
@@ -80,19 +80,19 @@ impl Context {
     /// Returns the visitor's record as rules see it: while previewing, with what the application has
     /// said since.
     #[inline]
-    pub(super) fn seen(&self) -> Seen<'_> {
+    pub(super) fn seen(&self) -> RecordGuard<'_> {
         match &self.preview {
-            None => self.record.see(),
+            None => self.record.load(),
             Some(previewed) => self.seen_in_preview(previewed),
         }
     }
 
     #[cold]
-    fn seen_in_preview(&self, previewed: &Previewed) -> Seen<'_> {
+    fn seen_in_preview(&self, previewed: &Previewed) -> RecordGuard<'_> {
         let said = previewed.said.enter();
-        let Some(said) = said.filter(|said| !said.is_empty()) else { return self.record.see() };
+        let Some(said) = said.filter(|said| !said.is_empty()) else { return self.record.load() };
         let record = said.merge_into(self.visitor_record()).into_record();
-        Seen::Made(Box::new(record))
+        RecordGuard::Made(Box::new(record))
     }
 
     /// Finds a config that has what is to be previewed.

@@ -8,7 +8,7 @@ use convert_decision::{Decision, Evaluation, FeatureDecision, Pending, Source, V
 
 use crate::context::effects::Effects;
 use crate::context::{Context, ExperienceResult, FeatureResult, RunOptions};
-use crate::records::{RecordDelta, Seen, Written};
+use crate::visitor_store::{RecordDelta, RecordGuard, Written};
 
 impl Context {
     /// Decides which variation of an experience the visitor gets, and remembers it.
@@ -27,7 +27,7 @@ impl Context {
         options: &RunOptions<'_>,
     ) -> Option<ExperienceResult<'_>> {
         if self.preview.is_none() {
-            if let Seen::Held(record) = self.record.see() {
+            if let RecordGuard::Held(record) = self.record.load() {
                 let record = record.unwrap_or_default();
                 return self.run_one(self.evaluation_from(record, options), record, key, options);
             }

@@ -12,8 +12,8 @@ use smol_str::SmolStr;
 use crate::context::Context;
 use crate::context::effects::Reports;
 use crate::event::{ConversionEvent, LifecycleEvent};
-use crate::records::{RecordDelta, Written};
 use crate::tracking::{Conversion, ConversionResult, Payload, Reached};
+use crate::visitor_store::{RecordDelta, Written};
 
 impl Context {
     /// Records that the visitor has reached a goal, to be reported to the service.
@@ -166,7 +166,7 @@ impl Context {
             self.shared.refuse_after_fork();
             return;
         }
-        let held = self.record.see();
+        let held = self.record.load();
         let none = Segments::default();
         let record = written.map(|written| &*written.record);
         let segments = record.or(held.as_deref()).map_or(&none, VisitorRecord::segments);

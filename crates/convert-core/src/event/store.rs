@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::records::StoreError;
+use crate::visitor_store::StoreError;
 
 /// Tells that the external store of visitor records failed, or that changes are lost.
 ///

@@ -1,12 +1,12 @@
 //! A change to a visitor record.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
 use convert_decision::{Segments, VisitorRecord};
 
-use crate::records::merged::Merged;
+use crate::visitor_store::merged::Merged;
 
 /// What the SDK changes in a visitor's record, to be applied in one step.
 ///
@@ -44,7 +44,7 @@ pub struct RecordDelta<'d> {
 }
 
 /// The goal of a [`RecordDelta`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct ReachedGoal<'d> {
     /// The key under which it is marked.
     key: Cow<'d, str>,
@@ -157,13 +157,20 @@ impl<'d> RecordDelta<'d> {
 
     /// Adds a later change to this one: applying the sum is applying one after the other.
     pub fn then(mut self, later: RecordDelta<'d>) -> Self {
-        later.assignments.into_iter().for_each(|one| self.add_assignment(one));
-        for (key, is_there) in later.locations {
-            self.add_location(key, is_there);
+        if later.assignments.len() + later.locations.len() + later.goals.len() > FEW {
+            join_assignments(&mut self.assignments, later.assignments);
+            join_locations(&mut self.locations, later.locations);
+            join_goals(&mut self.goals, later.goals);
+        } else {
+            later.assignments.into_iter().for_each(|one| self.add_assignment(one));
+            later
+                .locations
+                .into_iter()
+                .for_each(|(key, is_there)| self.add_location(key, is_there));
+            later.goals.into_iter().for_each(|goal| self.push_goal(goal));
         }
         self.segments.merge(later.segments);
         unite(&mut self.custom_segments, later.custom_segments);
-        later.goals.into_iter().for_each(|goal| self.push_goal(goal));
         self
     }
 
@@ -195,8 +202,8 @@ impl<'d> RecordDelta<'d> {
         let mut applied = Applied::default();
         let mut made: BTreeMap<&str, &str> = BTreeMap::new();
         for assignment in &self.assignments {
-            let (experience_id, variation_id) =
-                (&*assignment.experience_id, &*assignment.variation_id);
+            let experience_id = &*assignment.experience_id;
+            let variation_id = &*assignment.variation_id;
             let in_record = || record.assignment(experience_id);
             let earlier = made.get(experience_id).copied().or_else(in_record);
             if assignment.replaces.allows(earlier) && earlier != Some(variation_id) {
@@ -219,12 +226,30 @@ impl<'d> RecordDelta<'d> {
         if !self.custom_segments.is_empty() {
             record.add_custom_segments(self.custom_segments.iter().map(|id| &**id));
         }
+        applied.new_goals = self.reach_in(record);
+        applied
+    }
+
+    /// Marks the goals, and returns the keys of those that were not marked.
+    fn reach_in(&self, record: &mut VisitorRecord) -> Vec<String> {
+        let mut new = Vec::new();
+        if self.goals.len() <= FEW {
+            for goal in &self.goals {
+                if !record.has_reached(&goal.id) && record.reach(&goal.key) {
+                    new.push(goal.key.clone().into_owned());
+                }
+            }
+            return new;
+        }
+        let mut known: HashSet<&str> = record.goals().collect();
         for goal in &self.goals {
-            if !record.has_reached(&goal.id) && record.reach(&goal.key) {
-                applied.new_goals.push(goal.key.clone().into_owned());
+            if !known.contains(&*goal.id) && known.insert(&goal.key) {
+                new.push(goal.key.clone().into_owned());
             }
         }
-        applied
+        drop(known);
+        record.reach_all(new.iter().map(String::as_str));
+        new
     }
 
     /// Returns whether there are assignments to make.
@@ -237,24 +262,39 @@ impl<'d> RecordDelta<'d> {
         !self.goals.is_empty()
     }
 
-    /// Returns the assignments and goals alone, without assignments that are forced: what stays as it
-    /// is once it is there.
-    pub(crate) fn marks(&self) -> Self {
-        let lasts = |one: &&Assignment<'d>| one.replaces != Replaces::Anything;
-        RecordDelta {
-            assignments: self.assignments.iter().filter(lasts).cloned().collect(),
-            goals: self.goals.clone(),
-            ..RecordDelta::default()
-        }
+    /// Returns whether a variation of an experience is forced.
+    pub(crate) fn forces(&self, experience_id: &str) -> bool {
+        let is_forced = |one: &Assignment<'_>| {
+            one.replaces == Replaces::Anything && one.experience_id == experience_id
+        };
+        self.assignments.iter().any(is_forced)
     }
 
-    /// Returns the marks of this delta as they are in a record into which it was merged.
-    pub(crate) fn marks_in(&self, record: &VisitorRecord) -> RecordDelta<'static> {
-        self.marks().into_owned().standing_in(record)
+    /// Splits into the assignments that are not forced, and the rest.
+    pub(crate) fn split_assignments(mut self) -> (Self, Self) {
+        let assignments = std::mem::take(&mut self.assignments).into_iter();
+        let (forced, unforced) = assignments.partition(|one| one.replaces == Replaces::Anything);
+        self.assignments = forced;
+        (RecordDelta { assignments: unforced, ..RecordDelta::default() }, self)
+    }
+
+    /// Leaves out the assignments that a record has.
+    pub(crate) fn not_in(mut self, record: &VisitorRecord) -> Self {
+        let is_held = |one: &Assignment<'_>| {
+            record.assignment(&one.experience_id) == Some(&*one.variation_id)
+        };
+        self.assignments.retain(|one| !is_held(one));
+        self
+    }
+
+    /// Leaves out the assignments of another delta.
+    pub(crate) fn without(mut self, other: &RecordDelta<'d>) -> Self {
+        self.assignments.retain(|one| !other.assignments.contains(one));
+        self
     }
 
     /// Turns the assignments, but for forced ones, into those that a record has in their experiences.
-    pub(crate) fn standing_in(mut self, record: &VisitorRecord) -> Self {
+    pub(crate) fn rebased_on(mut self, record: &VisitorRecord) -> Self {
         for one in &mut self.assignments {
             let is_forced = one.replaces == Replaces::Anything;
             match record.assignment(&one.experience_id).filter(|_| !is_forced) {
@@ -267,106 +307,30 @@ impl<'d> RecordDelta<'d> {
         self
     }
 
-    /// Returns the assignments and goals that were not there before, as `applied` says.
-    pub(crate) fn new_in(&self, applied: &Applied) -> RecordDelta<'static> {
-        let mut new = self.marks().into_owned();
-        new.assignments.retain(|one| !applied.kept.iter().any(|id| *id == one.experience_id));
-        new.goals.retain(|goal| applied.new_goals.iter().any(|key| *key == goal.key));
-        new
-    }
-
-    /// Returns what is new beside a change that has been made elsewhere. An assignment of it that is not the
-    /// one in the record counts for nothing: it was lost, or came too late.
-    pub(crate) fn new_beside(&self, made: &RecordDelta<'_>, record: &VisitorRecord) -> Applied {
-        let mut known = made.merge_into(VisitorRecord::new()).into_record();
-        let mut applied = self.apply(&mut known);
-        applied.kept.retain(|id| known.assignment(id) == record.assignment(id));
-        applied
-    }
-
-    /// Leaves out the marks that another delta does not have.
-    pub(crate) fn with_marks_of(mut self, new: &RecordDelta<'d>) -> Self {
-        let stays = |one: &Assignment<'_>| {
-            one.replaces == Replaces::Anything || new.assignments.contains(one)
-        };
-        self.assignments.retain(stays);
-        RecordDelta { goals: new.goals.clone(), ..self }
-    }
-
-    /// Returns the assignments, but for forced ones, in the experiences that another delta assigns in.
-    pub(crate) fn assignments_beside(&self, other: &RecordDelta<'_>) -> Self {
-        let mut marks = self.marks();
-        marks.goals.clear();
-        let is_beside = |one: &Assignment<'_>| {
-            other.assignments.iter().any(|other| other.experience_id == one.experience_id)
-        };
-        marks.assignments.retain(is_beside);
-        marks
-    }
-
-    /// Returns the forced assignments alone.
-    pub(crate) fn forced(&self) -> Self {
-        let forced = self.assignments.iter().filter(|one| one.replaces == Replaces::Anything);
-        RecordDelta { assignments: forced.cloned().collect(), ..RecordDelta::default() }
-    }
-
-    /// Splits into what may be made before an older change is, and has an answer: assignments and
-    /// goals; and what must come after it.
-    pub(crate) fn split(mut self) -> (Self, Self) {
-        let assignments = std::mem::take(&mut self.assignments).into_iter();
-        let (forced, assignments) = assignments.partition(|one| one.replaces == Replaces::Anything);
-        self.assignments = forced;
-        let goals = std::mem::take(&mut self.goals);
-        (RecordDelta { assignments, goals, ..RecordDelta::default() }, self)
-    }
-
-    /// Gives a record the assignments that another one has in the experiences of this delta, but for those
-    /// that have changed since it was as `before`, unless it is to what is too late by what `waits`.
-    pub(crate) fn take_assignments(
-        &self,
-        from: &VisitorRecord,
-        into: &mut VisitorRecord,
-        before: Option<&VisitorRecord>,
-        waits: &RecordDelta<'_>,
-    ) {
-        for Assignment { experience_id, .. } in &self.assignments {
-            let earlier = before.and_then(|before| before.assignment(experience_id));
-            let found = from.assignment(experience_id);
-            let current = into.assignment(experience_id);
-            let is_too_late = |one: &Assignment<'_>| {
-                one.replaces == Replaces::Nothing
-                    && one.experience_id == *experience_id
-                    && current == Some(&*one.variation_id)
-            };
-            let yields = current == earlier || waits.assignments.iter().any(is_too_late);
-            if let Some(variation_id) = found.filter(|_| yields) {
-                into.assign(experience_id, variation_id);
-            }
-        }
-    }
-
-    /// Returns what a record has of the assignments and goals of this delta.
-    pub(crate) fn part_of(&self, record: &VisitorRecord) -> VisitorRecord {
-        let mut part = VisitorRecord::new();
-        let ids = self.assignments.iter().map(|one| &*one.experience_id);
-        part.assign_all(ids.filter_map(|id| Some((id, record.assignment(id)?))));
-        for goal in &self.goals {
-            for name in [&*goal.key, &*goal.id] {
-                if record.has_reached(name) {
-                    part.reach(name);
-                }
-            }
-        }
-        part
-    }
-
-    /// Returns the experiences in which a record has another variation than this delta assigns.
+    /// Returns the experiences in which a record has another variation than this delta assigns last.
     pub(crate) fn differing(&self, record: &VisitorRecord) -> Vec<String> {
-        let differs = |one: &&Assignment<'_>| {
-            record.assignment(&one.experience_id) != Some(&*one.variation_id)
-        };
-        let differing = self.assignments.iter().filter(differs);
-        differing.map(|one| one.experience_id.clone().into_owned()).collect()
+        let assigned: BTreeMap<&str, &str> =
+            self.assignments.iter().map(|one| (&*one.experience_id, &*one.variation_id)).collect();
+        let differs = |(id, variation): &(&str, &str)| record.assignment(id) != Some(variation);
+        assigned.into_iter().filter(differs).map(|(id, _)| id.to_owned()).collect()
+    }
+
+    /// Returns about how many bytes of memory the delta takes.
+    pub(crate) fn bytes(&self) -> usize {
+        let assignment = |one: &Assignment<'_>| one.experience_id.len() + one.variation_id.len();
+        let assignments: usize = self.assignments.iter().map(assignment).sum();
+        let locations: usize = self.locations.iter().map(|(key, _)| key.len()).sum();
+        let custom: usize = self.custom_segments.iter().map(|id| id.len()).sum();
+        let goals: usize = self.goals.iter().map(|goal| goal.key.len() + goal.id.len()).sum();
+        assignments
+            + locations
+            + custom
+            + goals
+            + self.segments.approximate_bytes()
+            + size_of_val(&*self.assignments)
+            + size_of_val(&*self.locations)
+            + size_of_val(&*self.custom_segments)
+            + size_of_val(&*self.goals)
     }
 
     pub(crate) fn push_assignment(
@@ -375,8 +339,7 @@ impl<'d> RecordDelta<'d> {
         variation_id: &'d str,
         replaces: Replaces<'d>,
     ) {
-        let (experience_id, variation_id) = (experience_id.into(), variation_id.into());
-        self.add_assignment(Assignment { experience_id, variation_id, replaces });
+        self.add_assignment(Assignment::new(experience_id, variation_id, replaces));
     }
 
     /// Adds an assignment in an experience that the delta has none in. Takes constant time.
@@ -386,8 +349,7 @@ impl<'d> RecordDelta<'d> {
         variation_id: &'d str,
         replaces: Replaces<'d>,
     ) {
-        let (experience_id, variation_id) = (experience_id.into(), variation_id.into());
-        self.assignments.push(Assignment { experience_id, variation_id, replaces });
+        self.assignments.push(Assignment::new(experience_id, variation_id, replaces));
     }
 
     pub(crate) fn push_location(&mut self, location_key: &'d str, is_there: bool) {
@@ -429,11 +391,19 @@ impl<'d> RecordDelta<'d> {
     }
 }
 
+impl<'d> Assignment<'d> {
+    fn new(experience_id: &'d str, variation_id: &'d str, replaces: Replaces<'d>) -> Self {
+        let experience_id = Cow::Borrowed(experience_id);
+        let variation_id = Cow::Borrowed(variation_id);
+        Assignment { experience_id, variation_id, replaces }
+    }
+}
+
 impl Applied {
-    /// Keeps what is new by this account and by another one.
-    pub(crate) fn join(&mut self, other: Applied) {
+    /// Keeps as new what is new by another account as well.
+    pub(crate) fn confirm(&mut self, other: &Applied) {
         self.new_goals.retain(|goal| other.new_goals.contains(goal));
-        self.kept.extend(other.kept);
+        self.kept.extend_from_slice(&other.kept);
     }
 }
 
@@ -445,6 +415,53 @@ impl Replaces<'_> {
             (Replaces::Nothing, Some(_)) => false,
         }
     }
+}
+
+/// As [`RecordDelta::add_assignment`] for each of `later`, in linear time.
+fn join_assignments<'d>(all: &mut Vec<Assignment<'d>>, later: Vec<Assignment<'d>>) {
+    let first_later = all.len();
+    all.extend(later);
+    let mut keeps = vec![true; all.len()];
+    let mut places: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (place, one) in all.iter().enumerate() {
+        let earlier = places.entry(&one.experience_id).or_default();
+        let last = earlier.last().and_then(|last| all.get(*last));
+        let is_made = match one.replaces {
+            _ if place < first_later => true,
+            Replaces::Nothing => last.is_none(),
+            Replaces::Stale(_) => last != Some(one),
+            Replaces::Anything => {
+                for place in earlier.drain(..) {
+                    keeps.get_mut(place).into_iter().for_each(|keeps| *keeps = false);
+                }
+                true
+            }
+        };
+        if is_made {
+            earlier.push(place);
+        } else if let Some(keeps) = keeps.get_mut(place) {
+            *keeps = false;
+        }
+    }
+    let mut keeps = keeps.into_iter();
+    all.retain(|_| keeps.next().unwrap_or(true));
+}
+
+/// As [`RecordDelta::add_location`] for each of `later`, in linear time.
+fn join_locations<'d>(all: &mut Vec<(Cow<'d, str>, bool)>, later: Vec<(Cow<'d, str>, bool)>) {
+    let mut moved: HashMap<Cow<'d, str>, bool> = later.iter().cloned().collect();
+    for (key, is_there) in all.iter_mut() {
+        if let Some(later) = moved.remove(key) {
+            *is_there = later;
+        }
+    }
+    all.extend(later.into_iter().filter_map(|(key, _)| moved.remove_entry(&key)));
+}
+
+/// As [`RecordDelta::push_goal`] for each of `later`, in linear time.
+fn join_goals<'d>(all: &mut Vec<ReachedGoal<'d>>, later: Vec<ReachedGoal<'d>>) {
+    let mut known: HashSet<ReachedGoal<'d>> = all.iter().cloned().collect();
+    all.extend(later.into_iter().filter(|goal| known.insert(goal.clone())));
 }
 
 /// Adds what is missing; in linear time, since ids may come from outside.
@@ -470,6 +487,9 @@ impl fmt::Debug for RecordDelta<'_> {
     }
 }
 
+/// How many members are compared one by one; more are looked up.
+const FEW: usize = 8;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -494,6 +514,65 @@ mod tests {
             assert_eq!(sum.merge_into(start().into_record()).into_record(), each);
             assert_eq!(each.assignment("x"), Some("b"));
         }
+    }
+
+    /// A delta with members enough to be joined by look-up, whose names meet those of others.
+    fn many(turn: usize) -> RecordDelta<'static> {
+        const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
+        let name = |number: usize| NAMES[number % NAMES.len()];
+        let mut delta = RecordDelta::new();
+        for number in 0..12 {
+            let replaces = match (number + turn) % 4 {
+                0 => Replaces::Anything,
+                1 => Replaces::Stale(name(number * turn).into()),
+                _ => Replaces::Nothing,
+            };
+            let variation_id = name(number / 2 + turn);
+            delta.push_assignment(name(number * (turn + 1)), variation_id, replaces);
+            delta.push_location(name(number + turn), number % 3 == 0);
+            delta = delta.reach_known_as(name(number * 3 + turn), name(number + 1));
+        }
+        delta
+    }
+
+    #[test]
+    fn joining_many_members_is_joining_them_one_by_one() {
+        for turn in 0..60 {
+            let joined = many(turn).then(many(turn + 7));
+            let mut expected = many(turn);
+            let later = many(turn + 7);
+            later.assignments.into_iter().for_each(|one| expected.add_assignment(one));
+            later.locations.into_iter().for_each(|one| expected.add_location(one.0, one.1));
+            later.goals.into_iter().for_each(|goal| expected.push_goal(goal));
+            assert_eq!(joined, expected, "turn {turn}");
+            let mut record = VisitorRecord::new();
+            record.reach("c");
+            let mut one_by_one = record.clone();
+            let each = expected
+                .goals
+                .iter()
+                .filter(|goal| !one_by_one.has_reached(&goal.id) && one_by_one.reach(&goal.key));
+            let each: Vec<String> = each.map(|goal| goal.key.clone().into_owned()).collect();
+            assert_eq!(joined.apply(&mut record).new_goals, each);
+        }
+    }
+
+    #[test]
+    fn large_deltas_are_joined_and_applied_in_linear_time() {
+        // Comparing each member with all others would take a minute.
+        let names: Vec<String> = (0..50_000).map(|id| id.to_string()).collect();
+        let all = |variation: &'static str| {
+            let mut delta = RecordDelta::new();
+            for name in &names {
+                delta.append_assignment(name, variation, Replaces::Nothing);
+                delta.append_location(name, true);
+                delta.goals.push(ReachedGoal { key: name.into(), id: name.into() });
+            }
+            delta
+        };
+        let applied = all("a").then(all("b")).apply(&mut VisitorRecord::new());
+        assert_eq!(applied.new_goals.len(), names.len());
+        assert!(applied.kept.is_empty());
     }
 
     #[test]

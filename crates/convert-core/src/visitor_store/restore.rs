@@ -9,7 +9,7 @@ use convert_decision::{Attributes, Segments, VisitorRecord};
 /// which nobody takes out of one, so that it must have been lost. What the record has stays.
 ///
 /// Locations are left as they are: a visitor leaves them.
-pub(super) fn complete(record: &mut VisitorRecord, known: &VisitorRecord) {
+pub(super) fn restore_missing(record: &mut VisitorRecord, known: &VisitorRecord) {
     let lacking: Vec<(&str, &str)> =
         known.assignments().filter(|(id, _)| record.assignment(id).is_none()).collect();
     record.assign_all(lacking);
@@ -20,11 +20,11 @@ pub(super) fn complete(record: &mut VisitorRecord, known: &VisitorRecord) {
     if !lacking.is_empty() {
         record.merge_segments(Segments::from(lacking));
     }
-    complete_custom(record, known.segments());
+    restore_custom(record, known.segments());
 }
 
 /// In linear time, since ids may come from outside.
-fn complete_custom(record: &mut VisitorRecord, known: &Segments) {
+fn restore_custom(record: &mut VisitorRecord, known: &Segments) {
     let mut custom = known.custom().peekable();
     if custom.peek().is_none() {
         return;
@@ -41,9 +41,9 @@ fn complete_custom(record: &mut VisitorRecord, known: &Segments) {
 mod tests {
     use super::*;
 
-    fn completed(record: &str, known: &str) -> String {
+    fn restored(record: &str, known: &str) -> String {
         let mut record: VisitorRecord = serde_json::from_str(record).unwrap();
-        complete(&mut record, &serde_json::from_str(known).unwrap());
+        restore_missing(&mut record, &serde_json::from_str(known).unwrap());
         serde_json::to_string(&record).unwrap()
     }
 
@@ -59,9 +59,9 @@ mod tests {
             r#""segments":{"country":"FR","customSegments":["6","5"],"source":"mail"},"#,
             r#""goals":{"h":true,"g":true},"theirs":1}"#,
         );
-        assert_eq!(completed(record, known), expected);
-        assert_eq!(completed(expected, known), expected);
-        assert_eq!(completed(expected, "{}"), expected);
+        assert_eq!(restored(record, known), expected);
+        assert_eq!(restored(expected, known), expected);
+        assert_eq!(restored(expected, "{}"), expected);
     }
 
     #[test]
@@ -75,7 +75,7 @@ mod tests {
             record
         };
         let mut record = having(&others);
-        complete(&mut record, &having(&known));
+        restore_missing(&mut record, &having(&known));
         assert_eq!(record.segments().custom().count(), 200_000);
     }
 
@@ -88,8 +88,8 @@ mod tests {
             serde_json::from_str(&format!("{{\"goals\":{{{}}}}}", goals.join(","))).unwrap()
         };
         let (mut record, known) = (goals("other"), goals("known"));
-        complete(&mut record, &known);
-        complete(&mut record, &known);
+        restore_missing(&mut record, &known);
+        restore_missing(&mut record, &known);
         assert_eq!(record.goals().count(), 200_000);
     }
 }

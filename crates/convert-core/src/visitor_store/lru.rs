@@ -43,20 +43,23 @@ impl<V> Lru<V> {
     }
 
     /// Adds an entry that is not there yet, in place of the oldest one if there is no room, or of
-    /// one with the same 64-bit hash.
-    pub(crate) fn insert(&mut self, hash: u64, key: &str, value: V) {
+    /// one with the same 64-bit hash. Returns the key and value that had to go, which are the new ones if
+    /// there is no room at all.
+    pub(crate) fn insert(&mut self, hash: u64, key: &str, value: V) -> Option<(Box<str>, V)> {
         if self.capacity == 0 {
-            return;
+            return Some((key.into(), value));
         }
-        let slot = Slot { hash, key: key.into(), value, newer: NOWHERE, older: NOWHERE };
+        let mut slot = Slot { hash, key: key.into(), value, newer: NOWHERE, older: NOWHERE };
         let same_hash = self.places.get(&hash).copied();
         let full = (self.slots.len() >= self.capacity).then_some(self.oldest);
+        let mut evicted = None;
         let place = match same_hash.or(full) {
             Some(place) => {
                 self.unlink(place);
-                if let Some(evicted) = self.slots.get_mut(place) {
-                    self.places.remove(&evicted.hash);
-                    *evicted = slot;
+                if let Some(held) = self.slots.get_mut(place) {
+                    self.places.remove(&held.hash);
+                    std::mem::swap(held, &mut slot);
+                    evicted = Some((slot.key, slot.value));
                 }
                 place
             }
@@ -67,6 +70,31 @@ impl<V> Lru<V> {
         };
         self.places.insert(hash, place);
         self.link_newest(place);
+        evicted
+    }
+
+    /// Removes the entry that was used longest ago.
+    pub(crate) fn pop_oldest(&mut self) -> Option<(Box<str>, V)> {
+        let place = self.oldest;
+        self.unlink(place);
+        let removed = (place < self.slots.len()).then(|| self.slots.swap_remove(place))?;
+        self.places.remove(&removed.hash);
+        // The last slot has moved to the place that became free.
+        if let Some(moved) = self.slots.get(place) {
+            let hash = moved.hash;
+            let newer = moved.newer;
+            let older = moved.older;
+            self.places.insert(hash, place);
+            match self.slots.get_mut(newer) {
+                Some(slot) => slot.older = place,
+                None => self.newest = place,
+            }
+            match self.slots.get_mut(older) {
+                Some(slot) => slot.newer = place,
+                None => self.oldest = place,
+            }
+        }
+        Some((removed.key, removed.value))
     }
 
     fn unlink(&mut self, place: usize) {
@@ -151,21 +179,22 @@ mod tests {
     proptest::proptest! {
         /// A slow list in order of use behaves the same.
         #[test]
-        fn it_agrees_with_a_list(capacity in 0usize..6, uses in proptest::collection::vec(0u64..9, 0..200)) {
+        fn it_agrees_with_a_list(capacity in 0usize..6, uses in proptest::collection::vec(0u64..12, 0..200)) {
             let mut lru = Lru::new(capacity);
             let mut list: VecDeque<u64> = VecDeque::new();
             for key in uses {
+                if key > 8 {
+                    assert_eq!(lru.pop_oldest().map(|(_, value)| value), list.pop_front());
+                    continue;
+                }
                 let name = key.to_string();
                 let known = list.contains(&key);
                 assert_eq!(lru.find(key, &name).copied(), known.then_some(key));
-                if !known {
-                    lru.insert(key, &name, key);
-                }
+                let evicted = if known { None } else { lru.insert(key, &name, key) };
                 list.retain(|other| *other != key);
                 list.push_back(key);
-                if list.len() > capacity {
-                    list.pop_front();
-                }
+                let expected = if list.len() > capacity { list.pop_front() } else { None };
+                assert_eq!(evicted.map(|(_, value)| value), expected);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use convert_decision::VisitorRecord;
 
-use crate::records::delta::{Applied, RecordDelta};
+use crate::visitor_store::delta::{Applied, RecordDelta};
 
 /// A record after a change was merged into it, and what the change came to.
 ///

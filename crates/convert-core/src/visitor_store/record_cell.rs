@@ -10,7 +10,7 @@ use convert_decision::VisitorRecord;
 /// Its first few states are kept for as long as the view is, so that reading them touches no shared
 /// counter. What comes after is read through an [`ArcSwap`], whose guards cost two atomic exchanges.
 #[derive(Debug, Default)]
-pub(crate) struct View {
+pub(crate) struct RecordCell {
     first: Option<Arc<VisitorRecord>>,
     /// Filled in order.
     next: [OnceLock<Arc<VisitorRecord>>; KEPT],
@@ -19,23 +19,23 @@ pub(crate) struct View {
 }
 
 /// A record as it was when it was looked at.
-pub(crate) enum Seen<'v> {
+pub(crate) enum RecordGuard<'v> {
     Held(Option<&'v VisitorRecord>),
     Loaded(Guard<Arc<VisitorRecord>>),
     Made(Box<VisitorRecord>),
 }
 
-impl View {
+impl RecordCell {
     pub(crate) fn new(record: Option<Arc<VisitorRecord>>) -> Self {
-        View { first: record, ..View::default() }
+        RecordCell { first: record, ..RecordCell::default() }
     }
 
     /// Looks at the record. Takes no lock.
     #[inline]
-    pub(crate) fn see(&self) -> Seen<'_> {
+    pub(crate) fn load(&self) -> RecordGuard<'_> {
         match self.later.get() {
-            None => Seen::Held(self.held().map(|record| &**record)),
-            Some(later) => Seen::Loaded(later.load()),
+            None => RecordGuard::Held(self.held().map(|record| &**record)),
+            Some(later) => RecordGuard::Loaded(later.load()),
         }
     }
 
@@ -64,7 +64,7 @@ impl View {
 
     /// Takes what the record has become for what it was at first, so that earlier states are let go.
     pub(crate) fn settle(&mut self) {
-        *self = View::new(self.share());
+        *self = RecordCell::new(self.share());
     }
 
     #[inline]
@@ -81,14 +81,14 @@ impl View {
     }
 }
 
-impl Seen<'_> {
+impl RecordGuard<'_> {
     /// Returns the record, if there is one.
     #[inline]
     pub(crate) fn as_deref(&self) -> Option<&VisitorRecord> {
         match self {
-            Seen::Held(record) => *record,
-            Seen::Loaded(guard) => Some(guard),
-            Seen::Made(record) => Some(record),
+            RecordGuard::Held(record) => *record,
+            RecordGuard::Loaded(guard) => Some(guard),
+            RecordGuard::Made(record) => Some(record),
         }
     }
 }
@@ -106,12 +106,12 @@ mod tests {
         Arc::new(record)
     }
 
-    fn put(view: &View, record: &Arc<VisitorRecord>) {
+    fn put(view: &RecordCell, record: &Arc<VisitorRecord>) {
         view.change(|_| Arc::clone(record));
     }
 
-    fn check(view: &View, expected: Option<&str>) {
-        let seen = view.see();
+    fn check(view: &RecordCell, expected: Option<&str>) {
+        let seen = view.load();
         assert_eq!(seen.as_deref().and_then(|record| record.assignment("1")), expected);
         let shared = view.share();
         assert_eq!(shared.as_deref().and_then(|record| record.assignment("1")), expected);
@@ -119,9 +119,9 @@ mod tests {
 
     #[test]
     fn the_latest_record_is_seen() {
-        check(&View::default(), None);
+        check(&RecordCell::default(), None);
         for first in [None, Some(record("0"))] {
-            let mut view = View::new(first);
+            let mut view = RecordCell::new(first);
             let names = ["0", "1", "2", "3", "4", "5", "6"];
             for pair in names.windows(2) {
                 view.change(|current| {
@@ -143,11 +143,11 @@ mod tests {
 
     #[test]
     fn what_was_seen_outlives_changes() {
-        let view = View::new(Some(record("0")));
-        let mut seen = vec![view.see()];
+        let view = RecordCell::new(Some(record("0")));
+        let mut seen = vec![view.load()];
         for name in ["1", "2", "3", "4", "5"] {
             put(&view, &record(name));
-            seen.push(view.see());
+            seen.push(view.load());
         }
         for (seen, name) in seen.iter().zip(["0", "1", "2", "3", "4", "5"]) {
             assert_eq!(seen.as_deref().and_then(|record| record.assignment("1")), Some(name));
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn no_change_is_lost_to_another_thread() {
-        let view = View::default();
+        let view = RecordCell::default();
         std::thread::scope(|scope| {
             for thread in 0..4 {
                 let view = &view;

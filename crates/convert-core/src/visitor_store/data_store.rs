@@ -3,10 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
+use convert_config::escape::Escaped;
 use convert_decision::VisitorRecord;
 
-use crate::records::delta::RecordDelta;
-use crate::records::merged::Merged;
+use crate::visitor_store::delta::RecordDelta;
+use crate::visitor_store::merged::Merged;
 
 /// Where visitor records are kept, so that several processes know the same visitors.
 ///
@@ -17,16 +18,17 @@ use crate::records::merged::Merged;
 ///
 /// | method | is called by | an error means |
 /// |---|---|---|
-/// | `load` | the thread that calls [`Core::create_context`](crate::Core::create_context) | the visitor counts as new, but for what this process has yet to write |
+/// | `load` | the thread that calls [`Core::create_context`](crate::Core::create_context) | the visitor counts as new, except for what this process knows of them |
 /// | `merge`, `merge_all` | the writer thread `convert-sdk-records`; and, `merge` alone, where the answer is needed, the thread that converts or decides, see [`StoreConfig`](crate::StoreConfig) | the change is tried again later where [`StoreError::is_retryable`], else dropped; the answer is given from what is known |
 ///
-/// Both may be called by any number of threads at once, with no lock held, and may block. Each
-/// call must end within a time of the store's own: the SDK cannot break one off, and that time is
-/// what a caller may have to wait. After three failures in a row the SDK leaves the store alone for
-/// a second at a time, so that an outage does not make every visitor wait; its writer thread tries on
-/// with the pauses of [`StoreConfig::backoff`](crate::StoreConfig::backoff). A panic counts as a
-/// failure. Every failure is counted in [`Stats`](crate::Stats), logged once a minute, and told as
-/// `store.failed`.
+/// Both may be called by any number of threads at once, with no lock held, and may block. For one visitor
+/// there is one `merge` at a time in a process. Each call must end within a time of the store's own: the
+/// SDK cannot break one off, and that time is what a caller may have to wait. After three failures in a
+/// row the SDK leaves the store alone for a second at a time, so that an outage does not make every
+/// visitor wait; its writer thread goes on trying with the pauses of
+/// [`StoreConfig::backoff`](crate::StoreConfig::backoff). A panic counts as a failure. Every failure is
+/// counted in [`Stats`](crate::Stats), logged once a minute, and reported as `store.failed`; a call that
+/// takes longer than a second is logged.
 ///
 /// ```
 /// use std::collections::HashMap;
@@ -36,9 +38,9 @@ use crate::records::merged::Merged;
 /// use convert_decision::VisitorRecord;
 ///
 /// #[derive(Default)]
-/// struct Shelf(Mutex<HashMap<String, VisitorRecord>>);
+/// struct Records(Mutex<HashMap<String, VisitorRecord>>);
 ///
-/// impl DataStore for Shelf {
+/// impl DataStore for Records {
 ///     fn load(&self, key: &str) -> Result<Option<VisitorRecord>, StoreError> {
 ///         Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned())
 ///     }
@@ -53,7 +55,7 @@ use crate::records::merged::Merged;
 ///
 /// # let config = r#"{"account_id": "1", "project": {"id": "2"}, "experiences": [
 /// #     {"id": "3", "key": "hero", "variations": [{"id": "30", "key": "blue"}]}]}"#;
-/// let core = Core::initialize(SdkConfig::from_json(config)?.data_store(Shelf::default()))?;
+/// let core = Core::initialize(SdkConfig::from_json(config)?.data_store(Records::default()))?;
 /// assert!(core.create_context("visitor-1").run_experience("hero").is_some());
 /// # Ok::<(), convert_core::Error>(())
 /// ```
@@ -62,7 +64,7 @@ pub trait DataStore: Send + Sync {
     ///
     /// # Errors
     ///
-    /// Fails if the store cannot tell, within its time.
+    /// Returns an error if the store cannot answer within its time.
     fn load(&self, key: &str) -> Result<Option<VisitorRecord>, StoreError>;
 
     /// Applies a change to the record under `key`, which may not exist yet, in one step: of two
@@ -71,17 +73,18 @@ pub trait DataStore: Send + Sync {
     ///
     /// # Errors
     ///
-    /// Fails if the store cannot tell whether the change is made, within its time. It may be made
-    /// all the same: merging again is harmless, but a goal is not new a second time.
+    /// Returns an error if the store cannot confirm the change within its time. The change may be made
+    /// nevertheless: merging again is harmless, but a goal is not new a second time.
     fn merge(&self, key: &str, delta: &RecordDelta<'_>) -> Result<Merged, StoreError>;
 
     /// Applies the changes of several records, each as [`merge`](DataStore::merge) does, and answers
-    /// in their order. The writer thread asks for it when changes of more than one visitor wait, 64
-    /// of them at most.
+    /// in their order. The writer thread calls it if changes of more than one visitor wait, with at most
+    /// 64 of them.
     ///
-    /// Unless a store says otherwise they are merged one after another, so that no more are written
-    /// a second than exchanges fit into it; a store that can send several changes at once should.
-    /// It ends early when the store seems out of order: what was not tried then has failed, too.
+    /// By default they are merged one after another, until the store seems out of order; the rest then
+    /// has failed, too. A store that can send several changes at once should override this: a core writes
+    /// no more changes a second than such exchanges fit into it, and the timeout of
+    /// [`Core::close`](crate::Core::close) ends it.
     fn merge_all(&self, changes: &[(&str, &RecordDelta<'_>)]) -> Vec<Result<(), StoreError>> {
         let mut outage: Option<StoreError> = None;
         let answer = |&(key, delta): &(&str, &RecordDelta<'_>)| {
@@ -212,7 +215,7 @@ impl fmt::Display for StoreError {
             StoreErrorKind::Denied => "the store denies access to the record",
             StoreErrorKind::Unreadable => "what the store holds is no visitor record",
         };
-        write!(f, "{what}: {}", self.message)
+        write!(f, "{what}: {}", Escaped(&self.message))
     }
 }
 
