@@ -52,7 +52,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode
     let mut lines = Lines::new(io::stdin().lock());
     let mut missed = Missed::default();
     match assign_all(experience, &mut lines, &mut missed, out) {
-        // The exit code holds although nobody reads the rest.
+        // The exit code holds when the reader closes the output.
         Err(Failure::NobodyReads) if missed.count > 0 => {}
         assigned => assigned?,
     }

@@ -77,7 +77,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says in a line what the visitor gets of an experience.
+/// Returns a line with what the visitor gets of an experience.
 fn experience_headline(explanation: &Explanation) -> String {
     let (key, reason) = (explanation.key(), explanation.reason());
     match explanation.outcome() {
@@ -90,7 +90,7 @@ fn experience_headline(explanation: &Explanation) -> String {
     }
 }
 
-/// Says in a line or two what the visitor gets of a feature.
+/// Returns a line or two with what the visitor gets of a feature.
 fn feature_headline(visitor: &Context, key: &str, explanation: &Explanation) -> String {
     let reason = explanation.reason();
     let Some(outcome) = explanation.outcome() else {

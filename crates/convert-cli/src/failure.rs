@@ -9,7 +9,7 @@ use convert_sdk::{Identified as _, ProjectConfig, StoreError};
 /// Why a command ends early, and with it how the process exits.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// Nobody reads the output any more: a quiet end.
+    /// The reader of the output has closed it: a quiet end.
     NobodyReads,
     /// The arguments do not go together: exit code 2, as with other usage errors.
     Usage(String),
@@ -18,18 +18,18 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// Makes a failure of anything that says what went wrong.
+    /// Makes a failure of a message.
     pub(crate) fn new(message: impl fmt::Display) -> Self {
         Failure::Other(message.to_string())
     }
 
     /// Makes a failure of an error of a store.
     pub(crate) fn of_store(error: &StoreError) -> Self {
-        Failure::Other(Failure::told(error))
+        Failure::Other(Failure::store_message(error))
     }
 
-    /// Returns what an error of a store says, and the option that would have helped.
-    pub(crate) fn told(error: &StoreError) -> String {
+    /// Returns the message of a store error, with the option that would have helped.
+    pub(crate) fn store_message(error: &StoreError) -> String {
         let message = error.to_string();
         let is_lost = message.ends_with("the server belongs to a cluster");
         if is_lost { message + ": add --cluster" } else { message }
@@ -94,7 +94,7 @@ pub(crate) fn with_causes(error: &dyn Error) -> String {
     message
 }
 
-/// Returns `Ok` where the output was not written since nobody reads it.
+/// Returns `Ok` where the output was not written because its reader has closed it.
 pub(crate) fn unless_unread(written: io::Result<()>) -> Result<(), Failure> {
     match written.map_err(Failure::from) {
         Err(Failure::NobodyReads) => Ok(()),

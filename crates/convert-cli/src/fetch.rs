@@ -21,7 +21,7 @@ use crate::source::Service;
 ///
 /// The config is loaded before anything is written: what no SDK could use is a failure, and leaves
 /// FILE as it was. What loading stepped over goes to standard error. FILE is replaced whole, so that
-/// whoever reads it meanwhile sees the old config or the new one.
+/// a reader sees the old config or the new one.
 #[derive(Debug, Args)]
 #[command(after_long_help = "Examples:
   CONVERT_SDK_KEY=10012345/10067890 convertctl fetch --out config.json

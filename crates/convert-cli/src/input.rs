@@ -42,7 +42,7 @@ pub(crate) fn read_stdin(what: &str, limit: u64) -> Result<Vec<u8>, String> {
         .map_err(|error| format!("standard input cannot be read: {error}"))
 }
 
-/// Says that standard input is read if it is a terminal, where nothing else would tell.
+/// Reports on a terminal that standard input is read.
 pub(crate) fn announce_stdin(what: &str) {
     if io::stdin().is_terminal() {
         complain(&format!("reading {what} from standard input"));

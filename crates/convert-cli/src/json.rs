@@ -12,7 +12,7 @@ use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 
 /// Parses `text` and hands the value to `read`.
 ///
-/// What ECMAScript accepts and strict parsers refuse, lone surrogates say, is repaired first.
+/// What ECMAScript accepts and strict parsers refuse, lone surrogates for example, is repaired first.
 ///
 /// # Errors
 ///

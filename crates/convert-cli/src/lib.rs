@@ -42,7 +42,7 @@ pub fn run() -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
     let mut out = BufWriter::with_capacity(OUTPUT_BUFFER, io::stdout().lock());
     let outcome = execute(&cli.command, &mut out).and_then(|code| match out.flush() {
-        // What was not done counts although nobody reads what was.
+        // A failure counts when the reader closes the output, too.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(code),
         flushed => Ok(flushed.map(|()| code)?),
     });

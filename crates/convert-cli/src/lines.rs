@@ -7,8 +7,8 @@ use rayon::prelude::*;
 
 /// Reads lines in chunks.
 ///
-/// A chunk ends where the input pauses, so that whoever waits for an answer before asking again
-/// gets it.
+/// A chunk ends where the input pauses, so that a client that waits for an answer before it
+/// asks again gets it.
 #[derive(Debug)]
 pub(crate) struct Lines<R> {
     input: BufReader<R>,

@@ -1,4 +1,4 @@
-//! How far a long run has come, for whoever watches.
+//! How far a long run has come, shown on a terminal.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};

@@ -97,11 +97,11 @@ pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode
     let origin = arguments.source.origin()?;
     let transport = arguments.address.apply(origin.transport()?)?;
     let attempts: Arc<Mutex<Vec<Attempt>>> = Arc::default();
-    let told = Arc::clone(&attempts);
+    let recorded = Arc::clone(&attempts);
     let settings = origin.settings()?.transport(transport).tracking(true).on_event(
         move |event: &LifecycleEvent| {
             if let LifecycleEvent::QueueReleased(released) = event {
-                told.lock().unwrap_or_else(PoisonError::into_inner).push(Attempt {
+                recorded.lock().unwrap_or_else(PoisonError::into_inner).push(Attempt {
                     events: released.events(),
                     status: released.status(),
                     is_delivered: released.is_accepted(),
@@ -130,7 +130,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode
     let stats = core.stats();
     let (queued, delivered) = (stats.events_queued, stats.events_delivered);
     let account = Account { result, experiences, queued, delivered, left, attempts };
-    // The exit code holds although nobody reads the rest.
+    // The exit code holds when the reader closes the output.
     unless_unread(account.write(arguments.json, out))?;
     if !account.result.is_queued() {
         complain(&format!("the conversion was not tracked: {}", account.result));
@@ -161,7 +161,7 @@ impl Account {
         self.result.is_queued() && self.delivered == self.queued
     }
 
-    /// Says what was not delivered, and why the last attempt failed.
+    /// Returns how much was not delivered, and why the last attempt failed.
     fn undelivered(&self) -> String {
         let missing = self.queued - self.delivered;
         let failed = self.attempts.iter().rfind(|attempt| !attempt.is_delivered);

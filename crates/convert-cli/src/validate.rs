@@ -105,7 +105,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode
         Err(error) => return refuse(arguments, origin, &error, out),
     };
     let summary = Summary::of(&config);
-    // The exit code holds although nobody reads the rest.
+    // The exit code holds when the reader closes the output.
     unless_unread(if arguments.json {
         json::write_pretty(out, &summary)
     } else {

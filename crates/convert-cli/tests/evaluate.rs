@@ -125,7 +125,7 @@ fn bad_lines_are_answered_in_their_place() {
     ];
     let found = evaluate(&input.join("\n"));
     assert_eq!(found.code, Some(1));
-    assert_eq!(found.stderr, "convertctl: 5 of 9 lines are no requests\n");
+    assert_eq!(found.stderr, "convertctl: 5 of 9 lines are not requests\n");
     let lines = found.json_lines();
     assert_eq!(lines.len(), 7);
     let numbers: Vec<Option<u64>> = lines.iter().map(|line| line["line"].as_u64()).collect();

@@ -302,6 +302,8 @@ fn the_proxy_of_the_environment_is_used_and_named_when_it_fails() {
     let found = service.run_in(&[("HTTPS_PROXY", &down)], &fetch, b"");
     assert_eq!(found.code, Some(1));
     assert!(!found.stderr.contains("pass-word"), "{}", found.stderr);
+    let named = format!("through the proxy http://…@localhost:{}", refused.port());
+    assert!(found.stderr.contains(&named), "{}", found.stderr);
     assert!(found.stderr.contains("onnection refused"), "{}", found.stderr);
     let found = service.run_in(&[("HTTPS_PROXY", "htp:/x")], &fetch, b"");
     assert_eq!(found.code, Some(1));

@@ -69,7 +69,7 @@ fn gates_apply_and_say_why_nobody_passes() {
         ["simulate", "--config", "demo", "--experience", "checkout", "--visitors", "1000"];
     let found = run(&checkout);
     assert_eq!(found.code, Some(0));
-    let reason = "the gates let nobody in: no audience of the experience matches";
+    let reason = "no visitor passes the gates: no audience of the experience matches";
     assert!(found.stdout.contains(reason), "{}", found.stdout);
     let report = run(&[&checkout[..], &["--json"]].concat()).json();
     assert_eq!(

@@ -33,12 +33,12 @@ impl Ledger {
         self.lock().is_empty()
     }
 
-    /// Blocks until `count` requests were received, at most `patience`; false when it ran out.
-    pub fn wait_for(&self, count: usize, patience: Duration) -> bool {
+    /// Blocks until `count` requests were received, at most `timeout`; false when it elapsed.
+    pub fn wait_for(&self, count: usize, timeout: Duration) -> bool {
         let (requests, _) = self
             .0
             .1
-            .wait_timeout_while(self.lock(), patience, |requests| requests.len() < count)
+            .wait_timeout_while(self.lock(), timeout, |requests| requests.len() < count)
             .unwrap_or_else(PoisonError::into_inner);
         requests.len() >= count
     }

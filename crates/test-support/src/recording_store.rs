@@ -101,11 +101,11 @@ impl RecordingStore {
         self.lock().records.insert(key.to_owned(), record);
     }
 
-    /// Blocks until `count` calls came, at most `patience`; false when it ran out.
-    pub fn wait_for_calls(&self, count: usize, patience: Duration) -> bool {
+    /// Blocks until `count` calls came, at most `timeout`; false when it elapsed.
+    pub fn wait_for_calls(&self, count: usize, timeout: Duration) -> bool {
         let state = self.lock();
         let waits = |state: &mut State| state.calls.len() < count;
-        let waited = self.changed.wait_timeout_while(state, patience, waits);
+        let waited = self.changed.wait_timeout_while(state, timeout, waits);
         !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 

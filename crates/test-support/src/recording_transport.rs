@@ -72,20 +72,20 @@ impl RecordingTransport {
         self.lock().is_closed
     }
 
-    /// Blocks until `count` config requests came, at most `patience`; false when it ran out.
-    pub fn wait_for_configs(&self, count: usize, patience: Duration) -> bool {
-        self.wait_until(patience, |state| state.config_requests.len() >= count)
+    /// Blocks until `count` config requests came, at most `timeout`; false when it elapsed.
+    pub fn wait_for_configs(&self, count: usize, timeout: Duration) -> bool {
+        self.wait_until(timeout, |state| state.config_requests.len() >= count)
     }
 
-    /// Blocks until `count` batches came, at most `patience`; false when it ran out.
-    pub fn wait_for_batches(&self, count: usize, patience: Duration) -> bool {
-        self.wait_until(patience, |state| state.batch_requests.len() >= count)
+    /// Blocks until `count` batches came, at most `timeout`; false when it elapsed.
+    pub fn wait_for_batches(&self, count: usize, timeout: Duration) -> bool {
+        self.wait_until(timeout, |state| state.batch_requests.len() >= count)
     }
 
-    fn wait_until(&self, patience: Duration, is_done: impl Fn(&State) -> bool) -> bool {
+    fn wait_until(&self, timeout: Duration, is_done: impl Fn(&State) -> bool) -> bool {
         let (state, _) = self
             .changed
-            .wait_timeout_while(self.lock(), patience, |state| !is_done(state))
+            .wait_timeout_while(self.lock(), timeout, |state| !is_done(state))
             .unwrap_or_else(PoisonError::into_inner);
         is_done(&state)
     }

@@ -147,7 +147,7 @@ fn launch(folder: &PathBuf, options: &[String], port: u16) -> io::Result<Child> 
         .stderr(Stdio::null())
         .spawn()?;
     let began = Instant::now();
-    while began.elapsed() < PATIENCE {
+    while began.elapsed() < TIMEOUT {
         if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
             return Ok(child);
         }
@@ -162,5 +162,5 @@ fn launch(folder: &PathBuf, options: &[String], port: u16) -> io::Result<Child> 
 }
 
 /// How long a server may take to come up.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 static NEXT: AtomicU32 = AtomicU32::new(0);

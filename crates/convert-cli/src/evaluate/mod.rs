@@ -57,13 +57,13 @@ pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode
     let mut lines = Lines::new(io::stdin().lock());
     let mut faults = 0;
     match answer_all(&core, &mut lines, &mut faults, out) {
-        // The exit code holds although nobody reads the rest.
+        // The exit code holds when the reader closes the output.
         Err(Failure::NobodyReads) if faults > 0 => return Ok(ExitCode::FAILURE),
         answered => answered?,
     }
     if faults > 0 {
         let (faults, lines) = (grouped(faults), grouped(lines.read()));
-        complain(&format!("{faults} of {lines} lines are no requests"));
+        complain(&format!("{faults} of {lines} lines are not requests"));
         return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)

@@ -47,7 +47,7 @@ pub(super) enum Lifetime {
 
 impl Store {
     /// Makes the way to the store; what is new is kept as long as the store keeps it by default,
-    /// unless something else is said.
+    /// unless `lifetime` is set.
     pub(super) fn open(&self, lifetime: Option<&Lifetime>) -> Result<RedisStore, Failure> {
         let mut builder =
             RedisStore::builder(&*self.redis).prefix(&*self.prefix).timeout(self.timeout);

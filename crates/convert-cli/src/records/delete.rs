@@ -22,7 +22,7 @@ pub(super) fn named(
     let mut failed = Left::new("key", "not deleted");
     let deleted = remove(store, keys, &mut failed);
     writeln!(out, "{}", json!({ "deleted": deleted }))?;
-    Ok(failed.told())
+    Ok(failed.report())
 }
 
 /// Removes the records that match, or counts them.
@@ -44,7 +44,7 @@ pub(super) fn matching(
     let deleted = if is_meant { remove(store, &keys, &mut failed) } else { 0 };
     let counts = json!({ "matching": keys.len(), "deleted": deleted, "left": left.count() });
     writeln!(out, "{counts}")?;
-    let codes = [left.told(), failed.told()];
+    let codes = [left.report(), failed.report()];
     if !is_meant {
         complain("nothing was deleted: add --yes to remove what matches");
     }
@@ -60,7 +60,7 @@ fn remove(store: &RedisStore, keys: &[String], failed: &mut Left) -> u64 {
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
         if let Some(error) = &outage {
             for key in keys {
-                failed.note(shown(key.as_bytes()), Failure::told(error));
+                failed.note(shown(key.as_bytes()), Failure::store_message(error));
             }
             continue;
         }

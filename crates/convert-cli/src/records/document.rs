@@ -71,7 +71,7 @@ impl<'t> Document<'t> {
     }
 }
 
-/// Writes a record and its key on a line, and whether it has replaced another if that is told. The
+/// Writes a record and its key on a line, and whether it has replaced another if that is known. The
 /// JSON is shown as it is, but for line breaks, and for characters that could steer a terminal,
 /// which JSON can escape.
 pub(super) fn write_line(

@@ -21,9 +21,9 @@ pub(super) fn run(
     let mut left = Left::new("key", "left out");
     let print = |key: &str, document: &Document<'_>| write_line(key, document.text(), None, out);
     let outcome = each(store, pattern, &mut left, print);
-    let code = left.told();
+    let code = left.report();
     match outcome {
-        // What was left out is no less so since nobody reads the rest.
+        // What was left out counts when the reader closes the output, too.
         Err(Failure::NobodyReads) if left.count() > 0 => Ok(code),
         outcome => outcome.map(|()| code),
     }

@@ -6,5 +6,5 @@ pub(super) fn is_of_visitor(key: &str) -> bool {
     (0..3).all(|_| parts.next().is_some_and(|part| !part.is_empty()))
 }
 
-/// What is said of a key that has none of these.
+/// The fault of a key that has none of these.
 pub(super) const NO_KEY: &str = "is not of the form ACCOUNT-PROJECT-VISITOR";

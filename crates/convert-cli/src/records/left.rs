@@ -20,7 +20,7 @@ impl Left {
         Left { how, what, count: 0 }
     }
 
-    /// Takes note of one, and says why if it is among the first.
+    /// Counts one, and prints the reason if it is among the first.
     pub(super) fn note(&mut self, which: impl fmt::Display, reason: impl fmt::Display) {
         self.count += 1;
         if self.count <= NAMED {
@@ -33,8 +33,8 @@ impl Left {
         self.count
     }
 
-    /// Says how many there are, if any, and returns how the process exits.
-    pub(super) fn told(&self) -> ExitCode {
+    /// Prints how many there are, if any, and returns the exit code.
+    pub(super) fn report(&self) -> ExitCode {
         match self.count {
             0 => return ExitCode::SUCCESS,
             1 => {}

@@ -30,7 +30,7 @@ use crate::output::one_line;
 #[derive(Debug, Args)]
 #[command(
     after_long_help = "Exit codes: 0 done, 1 failed, or not done for all; 2 wrong usage. For `get` a record that is not
-there is 1, too: the message on standard error tells it from a store that does not answer.
+there is 1, too: the message on standard error differs from that of a store that does not answer.
 Of what was not done the first ten are named, all are counted.
 
 Examples:
@@ -134,9 +134,9 @@ fn get(store: &RedisStore, key: &str, out: &mut dyn Write) -> Result<ExitCode, F
     Ok(ExitCode::SUCCESS)
 }
 
-/// Returns what an error says of a change that was asked for.
+/// Returns the message of an error of a change.
 fn of_change(error: &StoreError) -> String {
-    let message = Failure::told(error);
+    let message = Failure::store_message(error);
     match error.kind() {
         StoreErrorKind::Timeout | StoreErrorKind::Unanswered => {
             message + "; it may have been carried out all the same"

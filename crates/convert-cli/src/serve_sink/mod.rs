@@ -1,4 +1,4 @@
-//! `convertctl serve-sink`: a tracking endpoint on this machine, for whoever integrates an SDK.
+//! `convertctl serve-sink`: a tracking endpoint on this machine, to integrate an SDK with.
 
 mod board;
 mod certificate;

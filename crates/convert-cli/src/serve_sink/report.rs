@@ -28,7 +28,7 @@ impl Report {
         Report { is_json, is_live, url, drawn: None, is_stale: true, refusal: None }
     }
 
-    /// Says that the sink listens.
+    /// Reports that the sink listens.
     pub(super) fn begin(&mut self, out: &mut dyn Write) -> Result<(), Failure> {
         if self.is_json {
             json::write_line(&mut *out, &json!({"listening": self.url}))?;

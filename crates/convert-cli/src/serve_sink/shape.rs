@@ -20,14 +20,14 @@ pub(super) struct Visitor {
     pub(super) events: Vec<Event>,
 }
 
-/// An event as it was sent, and what it says.
+/// An event as it was sent, and its kind.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Event {
     pub(super) json: Value,
     pub(super) kind: Kind,
 }
 
-/// What an event says.
+/// The kind of an event.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Kind {
     /// A variation was shown.

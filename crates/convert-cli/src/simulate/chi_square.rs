@@ -37,7 +37,7 @@ impl ChiSquare {
         })
     }
 
-    /// Says in a sentence what the test found.
+    /// Returns a sentence with the result of the test.
     pub(super) fn in_words(&self) -> String {
         let freedom = self.degrees_of_freedom;
         let plural = if freedom == 1 { "" } else { "s" };

@@ -26,9 +26,9 @@ use crate::source::ConfigOptions;
 /// Simulate visitors, and show how an experience splits them.
 ///
 /// The visitors have generated ids, the same for the same seed, and all the attributes given here;
-/// the gates apply, and if they let nobody in, the report says why. Beside the counts are the shares
+/// the gates apply, and if no visitor passes them, the report names the reason. Beside the counts are the shares
 /// to expect of the config, and a chi-square test of whether the two agree (sample ratio check): a
-/// p-value below 0.01 speaks of a mismatch.
+/// p-value below 0.01 indicates a mismatch.
 #[derive(Debug, Args)]
 #[command(after_long_help = "Examples:
   convertctl simulate --config demo --experience recommendations --visitors 100000
@@ -105,7 +105,7 @@ fn simulate(arguments: &Arguments, core: &Core, experience: &Experience) -> Tall
 }
 
 /// Returns why the first visitor gets no variation. All have the same attributes, so that the
-/// gates let in every visitor or nobody.
+/// gates let in every visitor or none.
 fn reason(arguments: &Arguments, core: &Core) -> Reason {
     core.create_context(visitor_id(arguments.seed, 0))
         .with_record(VisitorRecord::new())

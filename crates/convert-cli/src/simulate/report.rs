@@ -26,7 +26,7 @@ pub(super) struct Report {
     seed: u64,
     variations: Vec<VariationCount>,
     not_bucketed: Count,
-    /// Why nobody got a variation, if the gates are to blame.
+    /// Why no visitor got a variation, if that is due to the gates.
     reason: Option<Reason>,
     pub(super) sample_ratio: Option<ChiSquare>,
 }
@@ -84,7 +84,7 @@ impl Tally {
 }
 
 impl Report {
-    /// Compares the counts with the shares of the config; `reason` says why a visitor got nothing.
+    /// Compares the counts with the shares of the config; `reason` returns why a visitor got nothing.
     pub(super) fn new(
         experience: &Experience,
         tally: &Tally,
@@ -136,18 +136,18 @@ impl Report {
             .chain([without])
     }
 
-    /// Says what was simulated.
+    /// Returns a line about what was simulated.
     pub(super) fn subtitle(&self) -> String {
         let visitors = crate::output::grouped(self.visitors);
         let plural = if self.visitors == 1 { "" } else { "s" };
         format!("{visitors} simulated visitor{plural}, {} layout, seed {}", self.layout, self.seed)
     }
 
-    /// Says what the counts mean.
+    /// Returns a sentence about what the counts mean.
     pub(super) fn verdict(&self) -> String {
         match (self.reason, &self.sample_ratio) {
             (Some(reason), _) => {
-                format!("the gates let nobody in: {reason} ({})", reason.code())
+                format!("no visitor passes the gates: {reason} ({})", reason.code())
             }
             (None, Some(sample_ratio)) => sample_ratio.in_words(),
             (None, None) => "every visitor gets the same, so there is no split to test".to_owned(),

@@ -26,7 +26,7 @@ pub(super) fn draw(report: &Report) -> String {
     );
     let mut top = HEAD;
     for (index, row) in rows.iter().enumerate() {
-        let colour = if row.is_variation { colour(index) } else { NOBODY };
+        let colour = if row.is_variation { colour(index) } else { UNASSIGNED };
         draw_row(&mut svg, row, top, colour);
         top += ROW;
     }
@@ -127,7 +127,7 @@ fn shortened(name: &str) -> String {
 }
 
 fn colour(index: usize) -> &'static str {
-    COLOURS.get(index % COLOURS.len()).copied().unwrap_or(NOBODY)
+    COLOURS.get(index % COLOURS.len()).copied().unwrap_or(UNASSIGNED)
 }
 
 const WIDTH: u32 = 760;
@@ -142,7 +142,7 @@ const LONGEST_NAME: usize = 44;
 const LONGEST_SENTENCE: usize = 96;
 /// Colours that people of every colour vision tell apart (Okabe and Ito, 2008).
 const COLOURS: [&str; 6] = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00"];
-const NOBODY: &str = "#9aa5b1";
+const UNASSIGNED: &str = "#9aa5b1";
 
 #[cfg(test)]
 mod tests {

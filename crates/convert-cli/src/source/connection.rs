@@ -44,8 +44,8 @@ impl Connection {
     }
 }
 
-/// Takes what must not be printed; whoever uses it judges it, since an argument that is refused
-/// here would be repeated.
+/// Takes a value that must not be printed. It is checked later, since clap repeats an argument that
+/// is refused here.
 pub(super) fn secret() -> impl TypedValueParser<Value = Secret> {
     StringValueParser::new().map(Secret::new)
 }

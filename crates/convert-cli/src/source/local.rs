@@ -27,7 +27,7 @@ impl LocalConfig {
         self.check()?.map_err(|error| Failure::new(format_args!("{self}: {error}")))
     }
 
-    /// Reads the config and tries to load it; the inner error says what makes it unusable.
+    /// Reads the config and tries to load it; the inner error names what makes it unusable.
     pub(crate) fn check(&self) -> Result<Result<ProjectConfig, InvalidConfigError>, Failure> {
         let json = self.read().map_err(Failure::Other)?;
         Ok(ProjectConfig::from_json(&json))

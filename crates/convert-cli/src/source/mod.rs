@@ -48,8 +48,7 @@ impl ConfigOptions {
 impl<'o> Origin<'o> {
     /// Takes the config if one is given, under the name `option`, and else asks the service.
     ///
-    /// A key that stands in the environment alone gives way to a config: whoever names a file does
-    /// not mean the service.
+    /// A config takes precedence over a key that is set in the environment only.
     pub(crate) fn choose(
         option: &str,
         config: Option<&'o LocalConfig>,
@@ -72,7 +71,7 @@ impl<'o> Origin<'o> {
         self.check()?.map_err(|error| Failure::new(format_args!("{self}: {error}")))
     }
 
-    /// Reads the config and tries to load it; the inner error says what makes it unusable.
+    /// Reads the config and tries to load it; the inner error names what makes it unusable.
     pub(crate) fn check(self) -> Result<Result<Arc<ProjectConfig>, InvalidConfigError>, Failure> {
         match self {
             Origin::Local(config, _) => Ok(config.check()?.map(Arc::new)),

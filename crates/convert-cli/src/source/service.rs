@@ -120,7 +120,7 @@ impl Service {
         environment.filter(|name| self.is_environment_typed || !name.is_empty())
     }
 
-    /// Fetches the config; the inner error says what makes it unusable.
+    /// Fetches the config; the inner error names what makes it unusable.
     pub(super) fn check(&self) -> Result<Result<Arc<ProjectConfig>, InvalidConfigError>, Failure> {
         match Core::initialize(self.settings()?.tracking(false)) {
             Ok(core) => Ok(Ok(core.current_config())),
@@ -130,7 +130,7 @@ impl Service {
     }
 }
 
-// By hand, because the options alone do not tell which of them stand on the command line.
+// By hand, because the derived code does not show which options stand on the command line.
 impl FromArgMatches for Service {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let is_typed = |id| matches.value_source(id) == Some(ValueSource::CommandLine);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// Asks again and again whether something is so; false when the patience ran out.
+/// Asks again and again whether something is so; false when the timeout elapsed.
 ///
 /// For what no event tells of, another process's state say.
 ///
@@ -19,9 +19,9 @@ use std::time::{Duration, Instant};
 /// });
 /// assert!(is_so);
 /// ```
-pub fn wait_until(patience: Duration, mut is_so: impl FnMut() -> bool) -> bool {
+pub fn wait_until(timeout: Duration, mut is_so: impl FnMut() -> bool) -> bool {
     let began = Instant::now();
-    while began.elapsed() < patience {
+    while began.elapsed() < timeout {
         if is_so() {
             return true;
         }
