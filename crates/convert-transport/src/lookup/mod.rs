@@ -147,7 +147,10 @@ impl Lookups {
         let outcome = match outcome {
             Ok(addresses) if addresses.is_empty() => Err("the name has no address".to_owned()),
             Ok(addresses) => Ok(addresses),
-            Err(error) => Err(error.to_string()),
+            Err(error) => {
+                let text = error.to_string();
+                Err(text.strip_prefix(PREFIX).unwrap_or(&text).to_owned())
+            }
         };
         *lookup.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
         self.running().retain(|other| !Arc::ptr_eq(other, lookup));
@@ -168,6 +171,9 @@ impl Lookup {
         self.outcome.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
+
+/// What the standard library puts in front of the system's reason.
+const PREFIX: &str = "failed to lookup address information: ";
 
 /// What ends a wait.
 #[derive(Debug)]
@@ -268,7 +274,8 @@ mod tests {
     #[test]
     fn a_name_without_an_address_fails_with_the_systems_reason() {
         fn none(_: String, _: u16, done: Done) -> io::Result<()> {
-            std::thread::spawn(move || done(Err(io::Error::other("Name or service not known"))));
+            let error = io::Error::other(format!("{PREFIX}Name or service not known"));
+            std::thread::spawn(move || done(Err(error)));
             Ok(())
         }
         let failure = resolve(lookups(), none, "a.example", AGES).expect_err("unknown");
