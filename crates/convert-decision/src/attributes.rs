@@ -563,6 +563,15 @@ mod tests {
     }
 
     #[test]
+    fn removing_returns_whether_the_name_was_there() {
+        let mut attributes = Attributes::from([("a", 1), ("b", 2)]);
+        assert!(attributes.remove("a"));
+        assert!(!attributes.remove("a"));
+        assert!(!attributes.remove("c"));
+        assert_eq!(attributes.iter().collect::<Vec<_>>(), [("b", ValueRef::Integer(2))]);
+    }
+
+    #[test]
     fn many_attributes_are_found_as_well() {
         for count in [FEW, FEW + 1, 4 * FEW] {
             let long =

@@ -66,7 +66,7 @@ fn try_package(
 ) -> Result<Run, String> {
     let mut run = Run { sampled: mutants.len(), ..Run::default() };
     let mut survivors = mutants.to_vec();
-    for suites in [Suites::Own(package), Suites::Examples(package), Suites::All] {
+    for suites in [Suites::Own(package), Suites::Examples(package), Suites::All(package)] {
         if survivors.is_empty() {
             break;
         }
