@@ -13,21 +13,21 @@ use crate::sink::body;
 pub(super) struct Accepted {
     ids: HashSet<String>,
     requests: usize,
-    was_well: bool,
-    is_well: bool,
+    accepted_before: bool,
+    accepts: bool,
 }
 
 impl Accepted {
     pub(super) fn new() -> Self {
-        Accepted { ids: HashSet::new(), requests: 0, was_well: true, is_well: true }
+        Accepted { ids: HashSet::new(), requests: 0, accepted_before: true, accepts: true }
     }
 
-    /// Begins a phase in which the service answers well, or does not.
-    pub(super) fn phase(&mut self, server: &LoopbackServer, is_well: bool) {
+    /// Begins a phase in which the service accepts what it is sent, or does not.
+    pub(super) fn phase(&mut self, server: &LoopbackServer, accepts: bool) {
         let requests = server.ledger().take();
         self.requests += requests.len();
         // A request that was read before the service changed is answered in the old way after it.
-        let accepted = match (self.is_well, self.was_well) {
+        let accepted = match (self.accepts, self.accepted_before) {
             (true, _) => requests.len(),
             (false, true) => GUESTS,
             (false, false) => 0,
@@ -35,8 +35,8 @@ impl Accepted {
         for request in requests.iter().take(accepted) {
             self.ids.extend(ids(&body(&request.body)));
         }
-        self.was_well = self.is_well;
-        self.is_well = is_well;
+        self.accepted_before = self.accepts;
+        self.accepts = accepts;
     }
 }
 
@@ -98,8 +98,17 @@ impl Books {
 
     /// Returns how many events are missing that no counter has counted.
     fn unaccounted(&self) -> u64 {
-        let counted = self.dropped.values().sum::<u64>() + self.left + self.spooled;
-        self.recorded.saturating_sub(self.accepted).saturating_sub(counted)
+        self.recorded.saturating_sub(self.accepted).saturating_sub(self.counted())
+    }
+
+    /// Returns how many events were counted as lost, or are kept, and were accepted all the same: the
+    /// answer did not arrive.
+    fn counted_twice(&self) -> u64 {
+        (self.accepted + self.counted()).saturating_sub(self.recorded)
+    }
+
+    fn counted(&self) -> u64 {
+        self.dropped.values().sum::<u64>() + self.left + self.spooled
     }
 
     /// Returns what does not add up.
@@ -139,6 +148,7 @@ impl fmt::Display for Books {
         for (name, count) in self.dropped.iter().filter(|(_, count)| **count > 0) {
             writeln!(f, "{name:<21} {count:>9}")?;
         }
+        writeln!(f, "counted and accepted  {:>9}", self.counted_twice())?;
         writeln!(f, "lost without a count  {:>9}", self.unaccounted())?;
         write!(f, "slowest call          {:>9} ms (at most {SLOWEST_CALL})", self.slowest)
     }

@@ -59,5 +59,5 @@ impl fmt::Display for Bounds {
 /// The application's threads and those of the test harness; and for the SDK delivery, refresh, the
 /// writer of records, a few that connect, and two look-ups.
 const MOST_THREADS: u64 = THREADS as u64 + 4 + 16;
-const MOST_DESCRIPTORS: u64 = 64;
-const MOST_KILOBYTES: u64 = 256 << 10;
+const MOST_DESCRIPTORS: u64 = 40;
+const MOST_KILOBYTES: u64 = 64 << 10;

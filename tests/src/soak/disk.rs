@@ -15,7 +15,7 @@ impl SmallDisk {
     pub(super) fn make(folder: &Path) -> Self {
         let made = std::fs::create_dir_all(folder).is_ok();
         let mount = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=512k", "tmpfs"])
+            .args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"])
             .arg(folder)
             .output();
         let is_mounted = made && mount.is_ok_and(|output| output.status.success());
@@ -34,7 +34,7 @@ impl SmallDisk {
 
     /// Returns what the shell does before it starts a guest.
     pub(super) fn prelude(&self) -> &'static str {
-        if self.is_mounted { "" } else { "trap '' XFSZ; ulimit -f 500;" }
+        if self.is_mounted { "" } else { "trap '' XFSZ; ulimit -f 120;" }
     }
 }
 

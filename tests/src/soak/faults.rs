@@ -23,7 +23,7 @@ pub(super) struct Faults<'s> {
     spool: PathBuf,
     number: u64,
     is_paused: bool,
-    is_tracking_well: bool,
+    accepts: bool,
 }
 
 impl<'s> Faults<'s> {
@@ -44,21 +44,29 @@ impl<'s> Faults<'s> {
             spool,
             number: 0,
             is_paused: false,
-            is_tracking_well: true,
+            accepts: true,
         }
     }
 
-    /// Returns whether the tracking service answers as it should.
-    pub(super) fn is_tracking_well(&self) -> bool {
-        self.is_tracking_well
+    /// Returns whether the tracking service accepts what it is sent. It does so too where the answer
+    /// breaks off behind a good status.
+    pub(super) fn accepts(&self) -> bool {
+        self.accepts
     }
 
     /// Lets other things go wrong. Every other time the tracking service is well, so that what has
     /// gathered can arrive.
     pub(super) fn next(&mut self) {
         self.number += 1;
-        self.is_tracking_well = self.number % 2 == 1;
-        let step = if self.is_tracking_well { Reply::json("{}").into() } else { self.fault() };
+        let is_well = self.number % 2 == 1;
+        let mut disk = "";
+        // What could not be sent so far is in the spool, and goes with its directory.
+        if is_well && self.below(2) == 0 {
+            let _ = std::fs::remove_dir_all(&self.spool);
+            disk = ", the spool's directory removed";
+        }
+        let step = if is_well { Reply::json("{}").into() } else { self.fault() };
+        self.accepts = is_well || matches!(step, Step::DripBody(_) | Step::CutBody);
         let shown: String = format!("{step:?}").chars().take(30).collect();
         self.tracking.replace_script([step]);
         let answer = match self.below(3) {
@@ -68,18 +76,12 @@ impl<'s> Faults<'s> {
         self.configs.replace_script([answer]);
         self.hostile.mode.store(self.below(HOSTILE_MODES), Ordering::Relaxed);
         let store = self.trouble_redis();
-        let mut disk = "";
-        // Its events have to be in the spool for anything to be lost with it.
-        if !self.is_tracking_well && self.below(3) == 0 {
-            let _ = std::fs::remove_dir_all(&self.spool);
-            disk = ", the spool's directory removed";
-        }
         println!("{:>4}  tracking {shown}, redis {store}{disk}", self.number);
     }
 
     /// Makes everything well again.
     pub(super) fn mend(&mut self) {
-        self.is_tracking_well = true;
+        self.accepts = true;
         self.tracking.replace_script([Reply::json("{}")]);
         self.configs.replace_script([Reply::json(config("9"))]);
         if let Some(redis) = &self.redis {

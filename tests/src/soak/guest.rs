@@ -63,7 +63,7 @@ impl Settings {
             .backoff(Duration::from_millis(1), Duration::from_millis(50))
             .flush_interval(Some(Duration::from_millis(100)))
             .batch_size(50)
-            .queue_capacity(2_000)
+            .queue_capacity(400)
             .spool(&self.spool)
             .build()?;
         let refresh = RefreshConfig::builder()

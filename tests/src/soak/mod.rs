@@ -88,7 +88,7 @@ pub fn run(
     let end = Instant::now() + plan.duration.mul_f64(GUESTS_PART);
     while Instant::now() < end {
         faults.next();
-        accepted.phase(&tracking, faults.is_tracking_well());
+        accepted.phase(&tracking, faults.accepts());
         let until = (Instant::now() + PHASE).min(end);
         while Instant::now() < until {
             for guest in &mut guests {
