@@ -296,6 +296,10 @@ fn a_transport_that_panics_does_not_end_refresh() {
         clock.next_alarm();
     }
     assert_eq!(events.names(), ["ready", "refresh.failed", "config.updated"]);
+    let told = events.all();
+    let LifecycleEvent::RefreshFailed(failed) = &told[1] else { panic!("{told:?}") };
+    let text = failed.error().to_string();
+    assert!(text.ends_with("the transport panicked"), "{text}");
     assert_eq!(core.health().version(), Some("3"));
 }
 

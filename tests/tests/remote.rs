@@ -251,6 +251,8 @@ fn a_transport_that_answers_not_modified_unasked_is_not_believed() {
     let outcome = answered(ConfigAnswer::NotModified, |config| config);
     let Err(Error::ConfigLoad(error)) = outcome else { panic!("{outcome:?}") };
     assert_eq!(error.transport_error().kind(), TransportErrorKind::InvalidResponse);
+    let text = error.to_string();
+    assert!(text.ends_with("not modified, although the request held no config"), "{text}");
 }
 
 #[test]

@@ -15,10 +15,8 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::event::{ConfigFacts, ConfigSource, EventBus, LifecycleEvent, ReadyEvent, Subscription};
 use crate::health::Health;
-use crate::live::{Live, Loaded};
 use crate::log;
-use crate::refresh::RefreshWorker;
-use crate::remote::{self, Remote, Start};
+use crate::snapshot::{self, ConfigCell, FetchedConfig, RefreshWorker, Remote, Start};
 use crate::stats::{Counters, Stats};
 use crate::sync::ProcessId;
 use crate::tracking::{EventProcessor, FlushError};
@@ -90,7 +88,7 @@ pub struct Core {
 
 /// What a core and its contexts share.
 pub(crate) struct Shared {
-    pub(crate) live: Live,
+    pub(crate) live: ConfigCell,
     pub(crate) records: Records,
     pub(crate) bus: Arc<EventBus>,
     pub(crate) counters: Counters,
@@ -145,7 +143,7 @@ impl Core {
             failure: failure.clone(),
         };
         report_diagnostics(&loaded.config);
-        let live = Live::new(loaded, source, age, ready.elapsed, now);
+        let live = ConfigCell::new(loaded, source, age, ready.elapsed, now);
         if let Some(error) = &failure {
             live.fail(error);
         }
@@ -354,11 +352,11 @@ fn find_config(
 ) -> Result<Found, Error> {
     match &config.source {
         Source::Direct(data) => {
-            let transport = config.tracks().then(|| remote::transport(config)).transpose()?;
+            let transport = config.tracks().then(|| snapshot::transport(config)).transpose()?;
             Ok(Found { start: direct(data), remote: None, transport })
         }
         Source::Remote { key, bootstrap } => {
-            let transport = remote::transport(config)?;
+            let transport = snapshot::transport(config)?;
             let remote = Remote::new(key, config, Arc::clone(&transport));
             let start = remote.start(bootstrap.as_ref(), clock.now().unix_seconds(), counters)?;
             Ok(Found { start, remote: Some(remote), transport: Some(transport) })
@@ -367,7 +365,7 @@ fn find_config(
 }
 
 fn direct(data: &Arc<ProjectConfig>) -> Start {
-    let loaded = Loaded::given(Arc::clone(data));
+    let loaded = FetchedConfig::given(Arc::clone(data));
     Start { loaded, source: ConfigSource::Direct, age: Duration::ZERO, failure: None }
 }
 

@@ -25,10 +25,8 @@ mod error;
 mod event;
 mod handle;
 mod health;
-mod live;
 mod log;
-mod refresh;
-mod remote;
+mod snapshot;
 mod stats;
 mod striped;
 mod sync;
@@ -53,7 +51,7 @@ pub use event::{
 };
 pub use handle::Core;
 pub use health::Health;
-pub use refresh::{RefreshConfig, RefreshConfigBuilder};
+pub use snapshot::{RefreshConfig, RefreshConfigBuilder};
 pub use stats::Stats;
 pub use tracking::{
     Conversion, ConversionResult, DropReason, FlushError, GoalValue, InvalidGoalDataError,

@@ -15,7 +15,7 @@ use crate::clock::ManualClock;
 use crate::clock::{SystemClock, Timer};
 use crate::error::Error;
 use crate::event::{LifecycleEvent, Listener};
-use crate::refresh::RefreshConfig;
+use crate::snapshot::RefreshConfig;
 use crate::tracking::TrackingConfig;
 use crate::visitor_store::{DEFAULT_BYTES, DEFAULT_CAPACITY, DataStore, StoreConfig};
 

@@ -12,7 +12,7 @@ use crate::config::{SdkConfig, Source};
 use crate::error::Error;
 use crate::event::EventBus;
 use crate::log;
-use crate::remote;
+use crate::snapshot;
 use crate::sync::{LogThrottle, assert_no_lock_held};
 use crate::tracking::counters::{DeliveryCounters, QueueDepth};
 use crate::tracking::event::{Event, Payload};
@@ -110,7 +110,7 @@ impl EventProcessor {
     pub(crate) fn enable(&self, is_on: bool) {
         if is_on && self.pipeline.transport.get().is_none() {
             let Some(config) = &self.late else { return };
-            match remote::transport(config) {
+            match snapshot::transport(config) {
                 Ok(transport) => drop(self.pipeline.transport.set(transport)),
                 Err(error) => {
                     log::error!(

@@ -7,8 +7,9 @@ use crate::error::Error;
 use crate::event::{ConfigFacts, ConfigUpdatedEvent, LifecycleEvent, RefreshFailedEvent};
 use crate::handle::{Shared, report_diagnostics};
 use crate::log;
-use crate::refresh::{Attempt, Schedule};
-use crate::remote::{Fetched, Remote};
+use crate::snapshot::Remote;
+use crate::snapshot::fetcher::Fetched;
+use crate::snapshot::schedule::{Attempt, Schedule};
 use crate::sync::{LogThrottle, panic_guard};
 use crate::worker::{Inbox, Wake};
 

@@ -13,7 +13,7 @@ use crate::health::Health;
 use crate::stats::Stats;
 
 /// The current snapshot and its provenance. Decisions touch the snapshot alone.
-pub(crate) struct Live {
+pub(crate) struct ConfigCell {
     snapshot: ArcSwap<ProjectConfig>,
     /// Replaced whole, so that reading it takes no lock: a child of `fork()` may ask.
     status: ArcSwap<Status>,
@@ -22,21 +22,21 @@ pub(crate) struct Live {
 
 /// A config, and by what another one is known to be the same.
 #[derive(Clone)]
-pub(crate) struct Loaded {
+pub(crate) struct FetchedConfig {
     pub(crate) config: Arc<ProjectConfig>,
-    pub(crate) identity: Identity,
+    pub(crate) identity: ConfigVersion,
 }
 
 /// By what a config is known to be the same as another.
 #[derive(Clone, Default)]
-pub(crate) struct Identity {
+pub(crate) struct ConfigVersion {
     pub(crate) validators: Validators,
     pub(crate) digest: Option<[u8; 32]>,
 }
 
 #[derive(Clone)]
 struct Status {
-    identity: Identity,
+    identity: ConfigVersion,
     source: ConfigSource,
     confirmed_at: Duration,
     age_then: Duration,
@@ -45,10 +45,10 @@ struct Status {
     next_refresh: Option<Duration>,
 }
 
-impl Live {
+impl ConfigCell {
     /// Starts from a config that was `age` old at the time `now`, and took `elapsed` to find.
     pub(crate) fn new(
-        loaded: Loaded,
+        loaded: FetchedConfig,
         source: ConfigSource,
         age: Duration,
         elapsed: Duration,
@@ -63,7 +63,7 @@ impl Live {
             failures: 0,
             next_refresh: None,
         };
-        Live {
+        ConfigCell {
             snapshot: ArcSwap::new(loaded.config),
             status: ArcSwap::from_pointee(status),
             elapsed,
@@ -76,17 +76,17 @@ impl Live {
     }
 
     /// Returns by what an answer of the service is known to be the config that is held.
-    pub(crate) fn identity(&self) -> Identity {
+    pub(crate) fn identity(&self) -> ConfigVersion {
         self.status.load().identity.clone()
     }
 
     /// Records that the service has confirmed the config that is held, and by what it is known now.
-    pub(crate) fn confirm(&self, identity: &Identity, now: Duration) {
+    pub(crate) fn confirm(&self, identity: &ConfigVersion, now: Duration) {
         self.change(|status| status.succeed(identity, now));
     }
 
     /// Takes a config from the service, and returns whether it is another one.
-    pub(crate) fn accept(&self, loaded: Loaded, now: Duration) -> bool {
+    pub(crate) fn accept(&self, loaded: FetchedConfig, now: Duration) -> bool {
         let changed = !is_same(&self.snapshot.load(), &loaded.config);
         self.change(|status| status.succeed(&loaded.identity, now));
         if changed {
@@ -139,15 +139,15 @@ impl Live {
     }
 }
 
-impl Loaded {
+impl FetchedConfig {
     /// Wraps a config that the application gave.
     pub(crate) fn given(config: Arc<ProjectConfig>) -> Self {
-        Loaded { config, identity: Identity::default() }
+        FetchedConfig { config, identity: ConfigVersion::default() }
     }
 }
 
 impl Status {
-    fn succeed(&mut self, identity: &Identity, now: Duration) {
+    fn succeed(&mut self, identity: &ConfigVersion, now: Duration) {
         self.identity = identity.clone();
         self.source = ConfigSource::Network;
         self.confirmed_at = now;

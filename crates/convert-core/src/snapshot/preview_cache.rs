@@ -13,7 +13,7 @@ use crate::sync::{Condvar, LogThrottle, Mutex, MutexGuard};
 
 /// What was found for experiences to preview, bounded in number and in bytes of JSON.
 #[derive(Default)]
-pub(crate) struct Previews {
+pub(crate) struct PreviewCache {
     memo: Mutex<Memo>,
     /// Notified when a fetch has ended.
     ended: Condvar,
@@ -35,7 +35,7 @@ struct Memo {
 
 /// Ends a fetch, however it ends.
 struct Turn<'p> {
-    previews: &'p Previews,
+    previews: &'p PreviewCache,
     experience_id: &'p str,
 }
 
@@ -48,7 +48,7 @@ struct Found {
 
 type Outcome = Result<Arc<ProjectConfig>, PreviewError>;
 
-impl Previews {
+impl PreviewCache {
     /// Returns the config that has the experience, as kept or as fetched. Blocks while it is
     /// fetched, by this thread or by another one. `fetch` returns the config and the length of its
     /// JSON.
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn what_was_found_is_kept_for_a_minute() {
-        let (previews, fetches) = (Previews::default(), Cell::new(0));
+        let (previews, fetches) = (PreviewCache::default(), Cell::new(0));
         let find = |seconds: u64, id: &str, found: &str| {
             let fetch = || {
                 fetches.set(fetches.get() + 1);
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_failure_is_kept_for_a_moment_only() {
-        let (previews, fetches) = (Previews::default(), Cell::new(0));
+        let (previews, fetches) = (PreviewCache::default(), Cell::new(0));
         let find = |seconds: u64| {
             let fetch = || {
                 fetches.set(fetches.get() + 1);
@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     fn those_who_open_other_links_do_not_wait() {
-        let previews = Previews::default();
+        let previews = PreviewCache::default();
         let find = |id: &str, fetch: &dyn Fn()| {
             let fetch = || {
                 fetch();
@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_fetch_that_panics_leaves_its_place_to_the_next() {
-        let previews = Previews::default();
+        let previews = PreviewCache::default();
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             previews.find("7", Duration::default, || panic!("on purpose"))
         }));
@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn no_more_than_a_thousand_are_kept() {
-        let previews = Previews::default();
+        let previews = PreviewCache::default();
         let weak: Vec<_> = (0..1_500)
             .map(|id| {
                 let id = id.to_string();
@@ -259,7 +259,7 @@ mod tests {
 
     #[test]
     fn no_more_than_64_mib_of_json_are_kept() {
-        let previews = Previews::default();
+        let previews = PreviewCache::default();
         let found: Vec<_> = (0..20)
             .map(|second| {
                 let id = second.to_string();
@@ -279,7 +279,7 @@ mod tests {
 
     #[test]
     fn a_service_that_asks_to_be_left_alone_is_not_asked_for_other_previews_either() {
-        let previews = Previews::default();
+        let previews = PreviewCache::default();
         let request = ConfigRequest::new(SdkKey::parse("1001/2002").unwrap());
         let busy = || {
             let error = request.error(TransportErrorKind::Network).with_status(429);

@@ -6,30 +6,26 @@ use std::time::Duration;
 use convert_config::{InvalidConfigError, ProjectConfig};
 use convert_transport::{ConfigRequest, SdkKey, Transport, TransportConfig};
 
-mod cache;
-mod fetcher;
-mod previews;
-
-use self::cache::CacheFile;
-pub(crate) use self::fetcher::{Fetched, Fetcher};
-use self::previews::Previews;
 use crate::config::{CacheLevel, SdkConfig};
 use crate::error::Error;
 use crate::event::ConfigSource;
-use crate::live::{Identity, Loaded};
 use crate::log;
+use crate::snapshot::cache_file::CacheFile;
+use crate::snapshot::fetcher::{Fetched, Fetcher};
+use crate::snapshot::preview_cache::PreviewCache;
+use crate::snapshot::{ConfigVersion, FetchedConfig};
 use crate::stats::Counters;
 
 /// What a core with an SDK key has besides one with direct data.
 pub(crate) struct Remote {
     pub(crate) fetcher: Fetcher,
-    pub(crate) previews: Previews,
+    pub(crate) previews: PreviewCache,
     cache: Option<CacheFile>,
 }
 
 /// What a core starts from.
 pub(crate) struct Start {
-    pub(crate) loaded: Loaded,
+    pub(crate) loaded: FetchedConfig,
     pub(crate) source: ConfigSource,
     pub(crate) age: Duration,
     /// What went wrong, if the cached config had to do.
@@ -49,7 +45,7 @@ impl Remote {
         }
         let cache = config.cache_file.as_ref().map(|path| CacheFile::new(path, &request));
         let fetcher = Fetcher::new(transport, request, settings(config));
-        Remote { fetcher, cache, previews: Previews::default() }
+        Remote { fetcher, cache, previews: PreviewCache::default() }
     }
 
     /// Finds the config to start from: the one given, else the service's, else the cached one.
@@ -62,9 +58,9 @@ impl Remote {
     ) -> Result<Start, Error> {
         let start = |loaded, source| Start { loaded, source, age: Duration::ZERO, failure: None };
         if let Some(config) = bootstrap {
-            return Ok(start(Loaded::given(Arc::clone(config)), ConfigSource::Bootstrap));
+            return Ok(start(FetchedConfig::given(Arc::clone(config)), ConfigSource::Bootstrap));
         }
-        let error = match self.fetcher.fetch(&Identity::default()) {
+        let error = match self.fetcher.fetch(&ConfigVersion::default()) {
             Ok(Fetched::Config { loaded, bytes }) => {
                 self.keep(&loaded, &bytes, wall, counters);
                 return Ok(start(loaded, ConfigSource::Network));
@@ -77,7 +73,13 @@ impl Remote {
     }
 
     /// Writes a config to the cache file, if there is one. A failure is counted and logged.
-    pub(crate) fn keep(&self, loaded: &Loaded, bytes: &[u8], wall: i64, counters: &Counters) {
+    pub(crate) fn keep(
+        &self,
+        loaded: &FetchedConfig,
+        bytes: &[u8],
+        wall: i64,
+        counters: &Counters,
+    ) {
         let Some(cache) = &self.cache else { return };
         if let Err(reason) = cache.store(bytes, &loaded.identity, wall) {
             report_cache_failure(cache, counters, "written", &reason);

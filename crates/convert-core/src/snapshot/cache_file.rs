@@ -9,7 +9,7 @@ use convert_config::{ProjectConfig, Value};
 use convert_transport::{ConfigRequest, Validators};
 use serde_json::json;
 
-use crate::live::{Identity, Loaded};
+use crate::snapshot::{ConfigVersion, FetchedConfig};
 use crate::sync::{assert_no_lock_held, read_regular};
 
 /// A file that holds a line of JSON about a config, and then the config as the service sent it.
@@ -25,7 +25,12 @@ impl CacheFile {
     }
 
     /// Replaces the file whole.
-    pub(crate) fn store(&self, body: &[u8], identity: &Identity, wall: i64) -> Result<(), String> {
+    pub(crate) fn store(
+        &self,
+        body: &[u8],
+        identity: &ConfigVersion,
+        wall: i64,
+    ) -> Result<(), String> {
         assert_no_lock_held("writing the cache file");
         if body.len() as u64 > MAX_BODY {
             return Err(format!("the config has more than {MAX_BODY} bytes"));
@@ -54,7 +59,7 @@ impl CacheFile {
     }
 
     /// Reads the config and when it was stored, if the file is whole and belongs to this core.
-    pub(crate) fn load(&self) -> Result<(Loaded, i64), String> {
+    pub(crate) fn load(&self) -> Result<(FetchedConfig, i64), String> {
         let bytes =
             read_regular(&self.path, MAX_BODY + MAX_HEAD).map_err(|error| error.to_string())?;
         let line_end = bytes.iter().position(|byte| *byte == b'\n').ok_or("it has no head")?;
@@ -77,9 +82,9 @@ impl CacheFile {
         }
         let config = ProjectConfig::from_json(body).map_err(|error| error.to_string())?;
         let validators = Validators::new(text("etag"), text("last_modified"));
-        let identity = Identity { validators, digest: Some(digest) };
+        let identity = ConfigVersion { validators, digest: Some(digest) };
         let stored_at = head.member("stored_at").and_then(|time| time.as_view().as_number());
-        Ok((Loaded { config: Arc::new(config), identity }, whole_seconds(stored_at)))
+        Ok((FetchedConfig { config: Arc::new(config), identity }, whole_seconds(stored_at)))
     }
 
     /// Returns the file to replace: where the path is a symbolic link, the one it leads to. Replacing

@@ -10,8 +10,8 @@ use convert_transport::{
 };
 
 use crate::error::{ConfigLoadError, Error};
-use crate::live::{Identity, Loaded};
 use crate::log;
+use crate::snapshot::{ConfigVersion, FetchedConfig};
 use crate::sync::{LogThrottle, assert_no_lock_held, panic_guard};
 
 /// Makes the same request again and again.
@@ -26,9 +26,9 @@ pub(crate) struct Fetcher {
 /// What came of a request.
 pub(crate) enum Fetched {
     /// The config is still the one that is held, known by this from now on.
-    Same(Identity),
+    Same(ConfigVersion),
     /// A usable config, and the bytes it was read from.
-    Config { loaded: Loaded, bytes: Vec<u8> },
+    Config { loaded: FetchedConfig, bytes: Vec<u8> },
 }
 
 impl Fetcher {
@@ -41,7 +41,7 @@ impl Fetcher {
     }
 
     /// Asks for the config, unless it is still the one known by `held`. Blocks.
-    pub(crate) fn fetch(&self, held: &Identity) -> Result<Fetched, Error> {
+    pub(crate) fn fetch(&self, held: &ConfigVersion) -> Result<Fetched, Error> {
         let request = self.request.clone().with_validators(held.validators.clone());
         let body = match self.exchange(&request)? {
             ConfigResponse::Modified(body) => body,
@@ -51,12 +51,12 @@ impl Fetcher {
             _ => return Err(unusable(&request)),
         };
         let digest = Some(hmac_sha256::Hash::hash(body.bytes()));
-        let identity = Identity { validators: body.validators().clone(), digest };
+        let identity = ConfigVersion { validators: body.validators().clone(), digest };
         if digest == held.digest {
             return Ok(Fetched::Same(identity));
         }
         let config = self.parse(&body)?;
-        let loaded = Loaded { config: Arc::new(config), identity };
+        let loaded = FetchedConfig { config: Arc::new(config), identity };
         Ok(Fetched::Config { loaded, bytes: body.into_bytes() })
     }
 
@@ -80,7 +80,8 @@ impl Fetcher {
         let outcome = panic_guard(|| self.transport.fetch_config(request));
         let outcome = outcome.unwrap_or_else(|_| {
             self.report_panic(&endpoint);
-            Err(request.error(TransportErrorKind::InvalidResponse))
+            let cause = std::io::Error::other("the transport panicked");
+            Err(request.error_from(TransportErrorKind::InvalidResponse, &cause))
         });
         match &outcome {
             Ok(ConfigResponse::Modified(body)) => {
@@ -127,5 +128,7 @@ const MAX_CONTENT_TYPE: usize = 100;
 
 /// The error of an answer that makes no sense for the request.
 fn unusable(request: &ConfigRequest) -> Error {
-    ConfigLoadError::new(request.error(TransportErrorKind::InvalidResponse), request).into()
+    let cause = std::io::Error::other("not modified, although the request held no config");
+    let error = request.error_from(TransportErrorKind::InvalidResponse, &cause);
+    ConfigLoadError::new(error, request).into()
 }

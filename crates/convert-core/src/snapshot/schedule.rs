@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::refresh::RefreshConfig;
+use crate::snapshot::RefreshConfig;
 
 /// When the config is fetched next. Times count from any fixed moment.
 #[derive(Debug, Clone)]

@@ -9,8 +9,9 @@ use crate::error::Error;
 use crate::event::{ConfigSource, LifecycleEvent, RefreshSkippedEvent, SkipReason};
 use crate::handle::Shared;
 use crate::log;
-use crate::refresh::cycle::{self, Plan};
-use crate::refresh::{Attempt, RefreshConfig, Schedule};
+use crate::snapshot::RefreshConfig;
+use crate::snapshot::refresh_cycle::{self, Plan};
+use crate::snapshot::schedule::{Attempt, Schedule};
 use crate::sync::Mutex;
 use crate::worker::Worker;
 
@@ -62,7 +63,7 @@ impl RefreshWorker {
         match (source, failure) {
             (ConfigSource::Bootstrap, _) => {}
             (_, Some(error)) => {
-                schedule.plan(cycle::attempt_after(error), error.retry_after(), now, unit);
+                schedule.plan(refresh_cycle::attempt_after(error), error.retry_after(), now, unit);
             }
             (_, None) => schedule.plan(Attempt::Succeeded, None, now, unit),
         }
@@ -130,7 +131,7 @@ impl RefreshWorker {
         let (for_worker, first) = (Arc::clone(shared), schedule.clone());
         let spawned = Worker::spawn("convert-sdk-refresh", move |inbox| {
             if let Some(remote) = &for_worker.remote {
-                cycle::run(&for_worker, remote, inbox, first, plan);
+                refresh_cycle::run(&for_worker, remote, inbox, first, plan);
             }
         });
         match spawned {
