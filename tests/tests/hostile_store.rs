@@ -8,9 +8,11 @@ use std::thread;
 use std::time::Duration;
 
 use convert_redis::{RedisStore, RedisStoreBuilder};
-use convert_sdk::{DataStore as _, RecordDelta, StoreErrorKind};
+use convert_sdk::{Core, DataStore as _, RecordDelta, SdkConfig, StoreErrorKind, attributes};
+use convert_tests::live::Events;
+use convert_tests::sink::PROJECT;
 use test_support::RedisFault::{Close, Drip, Flood, Late, Send, Silent};
-use test_support::{HostileRedis, took, wait_until};
+use test_support::{HostileRedis, RecordingTransport, took, wait_until};
 
 const LONG: Duration = Duration::from_secs(30);
 /// How many commands a login consists of where the address has no password.
@@ -216,6 +218,68 @@ fn what_a_server_says_before_it_closes_is_the_reason() {
     let error = builder(&server, LONG).build().unwrap().load("k").unwrap_err().to_string();
     let closed = error.ends_with("closed the connection") || error.contains("broke");
     assert!(closed, "{error}");
+}
+
+#[test]
+fn servers_of_a_cluster_that_refer_to_each_other_without_end_are_given_up() {
+    for (reply, why) in [
+        (
+            &b"-MOVED 1 other\x1b\xe2\x80\xae:none\r\n"[..],
+            "refers to other\\u{1b}\\u{202e}:none (MOVED)",
+        ),
+        (b"-ASK 1 other:none\r\n", "refers to other:none (ASK)"),
+        (b"-MOVED\r\n", "replied with an error (MOVED)"),
+    ] {
+        let server = HostileRedis::start(move |_| (LOGIN, Send(reply)));
+        let settings = builder(&server, Duration::from_secs(2));
+        let error = settings.cluster::<String>([]).build().unwrap().load("k").unwrap_err();
+        let shown = error.to_string();
+        assert!(shown.contains("127.0.0.1:") && shown.contains(why), "{shown}");
+        assert!(!shown.contains(|one: char| one.is_control() || one == '\u{202e}'), "{shown}");
+    }
+}
+
+fn core(store: RedisStore, events: &Events) -> Core {
+    let config = SdkConfig::from_json(PROJECT)
+        .unwrap()
+        .data_store(store)
+        .transport_impl(RecordingTransport::default())
+        .on_event(events.handler());
+    Core::initialize(config).unwrap()
+}
+
+#[test]
+fn a_change_beyond_the_limits_is_dropped_counted_and_reported() {
+    let server = HostileRedis::start(|_| (SERVES, Silent));
+    let events = Events::default();
+    let core = core(builder(&server, LONG).build().unwrap(), &events);
+    let long = "v".repeat((1 << 20) + 1);
+    assert!(core.create_context(&*long).run_experience("hero").is_some());
+    core.create_context("v").set_segments(attributes! { "country" => &*long });
+    core.flush(LONG).unwrap();
+    assert_eq!(core.stats().store_dropped, 2, "{:?}", core.stats());
+    assert!(events.count("store.failed") > 0);
+    // The store as a whole is in order, and is used.
+    assert!(core.create_context("w").run_experience("hero").is_some());
+    core.flush(LONG).unwrap();
+    assert_eq!((core.stats().store_dropped, core.stats().store_skipped), (2, 0));
+}
+
+#[test]
+fn a_reply_beyond_the_limit_fails_the_call_and_loses_nothing() {
+    // The first connection floods, the others serve.
+    let behave = |connection| match connection {
+        0 => (LOGIN, Flood(b"$2000000000\r\n", b"x")),
+        _ => (SERVES, Silent),
+    };
+    let server = HostileRedis::start(behave);
+    let events = Events::default();
+    let core = core(builder(&server, LONG).build().unwrap(), &events);
+    assert!(core.create_context("v").run_experience("hero").is_some());
+    core.flush(LONG).unwrap();
+    let stats = core.stats();
+    assert_eq!((stats.store_failures, stats.store_dropped), (1, 0), "{stats:?}");
+    assert_eq!(events.count("store.failed"), 1);
 }
 
 /// Returns how many threads of this process connect or look up names for a store.

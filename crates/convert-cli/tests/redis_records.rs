@@ -88,7 +88,7 @@ fn troubles_are_told_without_the_address() {
     assert!(refused.stderr.starts_with(&expected), "{}", refused.stderr);
     let wrong = run(&["records", "get", "k", "--redis", "http://user:secret@host"]);
     assert_eq!(wrong.code, Some(2));
-    assert!(wrong.stderr.contains("no Redis URL") && !wrong.stderr.contains("secret"));
+    assert!(wrong.stderr.contains("not a Redis URL") && !wrong.stderr.contains("secret"));
     let none = run(&["records", "get", "k"]);
     assert!(none.code == Some(2) && none.stderr.contains("--redis <URL>"), "{}", none.stderr);
 }

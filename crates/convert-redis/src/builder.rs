@@ -60,36 +60,34 @@ impl RedisStoreBuilder {
         RedisStoreBuilder { prefix: prefix.into(), ..self }
     }
 
-    /// Sets how long one call may take in all, which is how long a caller may have to wait. Defaults
-    /// to 250 ms.
+    /// Sets how long one call may take in all. Defaults to 250 ms.
     pub fn timeout(self, timeout: Duration) -> Self {
         RedisStoreBuilder { timeout, ..self }
     }
 
     /// Sets how long a record is kept after its last change, to the millisecond, and at most a
-    /// century; `None` keeps it for ever. Defaults to 180 days.
+    /// century. `None` keeps it without limit. Defaults to 180 days.
     pub fn ttl(self, ttl: Option<Duration>) -> Self {
         RedisStoreBuilder { ttl, ..self }
     }
 
-    /// Sets how many connections there may be to one server, at least one. They are made when more
-    /// threads call at once, and kept. A call waits for one that comes free, within the
-    /// [timeout](RedisStoreBuilder::timeout). Defaults to 16.
+    /// Sets how many connections there may be to one server. Zero counts as one. Connections are made
+    /// when several threads call at once, and are kept. When all are in use a call waits for one,
+    /// within the [timeout](RedisStoreBuilder::timeout). Defaults to 16.
     pub fn connections(self, connections: usize) -> Self {
         RedisStoreBuilder { connections: connections.max(1), ..self }
     }
 
     /// Sets how long the reply to one command may be, in bytes; each value of a list counts 32 bytes
-    /// more. A longer one is refused when the limit is reached, and its connection is closed. The limit
-    /// has room for the longest record whatever is set, and counts as 2 MiB where it is less. Defaults
-    /// to 16 MiB.
+    /// more. The store refuses a longer one at the limit and closes the connection. Less than 2 MiB
+    /// counts as 2 MiB, since the longest record has to fit. Defaults to 16 MiB.
     pub fn reply_limit(self, bytes: usize) -> Self {
         RedisStoreBuilder { reply_limit: bytes.max(2 * MOST_BYTES), ..self }
     }
 
-    /// Takes the address for one of a cluster, and `seeds` for others of the same cluster, to begin
-    /// with when that one does not answer. Login and TLS of the first address are used for all.
-    /// A cluster has no numbered databases. Defaults to a single server.
+    /// Makes a store for a cluster. The address is that of one server; `seeds` are others of the same
+    /// cluster, asked when that one does not answer. Login and TLS of the first address are used for
+    /// all. A cluster has no numbered databases. Defaults to a single server.
     ///
     /// ```
     /// use convert_redis::RedisStore;
@@ -113,14 +111,14 @@ impl RedisStoreBuilder {
     ///
     /// # Errors
     ///
-    /// Fails if an address is no Redis URL, if it wants TLS and the feature `tls` is off or there is no
-    /// provider of cryptography, if it names a database of a cluster, or if the certificates cannot be
-    /// read or the address wants no TLS.
+    /// Fails if an address is not a Redis URL, if it asks for TLS and the feature `tls` is off or there
+    /// is no provider of cryptography, if it names a database of a cluster, if the root certificates
+    /// cannot be read, or if they are given for an address without TLS.
     pub fn build(self) -> Result<RedisStore, RedisStoreError> {
         let address = parse(&self.url)?;
         let location = self.location(&address)?;
         if self.roots.is_some() && !address.is_tls {
-            let message = "root certificates go with an address that wants TLS (rediss://)";
+            let message = "root certificates need an address with TLS (rediss://)";
             return Err(RedisStoreError::new(message));
         }
         let login = address.info.redis_settings();
@@ -173,7 +171,7 @@ struct ParsedAddress {
     is_tls: bool,
 }
 
-/// Reads an address. The client's own account of what is wrong with it may hold a part of it.
+/// Reads an address. The error of the `redis` crate is not shown: it may hold a part of the address.
 fn parse(url: &str) -> Result<ParsedAddress, RedisStoreError> {
     let over_tls = [("rediss://", "redis://"), ("valkeys://", "valkey://")];
     let plain = over_tls.iter().find_map(|(scheme, plain)| {
@@ -182,15 +180,15 @@ fn parse(url: &str) -> Result<ParsedAddress, RedisStoreError> {
     });
     let is_tls = plain.is_some();
     if is_tls && !cfg!(feature = "tls") {
-        let message = "the address wants TLS: enable the feature `tls` of convert-redis";
+        let message = "the address asks for TLS: enable the feature `tls` of convert-redis";
         return Err(RedisStoreError::new(message));
     }
     if is_tls && url.contains('#') {
-        let message = "an address has no fragment: certificates are always verified";
+        let message = "the address must not have a fragment: certificates are always verified";
         return Err(RedisStoreError::new(message));
     }
     let info = plain.as_deref().unwrap_or(url).into_connection_info();
-    let info = info.map_err(|_| RedisStoreError::new("the address is no Redis URL"))?;
+    let info = info.map_err(|_| RedisStoreError::new("the address is not a Redis URL"))?;
     Ok(ParsedAddress { info, is_tls })
 }
 

@@ -86,7 +86,7 @@ impl Cluster {
                         self.learn(&pool, &next, deadline);
                     }
                     address = parse(&redirect.address, &next);
-                    last = CommandError::Redirected(redirect);
+                    last = redirect.without_end();
                 }
                 Err(error) if is_silent::<(), _>(&Err(&error)) => {
                     // Whoever takes over from this server is known by the others.

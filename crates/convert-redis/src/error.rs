@@ -1,4 +1,4 @@
-//! What can go wrong, and in which words it is reported.
+//! The errors, and the words in which they are reported.
 //!
 //! A message names the server and the cause: a reply by its class (`NOAUTH`, `OOM`), never by its
 //! text, which may hold keys and with them visitor ids.
@@ -13,13 +13,13 @@ use redis::{ErrorKind, RedisError, ServerErrorKind};
 use crate::endpoint::Endpoint;
 use crate::reply::{ReplyError, VALUE_BYTES};
 
-/// Says why a [`RedisStore`](crate::RedisStore) could not be made. Shows nothing of the address.
+/// The reason why a [`RedisStore`](crate::RedisStore) could not be built. Shows nothing of the address.
 ///
 /// ```
 /// use convert_redis::RedisStore;
 ///
 /// let error = RedisStore::builder("http://user:secret@example.com").build().unwrap_err();
-/// assert_eq!(error.to_string(), "the address is no Redis URL");
+/// assert_eq!(error.to_string(), "the address is not a Redis URL");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RedisStoreError {
@@ -65,23 +65,32 @@ pub(crate) struct Redirect {
     pub(crate) address: String,
     /// Whether only the one command is to be sent there.
     pub(crate) is_asking: bool,
-    /// What to report where there is no cluster to look for the server in.
-    error: StoreError,
+    /// The server that refers.
+    from: String,
+}
+
+impl Redirect {
+    /// Makes the error for a cluster whose servers keep referring to others.
+    pub(crate) fn without_end(&self) -> CommandError {
+        let to = self.address.escape_debug();
+        let message =
+            format!("{} refers to {to} ({}), and no server answers", self.from, self.class());
+        CommandError::Failed(unavailable(message))
+    }
+
+    fn class(&self) -> &'static str {
+        if self.is_asking { "ASK" } else { "MOVED" }
+    }
 }
 
 impl CommandError {
     /// Sorts an error that a server replied with.
     pub(crate) fn of_reply(error: &RedisError, endpoint: &Endpoint) -> Self {
         if let Some((address, _)) = error.redirect_node() {
-            let is_asking = error.code() == Some("ASK");
-            let class = if is_asking { "ASK" } else { "MOVED" };
-            let message =
-                format!("{endpoint} refers to another server ({class}): {BELONGS_TO_CLUSTER}");
-            let error = unavailable(message);
             return CommandError::Redirected(Redirect {
                 address: address.to_owned(),
-                is_asking,
-                error,
+                is_asking: error.code() == Some("ASK"),
+                from: endpoint.to_string(),
             });
         }
         if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) {
@@ -110,7 +119,11 @@ impl CommandError {
 impl From<CommandError> for StoreError {
     fn from(error: CommandError) -> Self {
         match error {
-            CommandError::Redirected(redirect) => redirect.error,
+            CommandError::Redirected(redirect) => unavailable(format!(
+                "{} refers to another server ({}): {BELONGS_TO_CLUSTER}",
+                redirect.from,
+                redirect.class()
+            )),
             CommandError::NoScript => unavailable("the server keeps no scripts (NOSCRIPT)"),
             CommandError::Dropped(error)
             | CommandError::Unanswered(error)

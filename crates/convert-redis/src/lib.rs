@@ -16,31 +16,30 @@
 //! # What is stored
 //!
 //! One text per visitor, under `{prefix}{account id}-{project id}-{visitor id}`: the JSON of the
-//! JavaScript SDK's record. A service whose `dataStore` keeps `JSON.stringify(record)` under the
-//! same keys shares its visitors. Members that this SDK does not know survive. A record expires when
-//! nobody has changed it for [`RedisStoreBuilder::ttl`].
+//! JavaScript SDK's record. A service whose `dataStore` keeps `JSON.stringify(record)` under the same
+//! keys shares its visitors. Members that this SDK does not know survive. A record expires when it has
+//! not been changed for [`RedisStoreBuilder::ttl`].
 //!
 //! # How a change is made
 //!
-//! The merge is computed here and stored by a script that compares first: unless the text is still
-//! the one the merge started from, nothing is written, and the merge starts again from what is there
-//! now. So no change of another machine is lost, be it made by this SDK or by a plain `SET` of a
-//! whole record, and the JSON is never taken apart on the server. The text a merge starts from is
-//! remembered from the last load or merge of that visitor, so a merge usually takes one exchange.
-//! (A writer that uses plain `GET` and `SET`, as the JavaScript SDK does, can still overwrite what
-//! came between its two.)
+//! The store computes the merge and writes it with a script that compares first: if the text on the
+//! server is no longer the one the merge started from, nothing is written, and the merge starts again
+//! from the new text. Changes of other machines are therefore kept, also where they `SET` a whole
+//! record. The server never parses the JSON. The store remembers the text of the last load or merge of
+//! a visitor, so that a merge usually takes one exchange. A writer that uses plain `GET` and `SET`, as
+//! the JavaScript SDK does, can still overwrite what was written between the two.
 //!
-//! Every command names one key, so it works on a cluster; commands used: `GETRANGE`, `EVALSHA` and
-//! `EVAL` with `GET` and `SET` inside, to log in `CLIENT SETINFO`, `AUTH` and `SELECT`, on a cluster
-//! `CLUSTER SLOTS` and `ASKING`, and for support work `SET`, `DEL`, `SCAN`, `CLUSTER SLOTS` and `PING`.
-//! Redis 6 or Valkey 7 and newer; the tests were run with Redis 6.2, Redis 7.0 and Valkey 9.1.
+//! Every command names one key, so that it works on a cluster. Commands used: `GETRANGE`, `EVALSHA` and
+//! `EVAL` with `GET` and `SET` inside; for the login `AUTH`, `SELECT` and `CLIENT SETINFO`; on a cluster
+//! `CLUSTER SLOTS`, `ASKING` and `PING`; for support work `SET`, `DEL`, `SCAN` and `CLUSTER SLOTS`.
+//! Needs Redis 6 or Valkey 7, or newer.
 //!
 //! # Time
 //!
-//! A call ends within [`RedisStoreBuilder::timeout`], give or take what the machine needs to notice,
-//! whatever it takes: waiting for a connection, connecting, the handshake, the login, finding the
-//! server of a cluster, merging again, an answer that comes in parts. Connections are kept and replaced
-//! when they break; a call notices on its own and needs no pause.
+//! A call ends within [`RedisStoreBuilder::timeout`]. This one deadline covers waiting for a
+//! connection, the name look-up, connecting, the TLS handshake, the login, finding the server of a
+//! cluster, merging again, and answers that arrive in parts. Broken connections are replaced by the
+//! calls that need one.
 //!
 //! # Bounds
 //!
@@ -52,22 +51,22 @@
 //! | a record, and a key | 1 MiB each |
 //! | records remembered from the last loads and merges | 16 MiB |
 //!
-//! What exceeds a bound fails with an error that names it. There is no asynchronous runtime in here.
-//! Connecting ends by the timeout, or after a second if that is longer, so that a connection that
-//! comes too late for one call serves the next. Two things cannot be broken off, and hold their threads
-//! until the system returns: a look-up of a name (calls that need a third one fail at once), and
-//! connecting to a local socket whose server does not take connections.
+//! What exceeds a bound fails with an error that names the bound. There is no asynchronous runtime.
+//! Connecting takes at most the timeout, or a second if that is longer: a connection that is late for
+//! one call serves the next. Two operations cannot be interrupted and hold their threads until the
+//! system returns: a name look-up (calls that need a third one fail at once), and connecting to a local
+//! socket whose server does not accept.
 //!
 //! # Processes
 //!
-//! A child that was forked off uses no connection of its parent: it makes its own when it calls first.
+//! A forked child does not use the connections of its parent. It connects when it first calls the store.
 //!
 //! # TLS
 //!
 //! The feature `tls` adds `rediss://` addresses, for single servers and clusters, with the roots that
-//! browsers trust or those the application gives. The provider of cryptography is chosen by
-//! `convert-sdk`'s features `aws-lc-rs` and `ring`, as for its own HTTPS client. It is passed
-//! explicitly: the process's default provider is never installed or replaced.
+//! browsers trust or with [`root_certificates`](RedisStoreBuilder). The features `aws-lc-rs` and `ring`
+//! of `convert-sdk` choose the provider of cryptography, as for the SDK's own HTTPS client. The store
+//! passes it explicitly and never installs or replaces the process's default provider.
 
 mod batch;
 mod builder;

@@ -58,7 +58,7 @@ impl State {
 }
 
 impl RedisStore {
-    /// Begins to make a store from an address: `redis://[user][:password@]host[:port][/database]`,
+    /// Returns the settings of a store with an address: `redis://[user][:password@]host[:port][/database]`,
     /// or with `valkey://`, or with `rediss://` for TLS, or `unix:///path` for a local socket.
     pub fn builder(url: impl Into<String>) -> RedisStoreBuilder {
         RedisStoreBuilder::new(url.into())
@@ -241,7 +241,7 @@ pub(crate) fn swapped(answer: Value) -> Result<Swap, CommandError> {
 }
 
 pub(crate) fn contended() -> StoreError {
-    StoreError::new(StoreErrorKind::Contended, "it changed again and again")
+    StoreError::new(StoreErrorKind::Contended, "the record changed during each attempt to merge")
 }
 
 /// Makes the command that reads a text, or as much of it as shows that it is too long.
@@ -263,7 +263,7 @@ pub(crate) fn read(text: &[u8]) -> Result<VisitorRecord, StoreError> {
     let record = std::str::from_utf8(text).ok().and_then(|text| {
         serde_json::from_str(text).or_else(|_| serde_json::from_str(&repair_json(text))).ok()
     });
-    record.ok_or_else(|| unreadable("it is no record in JSON"))
+    record.ok_or_else(|| unreadable("it is not a record in JSON"))
 }
 
 pub(crate) fn write(record: &VisitorRecord) -> Result<Arc<[u8]>, StoreError> {

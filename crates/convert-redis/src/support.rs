@@ -1,4 +1,4 @@
-//! Support work on a store: looking at records, correcting and removing them.
+//! Support work on a store: reading, correcting and removing records.
 
 use std::ops::ControlFlow;
 
@@ -15,20 +15,20 @@ use crate::store::{MOST_BYTES, MOST_TRIES, RedisStore, contended, read_command};
 pub enum Stored {
     /// Nothing was there before.
     New,
-    /// It has taken the place of what was there, and is kept as long as that would have been.
+    /// It replaced another text, and expires when that would have.
     Replaced,
-    /// It was not stored: something else is there than was expected.
+    /// It was not stored: the key holds something else than was expected.
     Changed,
 }
 
 impl RedisStore {
-    /// Returns the text under a key as it is, empty if there is none.
+    /// Returns the text under a key unchanged; empty if there is none. Blocks.
     ///
-    /// For support work; the SDK reads records with [`DataStore::load`](convert_sdk::DataStore).
+    /// For support work. The SDK reads records with [`DataStore::load`](convert_sdk::DataStore).
     ///
     /// # Errors
     ///
-    /// Fails if the store cannot be reached in time, and if what is there is no text or longer than
+    /// Fails if the store cannot be reached in time, or if the key holds no text or one longer than
     /// 1 MiB.
     pub fn text(&self, key: &str) -> Result<Vec<u8>, StoreError> {
         let full = self.full(key)?;
@@ -45,11 +45,11 @@ impl RedisStore {
         answers.map(|answer| answer.and_then(text_of)).collect()
     }
 
-    /// Stores a text under a key, if what is there is still `held`, empty for nothing; `None` means
-    /// whatever is there, if it is a text. What takes the place of another text is kept as long as
-    /// that would have been, what is new for [the store's time](crate::RedisStoreBuilder::ttl).
+    /// Stores a text under a key if the key still holds `held`; an empty `held` stands for no text, and
+    /// `None` for any text. A text that replaces another one expires when that would have; a new one
+    /// after [the store's time](crate::RedisStoreBuilder::ttl). Blocks.
     ///
-    /// For support work; the SDK changes records with [`DataStore::merge`](convert_sdk::DataStore).
+    /// For support work. The SDK changes records with [`DataStore::merge`](convert_sdk::DataStore).
     ///
     /// ```no_run
     /// use convert_redis::{RedisStore, Stored};
@@ -64,8 +64,8 @@ impl RedisStore {
     ///
     /// # Errors
     ///
-    /// Fails if the store cannot be reached in time or takes no writes, if what is there is no text,
-    /// and if the text is longer than 1 MiB.
+    /// Fails if the store cannot be reached in time or takes no writes, if the key holds something else
+    /// than a text, or if the text is longer than 1 MiB.
     pub fn store_text(
         &self,
         key: &str,
@@ -99,8 +99,8 @@ impl RedisStore {
         Err(contended())
     }
 
-    /// Removes the record under a key, and returns whether there was one, as far as can be told: an answer
-    /// that is lost with its connection is asked for again.
+    /// Removes the record under a key, and returns whether there was one. Blocks. When an answer is lost
+    /// with its connection the command is sent again, and may then find nothing.
     ///
     /// # Errors
     ///
@@ -126,14 +126,13 @@ impl RedisStore {
         answers.map(|answer| Ok(matches!(answer?, Value::Int(count) if count > 0))).collect()
     }
 
-    /// Calls `visit` with every key that matches a pattern, until it breaks. Keys that are no UTF-8
-    /// are left out.
+    /// Calls `visit` with every key that matches a pattern, until it breaks. Skips keys that are not
+    /// UTF-8. Blocks.
     ///
-    /// In the pattern `*` stands for any text, `?` for any byte, `[ab]` for one of these, and
-    /// `\` takes the meaning from what follows; the store's prefix is not part of it. Keys are found
-    /// by `SCAN`, in no order, with its usual guarantee: a key that is there all the time is visited, on
-    /// the server that has it when that is scanned, and may be visited twice. Each exchange takes at
-    /// most the store's time for a call, the whole as long as it takes.
+    /// In the pattern `*` stands for any text, `?` for any byte, `[ab]` for one of these, and `\` takes
+    /// the meaning from what follows. The store's prefix is not part of it. Keys come in no order, with
+    /// the usual guarantee of `SCAN`: a key that stays on its server during the whole scan is visited,
+    /// possibly more than once. Each exchange takes at most the store's timeout; the whole has no limit.
     ///
     /// ```no_run
     /// use std::ops::ControlFlow;
@@ -149,11 +148,10 @@ impl RedisStore {
     ///
     /// # Errors
     ///
-    /// Fails if the store cannot be reached in time; then some keys may have been visited. Fails before
-    /// the first key where it could not see all: with a server that belongs to a cluster, unless the
-    /// store was built for [that](crate::RedisStoreBuilder::cluster), with a server that refuses
-    /// `CLUSTER SLOTS`, and with a cluster of which some slots have no server or several servers have
-    /// the same address.
+    /// Fails if the store cannot be reached in time; some keys may have been visited then. Fails before
+    /// the first key if not all keys can be seen: if the server belongs to a cluster and the store was
+    /// not built for [one](crate::RedisStoreBuilder::cluster), if a server refuses `CLUSTER SLOTS`, or
+    /// if some slots of a cluster have no server or several servers report the same address.
     pub fn scan(
         &self,
         pattern: &str,
@@ -165,7 +163,7 @@ impl RedisStore {
         })
     }
 
-    /// Calls `visit` as [`RedisStore::scan`] does, also with keys that are no UTF-8.
+    /// Calls `visit` as [`RedisStore::scan`] does, also with keys that are not UTF-8.
     ///
     /// # Errors
     ///
@@ -212,8 +210,8 @@ impl RedisStore {
     ) -> Result<ControlFlow<()>, StoreError> {
         let mut cursor = String::from("0");
         let mut restarts = 0;
-        // A cursor means nothing to a server that has been started since, or to another that has taken
-        // over, which is whom any other connection may lead to.
+        // A cursor is valid on this connection only: another one may lead to a server that has been
+        // restarted, or to the one that has taken over.
         let mut held = None;
         loop {
             let mut command = cmd("SCAN");
