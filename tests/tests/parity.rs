@@ -170,6 +170,24 @@ fn failed_cast() {
 }
 
 #[test]
+fn variables_no_object() {
+    let features =
+        json!([{"id": "7", "key": "banner", "variables": [{"key": "0", "type": "integer"}]}]);
+    for given in [json!("text"), json!(5), json!(true), json!(["1"])] {
+        let project = project(json!({"features": features, "experiences": [
+            carrier(1, "e", &[(json!(7), given)]),
+        ]}));
+        let config = ProjectConfig::from_json(&project.to_string()).unwrap();
+        let path = "experiences[0].variations[0].changes[0].data.variables_data";
+        assert!(config.diagnostics().iter().any(|diagnostic| diagnostic.path() == path));
+        let core = Core::initialize(SdkConfig::from_data(config)).unwrap();
+        let visitor = core.create_context("v");
+        let variables: Value = visitor.run_feature("banner").unwrap().variables().unwrap();
+        assert_eq!(variables, json!({}));
+    }
+}
+
+#[test]
 fn preview_features() {
     let features = json!([{"id": "7", "key": "banner"}]);
     let changes = json!([{"type": "fullStackFeature",

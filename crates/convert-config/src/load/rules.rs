@@ -9,6 +9,7 @@ use crate::load::reader::{Path, Reader, label_of};
 use crate::mark::Mark;
 use crate::rule::{
     Condition, EXCLUSION_RULE_TYPE, Element, Exclusion, Flaw, Operand, Options, RuleTree, Test,
+    remark_on,
 };
 use crate::value::Value;
 use crate::work::count;
@@ -32,7 +33,11 @@ pub(super) fn read_rules(owner: &Reader<'_, '_>, name: &str) -> Option<RuleTree>
         });
         branches.push(end_of(&blocks));
     });
-    Some(RuleTree::new(elements, blocks, branches, exclusion))
+    let tree = RuleTree::new(elements, blocks, branches, exclusion);
+    if !tree.can_match() {
+        rules.note("", "no branch can match, so nobody does");
+    }
+    Some(tree)
 }
 
 /// Visits one level of a rule tree. What is no list holds for nobody, just as an empty one.
@@ -81,7 +86,10 @@ fn read_element(element: &Reader<'_, '_>) -> Element {
     let key = element.field("key").and_then(Value::as_str);
     let rule_type = element.field("rule_type").and_then(label_of);
     let said = (key, rule_type.as_deref(), operator, negated, value.map(|value| [value]));
-    Element::new(element.sink.condition(&said, || {
+    if element.field("key").is_some() && key.is_none() {
+        element.warn("key", "not text, so no attribute has it");
+    }
+    let read = Element::new(element.sink.condition(&said, || {
         let operand = value.map(|value| Arc::new(value.copied()));
         let test = match (operator, negated) {
             (Some(operator), Some(Value::Bool(_))) => {
@@ -92,7 +100,9 @@ fn read_element(element: &Reader<'_, '_>) -> Element {
                 Test::Never(Flaw::Malformed)
             }
         };
+        let remark = remark_on(&test, operator.unwrap_or_default(), value.unwrap_or(&Value::Null));
         Condition {
+            remark,
             mark: Mark::of(key.unwrap_or_default()),
             test,
             has_key: key.is_some(),
@@ -103,7 +113,11 @@ fn read_element(element: &Reader<'_, '_>) -> Element {
             operand: operand.unwrap_or_default(),
             text: OnceLock::new(),
         }
-    }))
+    }));
+    if let Some(remark) = read.remark() {
+        element.note("value", remark);
+    }
+    read
 }
 
 fn read_test(

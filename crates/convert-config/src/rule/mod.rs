@@ -8,10 +8,12 @@ use smol_str::SmolStr;
 mod budget;
 mod operator;
 mod options;
+mod remark;
 
 pub use self::budget::StepBudget;
 pub use self::operator::{Flaw, Operand, Test, Verdict};
 pub use self::options::Options;
+pub(crate) use self::remark::remark_on;
 
 use crate::escape::Escaped;
 use crate::mark::Mark;
@@ -113,6 +115,7 @@ pub(crate) struct Condition {
     pub(crate) rule_type: Option<SmolStr>,
     pub(crate) operator: Option<SmolStr>,
     pub(crate) operand: Arc<Value<'static>>,
+    pub(crate) remark: Option<&'static str>,
     pub(crate) text: OnceLock<Box<str>>,
 }
 
@@ -153,6 +156,13 @@ impl RuleTree {
             branches: branches.into(),
             exclusion,
         }
+    }
+
+    /// Returns whether some branch has an element that can match in each of its blocks.
+    pub(crate) fn can_match(&self) -> bool {
+        let holds = |block: Block<'_>| block.elements().iter().any(Element::can_match);
+        let can_hold = |branch: Branch<'_>| !branch.is_empty() && branch.blocks().all(holds);
+        self.exclusion.is_some() || self.branches().any(can_hold)
     }
 
     /// Returns the alternatives in config order.
@@ -248,6 +258,30 @@ impl Element {
     /// when it is first asked for.
     pub fn text(&self) -> &str {
         self.condition.text.get_or_init(|| self.to_string().into())
+    }
+
+    /// Returns why the element compares in a way that its author may not expect, if it does: as
+    /// JavaScript does, for instance a version as text. Explanations show it.
+    ///
+    /// ```
+    /// use convert_config::ProjectConfig;
+    ///
+    /// let config = ProjectConfig::from_json(
+    ///     r#"{"account_id": "1", "project": {"id": "2"}, "audiences": [{"id": 7, "rules": {"OR": [{"AND": [{"OR_WHEN": [
+    ///         {"key": "country", "value": "US|CA", "matching": {"match_type": "isIn", "negated": false}}]}]}]}}]}"#,
+    /// )?;
+    /// let rules = config.audiences()[0].rules();
+    /// let remark = rules.and_then(|rules| rules.elements()[0].remark());
+    /// assert!(remark.is_some_and(|remark| remark.starts_with("values in capitals match only lower-case")));
+    /// # Ok::<(), convert_config::InvalidConfigError>(())
+    /// ```
+    pub fn remark(&self) -> Option<&'static str> {
+        self.condition.remark
+    }
+
+    /// Returns whether the element can match for some attribute.
+    pub(crate) fn can_match(&self) -> bool {
+        self.condition.can_match()
     }
 
     /// Returns the compiled comparison.

@@ -106,6 +106,10 @@ impl Step {
     ) -> Self {
         let saw = value.map(|value| abridged(value, &mut { MOST_ITEMS }));
         let step = Step::of(What::Rule { element: element.clone(), saw });
+        let step = match element.remark() {
+            Some(remark) => step.detail("note", remark),
+            None => step,
+        };
         match flaw {
             Some(flaw) => step.detail("why", flaw.text()),
             None => step,
