@@ -41,8 +41,8 @@ impl CloseReport {
         self.was_closed
     }
 
-    /// Returns whether nothing of the core runs any more: no thread, no handler. What is left over
-    /// when the patience runs out has been told to end, and does so when it can.
+    /// Returns whether nothing of the core runs any more: no thread, no handler. What still runs when the
+    /// timeout elapses ends as soon as it can.
     pub fn is_complete(&self) -> bool {
         self.handlers_ended && self.workers_ended
     }

@@ -278,20 +278,24 @@ impl Core {
         }
     }
 
-    /// Delivers what is queued and stops what runs in the background, waiting for it no longer than
-    /// `patience`.
+    /// Delivers what is queued, writes what waits for an external store, and stops the threads of the
+    /// core. Blocks for at most `timeout`.
     ///
-    /// Delivery has three quarters of the patience; then nothing more is sent, a request under way
-    /// is broken off, and what is left goes to the spool, if there is one. A delivery that failed,
-    /// or is about to, is tried once more at once, unless the service asked to be left alone.
+    /// Events and records are sent at the same time, until an eighth of the timeout is left, 200 ms at
+    /// most. Then nothing more is sent, a request under way is broken off, and events that are left go to
+    /// the spool, if there is one; the rest of the time is for a call of the store that is still under way,
+    /// which cannot be broken off. A delivery or write that failed, or is about to, is tried again at once,
+    /// unless the service asked for a pause; a store that fails three times in a row, or has before, gets
+    /// no further attempt. What is lost is reported, counted in [`Core::stats`] and logged at level `error`.
+    ///
     /// No event comes once this has returned, unless a handler closes: then the handlers that run
     /// on other threads, and the worker if it is the one that runs the handler, end by themselves.
     /// A fetch under way is broken off. Contexts go on deciding from the config they have.
     ///
-    /// Closing again does nothing but wait. While another thread closes, the shorter patience counts:
-    /// whoever is not prepared to wait as long ends the delivery for both.
-    pub fn close(&self, patience: Duration) -> CloseReport {
-        self.lifeline.close(Deadline::after(patience), patience)
+    /// Closing again only waits. If two threads close at the same time, the shorter timeout applies to
+    /// both.
+    pub fn close(&self, timeout: Duration) -> CloseReport {
+        self.lifeline.close(Deadline::after(timeout), timeout)
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a context sees of its visitor's record.
+//! The record of a context's visitor.
 
 use std::sync::{Arc, OnceLock};
 
@@ -7,7 +7,7 @@ use convert_decision::VisitorRecord;
 
 /// A record that is read for every decision and changes a few times at most.
 ///
-/// Its first few states are kept for as long as the view is, so that reading them touches no shared
+/// Its first few states are kept for as long as the cell is, so that reading them touches no shared
 /// counter. What comes after is read through an [`ArcSwap`], whose guards cost two atomic exchanges.
 #[derive(Debug, Default)]
 pub(crate) struct RecordCell {
@@ -93,7 +93,7 @@ impl RecordGuard<'_> {
     }
 }
 
-/// How many changes a view keeps the outcomes of.
+/// How many changes a cell keeps the outcomes of.
 const KEPT: usize = 3;
 
 #[cfg(test)]
@@ -106,14 +106,14 @@ mod tests {
         Arc::new(record)
     }
 
-    fn put(view: &RecordCell, record: &Arc<VisitorRecord>) {
-        view.change(|_| Arc::clone(record));
+    fn put(cell: &RecordCell, record: &Arc<VisitorRecord>) {
+        cell.change(|_| Arc::clone(record));
     }
 
-    fn check(view: &RecordCell, expected: Option<&str>) {
-        let seen = view.load();
+    fn check(cell: &RecordCell, expected: Option<&str>) {
+        let seen = cell.load();
         assert_eq!(seen.as_deref().and_then(|record| record.assignment("1")), expected);
-        let shared = view.share();
+        let shared = cell.share();
         assert_eq!(shared.as_deref().and_then(|record| record.assignment("1")), expected);
     }
 
@@ -121,33 +121,33 @@ mod tests {
     fn the_latest_record_is_seen() {
         check(&RecordCell::default(), None);
         for first in [None, Some(record("0"))] {
-            let mut view = RecordCell::new(first);
+            let mut cell = RecordCell::new(first);
             let names = ["0", "1", "2", "3", "4", "5", "6"];
             for pair in names.windows(2) {
-                view.change(|current| {
+                cell.change(|current| {
                     let seen = current.map(|record| record.assignment("1").unwrap_or_default());
                     assert_eq!(seen.unwrap_or("0"), pair[0]);
                     record(pair[1])
                 });
-                check(&view, Some(pair[1]));
+                check(&cell, Some(pair[1]));
             }
-            view.settle();
-            check(&view, Some("6"));
-            put(&view, &record("c"));
-            check(&view, Some("c"));
-            view.settle();
-            view.settle();
-            check(&view, Some("c"));
+            cell.settle();
+            check(&cell, Some("6"));
+            put(&cell, &record("c"));
+            check(&cell, Some("c"));
+            cell.settle();
+            cell.settle();
+            check(&cell, Some("c"));
         }
     }
 
     #[test]
     fn what_was_seen_outlives_changes() {
-        let view = RecordCell::new(Some(record("0")));
-        let mut seen = vec![view.load()];
+        let cell = RecordCell::new(Some(record("0")));
+        let mut seen = vec![cell.load()];
         for name in ["1", "2", "3", "4", "5"] {
-            put(&view, &record(name));
-            seen.push(view.load());
+            put(&cell, &record(name));
+            seen.push(cell.load());
         }
         for (seen, name) in seen.iter().zip(["0", "1", "2", "3", "4", "5"]) {
             assert_eq!(seen.as_deref().and_then(|record| record.assignment("1")), Some(name));
@@ -156,14 +156,14 @@ mod tests {
 
     #[test]
     fn no_change_is_lost_to_another_thread() {
-        let view = RecordCell::default();
+        let cell = RecordCell::default();
         std::thread::scope(|scope| {
             for thread in 0..4 {
-                let view = &view;
+                let cell = &cell;
                 scope.spawn(move || {
                     for index in 0..50 {
                         let id = format!("{thread}-{index}");
-                        view.change(|current| {
+                        cell.change(|current| {
                             let mut record = current.map(|it| (**it).clone()).unwrap_or_default();
                             record.assign(&id, "a");
                             Arc::new(record)
@@ -172,6 +172,6 @@ mod tests {
                 });
             }
         });
-        assert_eq!(view.share().map(|record| record.assignments().count()), Some(200));
+        assert_eq!(cell.share().map(|record| record.assignments().count()), Some(200));
     }
 }

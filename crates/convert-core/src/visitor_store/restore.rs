@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use convert_decision::{Attributes, Segments, VisitorRecord};
 
 /// Adds to a record what is known of the visitor and is not in it: assignments, goals and segments,
-/// which nobody takes out of one, so that it must have been lost. What the record has stays.
+/// which are never removed from one, so the store must have lost them. What the record has stays.
 ///
 /// Locations are left as they are: a visitor leaves them.
 pub(super) fn restore_missing(record: &mut VisitorRecord, known: &VisitorRecord) {

@@ -18,10 +18,7 @@ use crate::visitor_store::write_queue::{Outcome, Step, Turn, Write, WriteCounts,
 /// The write queue behind its lock, which is never held while the store is called.
 ///
 /// A context's record changes under the same lock. Of two threads that change a context, it has last what
-/// is sent last, and nobody knows of a change before the thread that reports it.
-///
-/// In a child of `fork()` the lock may be held by a thread that only the parent has. Then nothing is
-/// queued, and the context's own record is all that changes.
+/// is sent last, and no other thread knows of a change before the one that reports it.
 pub(crate) struct SharedWriteQueue {
     queue: Mutex<WriteQueue>,
     /// Notified when a call has ended, or none will be made any more.
