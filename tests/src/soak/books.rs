@@ -13,13 +13,13 @@ use crate::sink::body;
 pub(super) struct Accepted {
     ids: HashSet<String>,
     requests: usize,
-    accepted_before: bool,
+    did_before: bool,
     accepts: bool,
 }
 
 impl Accepted {
     pub(super) fn new() -> Self {
-        Accepted { ids: HashSet::new(), requests: 0, accepted_before: true, accepts: true }
+        Accepted { ids: HashSet::new(), requests: 0, did_before: true, accepts: true }
     }
 
     /// Begins a phase in which the service accepts what it is sent, or does not.
@@ -27,7 +27,7 @@ impl Accepted {
         let requests = server.ledger().take();
         self.requests += requests.len();
         // A request that was read before the service changed is answered in the old way after it.
-        let accepted = match (self.accepts, self.accepted_before) {
+        let accepted = match (self.accepts, self.did_before) {
             (true, _) => requests.len(),
             (false, true) => GUESTS,
             (false, false) => 0,
@@ -35,7 +35,7 @@ impl Accepted {
         for request in requests.iter().take(accepted) {
             self.ids.extend(ids(&body(&request.body)));
         }
-        self.accepted_before = self.accepts;
+        self.did_before = self.accepts;
         self.accepts = accepts;
     }
 }

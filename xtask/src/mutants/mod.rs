@@ -56,7 +56,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
 }
 
 /// Tries the mutants of one crate: with its own tests first, since those are built fast, and what
-/// survives with the suites of all crates.
+/// survives without a reason with the suites of all crates.
 fn try_package(
     checkout: &Checkout,
     package: &str,
@@ -79,19 +79,14 @@ fn try_package(
                 Outcome::Caught => run.caught += 1,
                 Outcome::TimedOut => run.timed_out += 1,
                 Outcome::Unviable => run.unviable += 1,
+                Outcome::Survived if results.explains(mutant) => run.explained += 1,
                 Outcome::Survived => left.push(mutant),
             }
         }
         survivors = left;
     }
-    for mutant in survivors {
-        if results.explains(mutant) {
-            run.explained += 1;
-        } else {
-            run.unexplained.push(mutant.stable_name());
-            unexplained.push(mutant.name.clone());
-        }
-    }
+    run.unexplained = survivors.iter().map(|mutant| mutant.stable_name()).collect();
+    unexplained.extend(survivors.iter().map(|mutant| mutant.name.clone()));
     Ok(run)
 }
 
