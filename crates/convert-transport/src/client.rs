@@ -214,6 +214,10 @@ impl Answer<'_> {
         self.head.header(name)
     }
 
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        self.head.retry_after()
+    }
+
     /// Reads the whole body, decompressed; more than `max` bytes of it are an error.
     pub(crate) fn read_body(mut self, max: usize) -> Result<Vec<u8>, Failure> {
         let framing = self.head.framing()?;
@@ -229,9 +233,14 @@ impl Answer<'_> {
         Ok(body)
     }
 
-    /// Reads at most `max` bytes of the body; what had arrived before a failure is kept.
+    /// Reads at most `max` bytes of the body; what had arrived before a failure is kept. Little time
+    /// is spent where the status alone decides.
     pub(crate) fn read_prefix(mut self, max: usize) -> Vec<u8> {
         let Ok(framing) = self.head.framing() else { return Vec::new() };
+        if !(200..300).contains(&self.status()) {
+            let deadline = self.connection.deadline().or_sooner(DRAIN_TIME, "time to drain");
+            self.connection.set_deadline(deadline);
+        }
         let (body, is_whole) = http::read_prefix(&mut self.connection, framing, max);
         if is_whole {
             self.release();

@@ -78,6 +78,9 @@ impl Connector {
         peer: &Authority,
         deadline: Deadline,
     ) -> Result<(Box<dyn Io>, Arc<Socket>), Failure> {
+        if self.is_closed() {
+            return Err(Failure::broken(CLOSED));
+        }
         let limits = Limits { deadline, closed: &self.is_closed, most: self.max_lookups };
         let port = peer.port();
         let addresses = Lookups::of_process().resolve(peer.host(), port, &limits)?;
@@ -118,10 +121,8 @@ impl Connector {
             .map_err(|error| Failure::io(error, &deadline, "asking for a tunnel"))?;
         let head = Head::read(&mut connection, self.max_head)?;
         if !(200..300).contains(&head.status()) {
-            return Err(Failure::broken(format!(
-                "it refused the tunnel: status {}",
-                head.status()
-            )));
+            let refused = format!("it refused the tunnel: status {}", head.status());
+            return Err(Failure { retry_after: head.retry_after(), ..Failure::broken(refused) });
         }
         connection
             .into_stream()

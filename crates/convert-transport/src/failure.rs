@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::{CertificateError, InvalidMessage};
 
@@ -21,13 +22,15 @@ pub(crate) struct Failure {
     /// Set when the proxy failed rather than the service.
     pub(crate) proxy: Option<String>,
     pub(crate) source: Option<Source>,
+    /// How long a proxy asked to be left alone.
+    pub(crate) retry_after: Option<Duration>,
 }
 
 pub(crate) type Source = Arc<dyn Error + Send + Sync>;
 
 impl Failure {
     pub(crate) fn new(kind: Kind, reason: impl Into<String>) -> Self {
-        Self { kind, reason: reason.into(), proxy: None, source: None }
+        Self { kind, reason: reason.into(), proxy: None, source: None, retry_after: None }
     }
 
     /// The peer broke the rules of HTTP.
@@ -47,10 +50,12 @@ impl Failure {
     /// Classifies an error of reading, writing or connecting. `doing` completes "failed while …".
     pub(crate) fn io(error: io::Error, deadline: &Deadline, doing: &str) -> Self {
         if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-            let tls = tls.clone();
+            // Damage on the way can pass; a certificate that is not trusted stays as it is.
+            let is_damaged = *tls == rustls::Error::DecryptError;
+            let kind = if is_damaged { Kind::Network } else { Kind::Tls };
             return Self {
                 source: Some(Arc::new(tls.clone())),
-                ..Self::new(Kind::Tls, reason_of_tls(&tls))
+                ..Self::new(kind, reason_of_tls(tls))
             };
         }
         // The system has timeouts of its own, for a peer that does not acknowledge.
@@ -84,7 +89,23 @@ fn reason_of_tls(error: &rustls::Error) -> String {
         rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
             "the peer does not speak TLS"
         }
+        rustls::Error::DecryptError => "what the peer sent arrived damaged",
         other => return other.to_string(),
     };
     format!("{words} ({error})")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn damage_on_the_way_may_pass_and_a_bad_certificate_does_not() {
+        let deadline = Deadline::start(Duration::from_secs(600), "timeout");
+        let expired = rustls::Error::InvalidCertificate(CertificateError::Expired);
+        for (error, kind) in [(rustls::Error::DecryptError, Kind::Network), (expired, Kind::Tls)] {
+            let error = io::Error::new(io::ErrorKind::InvalidData, error);
+            assert_eq!(Failure::io(error, &deadline, "reading").kind, kind);
+        }
+    }
 }

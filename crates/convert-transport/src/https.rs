@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use crate::client::{Answer, Client};
-use crate::clock;
+use crate::client::Client;
 use crate::config::{ProxyChoice, TransportConfig};
 use crate::error::{TransportError, TransportErrorKind};
 use crate::failure::Failure;
@@ -12,7 +11,6 @@ use crate::no_proxy::NoProxy;
 use crate::proxy_env::ProxySettings;
 use crate::request::{BatchRequest, ConfigRequest};
 use crate::response::{BatchResponse, ConfigBody, ConfigResponse, Validators};
-use crate::retry_after;
 use crate::transport::Transport;
 
 /// Talks to the service over HTTPS, within the limits of a [`TransportConfig`].
@@ -122,7 +120,7 @@ impl Transport for HttpsTransport {
                 let mut error = TransportError::new(TransportErrorKind::Status)
                     .with_status(status)
                     .with_endpoint(endpoint)
-                    .with_retry_after(delay_of(&answer));
+                    .with_retry_after(answer.retry_after());
                 if let Some(hint) = hint_at(status) {
                     error = error.with_reason(hint);
                 }
@@ -145,7 +143,7 @@ impl Transport for HttpsTransport {
             .post(&base, &request.path(), &headers, request.body())
             .map_err(|failure| error(failure, format!("{base}{}", request.redacted_path())))?;
         Ok(BatchResponse::new(answer.status())
-            .with_retry_after(delay_of(&answer))
+            .with_retry_after(answer.retry_after())
             .with_body(answer.read_prefix(BatchResponse::MAX_PREFIX)))
     }
 
@@ -167,6 +165,7 @@ fn error(failure: Failure, endpoint: String) -> TransportError {
         .with_reason(failure.reason)
         .with_proxy(failure.proxy)
         .with_source(failure.source)
+        .with_retry_after(failure.retry_after)
 }
 
 fn check_secret(secret: &str) -> Result<(), TransportError> {
@@ -187,8 +186,4 @@ fn hint_at(status: u16) -> Option<&'static str> {
         404 => Some("there is no config under this SDK key"),
         _ => None,
     }
-}
-
-fn delay_of(answer: &Answer<'_>) -> Option<std::time::Duration> {
-    retry_after::parse(answer.header("retry-after"), answer.header("date"), clock::unix_seconds)
 }

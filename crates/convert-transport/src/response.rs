@@ -202,7 +202,8 @@ impl BatchResponse {
     /// Returns the beginning of the body, at most [`MAX_PREFIX`](Self::MAX_PREFIX) bytes.
     ///
     /// It may be cut short when the connection broke after the status had arrived: the status
-    /// decides, so that an accepted batch is not sent twice.
+    /// decides, so that an accepted batch is not sent twice. Of an answer that is no success, the
+    /// transport that ships waits 250 ms at most for the body.
     pub fn body(&self) -> &[u8] {
         &self.body
     }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::clock::Deadline;
+use crate::tls::Io;
 
 /// The socket under a connection, shared so that it can be shut down while it is in use.
 #[derive(Debug)]
@@ -39,16 +40,6 @@ impl Socket {
         *self.deadline() = deadline;
     }
 
-    /// Returns whether the peer has neither closed the connection nor sent anything unasked.
-    pub(crate) fn is_quiet(&self) -> bool {
-        if self.stream.set_nonblocking(true).is_err() {
-            return false;
-        }
-        let peeked = self.stream.peek(&mut [0]);
-        let is_quiet = peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
-        is_quiet && self.stream.set_nonblocking(false).is_ok()
-    }
-
     /// Ends every read and write, those in progress included.
     pub(crate) fn shut_down(&self) {
         // An error means that the connection is gone already.
@@ -69,6 +60,18 @@ impl Socket {
 /// The reading and writing end of a [`Socket`].
 #[derive(Debug)]
 pub(crate) struct SocketStream(pub(crate) Arc<Socket>);
+
+impl Io for SocketStream {
+    fn is_quiet(&self) -> bool {
+        let stream = &self.0.stream;
+        if stream.set_nonblocking(true).is_err() {
+            return false;
+        }
+        let peeked = stream.peek(&mut [0]);
+        let is_quiet = peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
+        is_quiet && stream.set_nonblocking(false).is_ok()
+    }
+}
 
 impl Read for SocketStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

@@ -12,9 +12,10 @@ use crate::error::{TransportError, TransportErrorKind};
 use crate::provider::crypto_provider;
 
 /// A stream of bytes in both directions.
-pub(crate) trait Io: Read + Write + Send {}
-
-impl<T: Read + Write + Send> Io for T {}
+pub(crate) trait Io: Read + Write + Send {
+    /// Returns whether the peer has neither closed the stream nor sent anything unasked.
+    fn is_quiet(&self) -> bool;
+}
 
 /// Makes the settings of TLS connections: the provider and what is trusted.
 pub(crate) fn client_config(config: &TransportConfig) -> Result<Arc<ClientConfig>, TransportError> {
@@ -88,6 +89,14 @@ impl Read for TlsStream {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, error));
             }
         }
+    }
+}
+
+impl Io for TlsStream {
+    fn is_quiet(&self) -> bool {
+        // Not so while there are decrypted bytes, or after the peer's goodbye: the socket shows
+        // neither of them.
+        self.session.wants_read() && self.stream.is_quiet()
     }
 }
 

@@ -5,6 +5,7 @@
 mod common;
 
 use std::error::Error;
+use std::net::TcpListener;
 use std::time::Duration;
 
 use common::{
@@ -384,4 +385,18 @@ fn closing_breaks_off_a_call_in_progress_and_refuses_new_ones() {
     let error = transport.send_batch(&batch_request()).expect_err("closed");
     assert_eq!(error.kind(), Kind::Network);
     assert_eq!(server.ledger().len(), 1);
+}
+
+#[test]
+fn closed_transport_connects_to_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.set_nonblocking(true).expect("a socket");
+    let url = format!("https://{}", listener.local_addr().expect("an address"));
+    let base = HttpsUrl::parse(url).expect("a valid address");
+    let transport = build(&TransportConfig::default().base_url(base).timeout(SHORT));
+    transport.close();
+    let error = transport.fetch_config(&config_request()).expect_err("closed");
+    assert!(error.to_string().ends_with("the transport was closed"), "{error}");
+    let accepted = listener.accept().expect_err("nobody connects");
+    assert_eq!(accepted.kind(), std::io::ErrorKind::WouldBlock);
 }

@@ -100,6 +100,15 @@ fn proxy_that_drips_its_answer_does_not_extend_the_deadline() {
 }
 
 #[test]
+fn proxy_that_is_busy_may_say_for_how_long() {
+    let server = LoopbackServer::start([Reply::json("{}")]);
+    let proxy = ConnectProxy::answering("HTTP/1.1 503 Busy\r\nRetry-After: 20\r\n\r\n");
+    let config = through(&server, &proxy.url());
+    let error = build(&config).fetch_config(&config_request()).expect_err("no tunnel");
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(20)));
+}
+
+#[test]
 fn failing_proxy_is_named_instead_of_the_service() {
     let server = LoopbackServer::start([Reply::json("{}")]);
     let port = RefusedPort::reserve();

@@ -235,6 +235,33 @@ fn connections_live_on_after_errors_and_answers_without_a_body() {
 }
 
 #[test]
+fn bytes_after_an_answer_are_not_taken_for_the_next_answer() {
+    let answer = |length: usize, body: &str| {
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+        [head.as_bytes(), body.as_bytes()].concat()
+    };
+    // The first answer fills a TLS record, which is also as much as the client reads at a time. The
+    // record after it is decrypted at the same time, and the socket shows nothing of it.
+    let length = TLS_RECORD - answer(10_000, "").len();
+    let mut bytes = answer(length, &" ".repeat(length));
+    assert_eq!(bytes.len(), TLS_RECORD);
+    bytes.extend(answer(8, "smuggled"));
+    let server = LoopbackServer::start([Step::RawOpen(bytes), Reply::json("{}").into()]);
+    let transport = transport(&server);
+    assert_eq!(fetch(&transport, &plain_request()).bytes().len(), length);
+    assert_eq!(fetch(&transport, &plain_request()).bytes(), b"{}");
+}
+
+#[test]
+fn batch_that_is_not_taken_does_not_wait_for_the_end_of_the_body() {
+    let server = LoopbackServer::start([Step::DripError(Duration::from_millis(20))]);
+    let config = server.transport_config().timeout(Duration::from_secs(600));
+    let response = build(&config).send_batch(&batch_request()).expect("an answer");
+    assert_eq!(response.status(), 503);
+    assert!(response.body().len() < 1_000, "the body has 1,000 bytes");
+}
+
+#[test]
 fn long_and_slow_error_bodies_are_not_read_to_their_end() {
     let server = LoopbackServer::start([
         Step::from(Reply::new(503).filler_body(100_000_000)),
@@ -293,3 +320,5 @@ fn one_transport_serves_many_threads() {
     });
     assert_eq!(server.ledger().len(), 100);
 }
+
+const TLS_RECORD: usize = 16 * 1024;

@@ -195,6 +195,11 @@ impl State {
                 _ => None,
             };
             self.ledger.record(request);
+            if let Step::RawOpen(bytes) = &action {
+                tls.write_all(bytes)?;
+                tls.flush()?;
+                continue;
+            }
             let Some(mut answer) = answer else {
                 return misbehave(&mut tls, &action, stop);
             };

@@ -52,6 +52,8 @@ pub enum Step {
     Garbage,
     /// Request: answered with these bytes, then the connection is closed with a TLS goodbye.
     Raw(Vec<u8>),
+    /// Request: answered with these bytes, all in one write; the connection stays open.
+    RawOpen(Vec<u8>),
     /// Request: answered with these bytes, then the connection breaks without a TLS goodbye.
     RawCut(Vec<u8>),
     /// Connection: handshake done, then the answer is sent and the connection closed before all of

@@ -30,7 +30,7 @@ impl Connection {
 
     /// Returns whether another request can be sent.
     pub(crate) fn is_idle(&self) -> bool {
-        self.unread().is_empty() && self.socket.is_quiet()
+        self.unread().is_empty() && self.stream.is_quiet()
     }
 
     pub(crate) fn set_deadline(&mut self, deadline: Deadline) {

@@ -1,9 +1,12 @@
 //! The heads of requests and answers.
 
+use std::time::Duration;
+
 use httparse::{EMPTY_HEADER, Response, Status};
 
 use super::Connection;
 use crate::failure::Failure;
+use crate::{clock, retry_after};
 
 /// A request without its body.
 #[derive(Debug)]
@@ -73,6 +76,11 @@ impl Head {
         self.values(name).next().and_then(|value| std::str::from_utf8(value).ok())
     }
 
+    /// Returns how long the peer asks to be left alone.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        retry_after::parse(self.header("retry-after"), self.header("date"), clock::unix_seconds)
+    }
+
     /// Returns the elements of a header that holds a list, over all its lines, in lower case.
     pub(crate) fn list(&self, name: &str) -> Vec<String> {
         let lines = self.values(name).map(|value| String::from_utf8_lossy(value).to_lowercase());
@@ -104,9 +112,10 @@ impl Head {
             _ => return Err(Failure::malformed("the transfer encoding is not supported")),
         }
         let lengths = self.list("content-length");
-        let Some(first) = lengths.first() else {
+        if !self.has("content-length") {
             return Ok(Framing::Close);
-        };
+        }
+        let first = lengths.first().map(String::as_str).unwrap_or_default();
         let is_number = first.bytes().all(|byte| byte.is_ascii_digit());
         match first.parse() {
             Ok(length) if is_number && lengths.iter().all(|length| length == first) => {
@@ -134,11 +143,17 @@ impl Head {
     ) -> Result<(Self, usize), Failure> {
         // Only new bytes are searched, so that a head in small pieces costs linear time.
         let mut searched = 0;
+        let mut skipped = 0;
         loop {
+            // Empty lines before the status line are allowed for.
+            let is_empty_line = |byte: &&u8| matches!(byte, b'\r' | b'\n');
+            let leading = connection.unread().iter().take_while(is_empty_line).count();
+            connection.use_up(leading);
+            skipped += leading;
             let unread = connection.unread();
             check_start(unread)?;
             let end = end_of_head(unread, searched);
-            if end.unwrap_or(unread.len()) > left {
+            if skipped + end.unwrap_or(unread.len()) > left {
                 return Err(Failure::malformed(format!(
                     "the head of the answer exceeds the limit of {max} bytes"
                 )));
@@ -146,7 +161,7 @@ impl Head {
             if let Some(end) = end {
                 let head = Self::parse(unread.get(..end).unwrap_or_default())?;
                 connection.use_up(end);
-                return Ok((head, end));
+                return Ok((head, skipped + end));
             }
             searched = unread.len();
             connection.expect_more("waiting for the answer")?;
@@ -172,10 +187,7 @@ impl Head {
 
 /// Refuses at once what cannot become the head of an answer: its end may never come.
 fn check_start(bytes: &[u8]) -> Result<(), Failure> {
-    let mut expected = STATUS_LINE.iter();
-    // Empty lines before the status line are allowed for.
-    let mut line = bytes.iter().skip_while(|byte| matches!(byte, b'\r' | b'\n'));
-    if line.by_ref().zip(expected.by_ref()).all(|(byte, expected)| byte == expected) {
+    if bytes.iter().zip(STATUS_LINE).all(|(byte, expected)| byte == expected) {
         return Ok(());
     }
     Err(Failure::malformed("the answer does not begin with HTTP/1"))
@@ -183,8 +195,7 @@ fn check_start(bytes: &[u8]) -> Result<(), Failure> {
 
 /// Finds the end of a head, the empty line included, when the first `searched` bytes hold none.
 fn end_of_head(bytes: &[u8], searched: usize) -> Option<usize> {
-    let leading = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-    let from = searched.saturating_sub(2).max(leading);
+    let from = searched.saturating_sub(2);
     let tail = bytes.get(from..)?;
     let feeds = tail.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
     let mut ends = feeds.map(|(at, _)| from + at + 1);
@@ -210,7 +221,6 @@ mod tests {
         for (text, expected) in [
             ("HTTP/1.1 200 OK\r\n\r\nbody", Some(19)),
             ("HTTP/1.1 200 OK\n\nbody", Some(17)),
-            ("\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", Some(23)),
             ("HTTP/1.1 200 OK\r\na: b\r\n", None),
             ("", None),
         ] {
@@ -226,7 +236,7 @@ mod tests {
 
     #[test]
     fn only_http_1_can_begin() {
-        for text in ["", "H", "HTTP/1", "\r\n\r\nHTTP/1.1 200", "HTTP/1.0"] {
+        for text in ["", "H", "HTTP/1", "HTTP/1.1 200", "HTTP/1.0"] {
             assert!(check_start(text.as_bytes()).is_ok(), "{text}");
         }
         for text in ["{", "<html>", "HTTP/2 200", "HTTP/0.9", "SSH-2.0", "\r\nX", "http/1.1"] {
@@ -243,6 +253,7 @@ mod tests {
             (1, 200, "Content-Length: 5, 5", Some(Length(5))),
             (1, 200, "Content-Length: 5, 6", None),
             (1, 200, "Content-Length: +5", None),
+            (1, 200, "Content-Length:", None),
             (1, 200, "Content-Length: 99999999999999999999", None),
             (1, 200, "Transfer-Encoding: Chunked", Some(Chunked)),
             (1, 200, "Transfer-Encoding: chunked\r\nContent-Length: 5", Some(Chunked)),
