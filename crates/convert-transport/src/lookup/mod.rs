@@ -14,7 +14,7 @@ mod worker;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::clock::Deadline;
 use crate::error::TransportErrorKind;
@@ -23,9 +23,14 @@ use crate::failure::Failure;
 /// The look-ups in progress.
 #[derive(Debug, Default)]
 pub(crate) struct Lookups {
+    /// The process whose threads do them.
+    process: u32,
     running: Mutex<Vec<Arc<Lookup>>>,
     /// Signalled when a look-up ends and when a transport is closed.
     changed: Condvar,
+    /// Those of a child of `fork()`. It has none of the threads that would end these, nor may it use
+    /// a mutex that one of them may have held.
+    of_child: OnceLock<Box<Lookups>>,
 }
 
 #[derive(Debug)]
@@ -43,9 +48,17 @@ type Done = Box<dyn FnOnce(io::Result<Vec<SocketAddr>>) + Send>;
 impl Lookups {
     /// Returns the look-ups of the process, which all transports share.
     pub(crate) fn of_process() -> &'static Self {
-        static OF_PROCESS: Lookups =
-            Lookups { running: Mutex::new(Vec::new()), changed: Condvar::new() };
-        &OF_PROCESS
+        Self::of(std::process::id())
+    }
+
+    fn of(process: u32) -> &'static Self {
+        static FIRST: OnceLock<Lookups> = OnceLock::new();
+        let new = || Self { process, ..Self::default() };
+        let mut lookups = FIRST.get_or_init(new);
+        while lookups.process != process {
+            lookups = lookups.of_child.get_or_init(|| Box::new(new()));
+        }
+        lookups
     }
 
     /// Looks a name up, which may be an IP address. Blocks until the deadline at most.
@@ -239,6 +252,20 @@ mod tests {
         assert_eq!(lookups.running().len(), 2);
         let address = resolve(lookups, never, "[::1]", AGES).expect("no look-up is needed");
         assert_eq!(address, ["[::1]:443".parse().expect("an address")]);
+    }
+
+    #[test]
+    fn look_ups_of_a_parent_do_not_count_in_a_child_of_fork() {
+        let parent = Lookups::of(1);
+        for host in ["a.example", "b.example"] {
+            resolve(parent, never, host, MOMENT).expect_err("no answer");
+        }
+        let child = Lookups::of(2);
+        resolve(child, at_once, "a.example", AGES).expect("an address");
+        let grandchild = Lookups::of(3);
+        resolve(grandchild, at_once, "b.example", AGES).expect("an address");
+        resolve(parent, at_once, "c.example", AGES).expect_err("the limit");
+        assert!(std::ptr::eq(Lookups::of(2), child) && !std::ptr::eq(child, grandchild));
     }
 
     #[test]
