@@ -55,11 +55,12 @@ impl ReplyReader {
         self.buffer.is_empty()
     }
 
-    /// Receives some bytes of the `length` that are needed at least.
+    /// Receives some bytes of the `length` that are needed at least, and some more where there are:
+    /// what nobody has asked for must not be left for the next command.
     fn fill(&mut self, source: &mut impl Read, length: usize) -> Result<(), ReplyError> {
         let held = self.buffer.len();
-        let missing = length.saturating_sub(held).clamp(SHORTEST_READ, LONGEST_READ);
-        self.buffer.resize(held + missing, 0);
+        let room = length.saturating_sub(held).min(LONGEST_READ) + SHORTEST_READ;
+        self.buffer.resize(held + room, 0);
         let read = source.read(self.buffer.get_mut(held..).unwrap_or_default());
         self.buffer.truncate(held + read.as_ref().map_or(0, |count| *count));
         match read {
@@ -256,7 +257,7 @@ mod tests {
             let (error, read, memory) = refused(start.as_bytes(), tail.as_bytes());
             let is_refused = matches!(error, ReplyError::TooLong(_) | ReplyError::Malformed);
             assert!(is_refused, "{start}: {error:?}");
-            assert!(read <= LIMIT + LONGEST_READ, "{start}: {read}");
+            assert!(read <= LIMIT + LONGEST_READ + SHORTEST_READ, "{start}: {read}");
             assert!(memory <= 3 * LIMIT, "{start}: {memory}");
         }
     }
@@ -280,10 +281,12 @@ mod tests {
 
     #[test]
     fn what_comes_without_being_asked_for_is_noticed() {
-        let mut reader = ReplyReader::new(LIMIT);
-        let mut source = Drip::new(b"+OK\r\n+MORE\r\n", b"", usize::MAX);
-        reader.read(&mut source).unwrap();
-        assert!(!reader.is_empty());
+        for length in [2, 10_000, SHORTEST_READ, LONGEST_READ, 3 * LONGEST_READ] {
+            let mut reader = ReplyReader::new(10 * LONGEST_READ);
+            let bytes = format!("${length}\r\n{}\r\n+MORE\r\n", "x".repeat(length));
+            reader.read(&mut Drip::new(bytes.as_bytes(), b"", usize::MAX)).unwrap();
+            assert!(!reader.is_empty(), "{length}");
+        }
     }
 
     #[test]
