@@ -605,6 +605,24 @@ fn a_date_that_has_passed_or_is_far_away_does_not_stop_delivery() {
     assert_eq!(tracked.core.stats().events_delivered, 10);
 }
 
+#[test]
+fn a_service_that_finds_a_body_too_large_for_now_is_left_alone_as_long_as_it_asks() {
+    let tracked = Tracked::start().unwrap();
+    let wait = Duration::from_secs(30);
+    let too_large = BatchResponse::new(413).with_retry_after(Some(wait));
+    let ok = BatchAnswer::Response(BatchResponse::new(200));
+    tracked.service.script_batches([BatchAnswer::Response(too_large), ok]);
+    signup(&tracked.core, 0..10);
+    assert!(tracked.service.wait_for_batches(1, PATIENCE));
+    assert_eq!(tracked.clock.next_alarm().saturating_sub(tracked.clock.now()), wait);
+    let error = ends_at_once(|timeout| tracked.core.flush(timeout.min(wait / 2))).unwrap_err();
+    assert_eq!(error.left(), 10);
+    assert_eq!(tracked.service.batch_requests().len(), 1);
+    tracked.clock.advance_to_next_alarm();
+    tracked.core.flush(PATIENCE).unwrap();
+    assert_eq!(tracked.core.stats().events_delivered, 10);
+}
+
 /// A service that takes no body longer than so many bytes.
 struct Narrow {
     limit: usize,

@@ -33,7 +33,7 @@ impl Backoff {
 }
 
 /// The longest wait that the service is granted.
-const MOST_ASKED: Duration = Duration::from_secs(600);
+pub(crate) const MOST_ASKED: Duration = Duration::from_secs(600);
 /// The longest wait of all; far more could not be added to the clock.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 

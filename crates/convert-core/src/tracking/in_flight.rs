@@ -114,9 +114,11 @@ impl InFlight {
         unit: f64,
         faults: &mut Vec<Fault>,
     ) {
-        if outcome == Outcome::TooLarge && self.split_first() {
-            self.queue.look(Queue::send_again);
-            return;
+        if let Outcome::TooLarge(asked) = outcome {
+            if self.split_first() {
+                self.queue.change(|queue| queue.send_parts(asked, now));
+                return;
+            }
         }
         if let Outcome::Failed(_) = outcome {
             // An outage is when files are needed, and when losing them must not go unnoticed.

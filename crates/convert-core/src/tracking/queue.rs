@@ -24,7 +24,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::tracking::backoff::Backoff;
+use crate::tracking::backoff::{Backoff, MOST_ASKED};
 use crate::tracking::counters::{DeliveryCounters, DropReason, QueueDepth};
 use crate::tracking::event::Event;
 use crate::tracking::release::ReleaseReason;
@@ -105,7 +105,8 @@ pub(crate) enum Outcome {
     /// It is to be sent again later; the service may have said how much later.
     Failed(Option<Duration>),
     /// The service takes no body of its length. It is to be sent in parts, or is lost if it has none.
-    TooLarge,
+    /// The service may have said how much later.
+    TooLarge(Option<Duration>),
 }
 
 /// What came of an event that was to be queued.
@@ -277,7 +278,7 @@ impl Queue {
                 self.lose(reason, batch.events, now);
             }
             // Where it could be sent in parts this is not asked.
-            Outcome::TooLarge => {
+            Outcome::TooLarge(_) => {
                 self.lose(DropReason::Refused, batch.events, now);
             }
             Outcome::Delivered | Outcome::Failed(_) => self.counters.delivered += batch.events,
@@ -295,10 +296,12 @@ impl Queue {
         }
     }
 
-    /// Notes that the first batch, or what has taken its place, is to be sent again at once.
-    pub(crate) fn send_again(&mut self) {
+    /// Notes that parts of the first batch have taken its place: they are to be sent at once, or when
+    /// the time has passed that the service asked for.
+    pub(crate) fn send_parts(&mut self, asked: Option<Duration>, now: Duration) {
         self.is_sending = false;
-        self.retry = None;
+        let asked = asked.filter(|wait| !wait.is_zero()).map(|wait| wait.min(MOST_ASKED));
+        self.retry = asked.map(|wait| Retry { at: now + wait, is_asked: true });
         self.counters.retried += 1;
     }
 

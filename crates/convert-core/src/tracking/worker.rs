@@ -174,7 +174,7 @@ fn judge(answer: Result<&BatchResponse, &TransportError>) -> Outcome {
     };
     match status {
         Some(408 | 429) => Outcome::Failed(retry_after),
-        Some(413) => Outcome::TooLarge,
+        Some(413) => Outcome::TooLarge(retry_after),
         Some(400..=499) => Outcome::Lost(DropReason::Refused),
         _ => Outcome::Failed(retry_after),
     }
@@ -245,7 +245,7 @@ mod tests {
         for status in [400, 401, 403, 404, 405, 409, 410, 422, 431, 499] {
             assert_eq!(judged(status, ""), refused, "{status}");
         }
-        assert_eq!(judged(413, ""), Outcome::TooLarge);
+        assert_eq!(judged(413, ""), Outcome::TooLarge(None));
         let wait = Some(Duration::from_secs(7));
         let busy = BatchResponse::new(429).with_retry_after(wait);
         assert_eq!(judge(Ok(&busy)), Outcome::Failed(wait));

@@ -154,7 +154,7 @@ proptest! {
                             reference.batches[0].0.truncate(1);
                             reference.batches.insert(1, (numbers[1..].to_vec(), is_stored));
                         }
-                        queue.send_again();
+                        queue.send_parts(None, now);
                         continue;
                     }
                     let outcome = match answer {
@@ -164,7 +164,7 @@ proptest! {
                     };
                     let settled = queue.acknowledge(outcome, now, 0.5);
                     match outcome {
-                        Outcome::Failed(_) | Outcome::TooLarge => {
+                        Outcome::Failed(_) | Outcome::TooLarge(_) => {
                             prop_assert_eq!(settled, None);
                             continue;
                         }
