@@ -13,7 +13,8 @@ mod request_line;
 mod rules;
 
 use arbitrary::Unstructured;
-use convert_sdk::{ProjectConfig, repair_json};
+use convert_config::work::counted;
+use convert_sdk::{InvalidConfigError, ProjectConfig, repair_json};
 
 pub use patterns::regex;
 pub use request_line::request_line;
@@ -21,7 +22,7 @@ pub use rules::rules;
 
 /// Loads the bytes as a config and decides from it.
 pub fn load_config(input: &[u8]) {
-    let loaded = ProjectConfig::from_json(input);
+    let loaded = load(input);
     match &loaded {
         Ok(config) => {
             invariants::check_config(config);
@@ -42,12 +43,27 @@ pub fn load_config(input: &[u8]) {
     }
 }
 
+/// Loads a config, which may take only so much work for each of its bytes.
+fn load(json: &[u8]) -> Result<ProjectConfig, InvalidConfigError> {
+    let before = counted();
+    let loaded = ProjectConfig::from_json(json);
+    let steps = counted() - before;
+    let most = FIXED_STEPS + STEPS_A_BYTE * json.len() as u64;
+    assert!(steps <= most, "{steps} steps for {} bytes", json.len());
+    loaded
+}
+
+/// How much work loading may be for each byte; the largest number seen is about a fifth of it.
+const STEPS_A_BYTE: u64 = 100;
+/// How much work loading may be whatever the size.
+const FIXED_STEPS: u64 = 10_000;
+
 /// Makes a nearly valid config of the bytes, loads it and decides from it.
 pub fn project(input: &[u8]) {
     let mut choices = Unstructured::new(input);
     let Ok(document) = project::project(&mut choices) else { return };
     let text = document.to_string();
-    let config = match ProjectConfig::from_json(&text) {
+    let config = match load(text.as_bytes()) {
         Ok(config) => config,
         Err(error) => {
             assert!(error.path().len() < 64, "only the root is strict: {error}");

@@ -2,6 +2,7 @@
 
 use convert_config::ecma::lower;
 use convert_config::pattern::Pattern;
+use convert_config::rule::StepBudget;
 
 /// Compiles what precedes the first line feed and searches what follows it.
 pub fn regex(input: &[u8]) {
@@ -12,7 +13,12 @@ pub fn regex(input: &[u8]) {
         Ok(pattern) => pattern,
         Err(error) => return assert!(!error.to_string().is_empty()),
     };
-    let found = pattern.is_match(&text).ok();
+    let budget = StepBudget::new();
+    let found = pattern.is_match_within(&text, &budget).ok();
+    if pattern.is_linear() {
+        let most = 100 * (text.len() as u64 + 1) * (source.len() as u64 + 1);
+        assert!(StepBudget::STEPS - budget.left() <= most, "{source:?} on {text:?}");
+    }
     assert_eq!(found, pattern.is_match(&text).ok(), "a search is a function of its inputs");
     let twin = Pattern::compile(source).expect("what compiles, compiles");
     assert_eq!(found, twin.is_match(&text).ok());

@@ -43,7 +43,7 @@ fn every_documented_field_can_be_read() {
     let trigger = config.locations()[0].trigger().member("type");
     assert_eq!(trigger.and_then(Value::as_str), Some("upon_run"));
     assert!(config.locations()[1].trigger().is_null());
-    let noted = config.diagnostics().iter().map(|one| one.reason());
+    let noted = config.diagnostics().iter().map(convert_config::Diagnostic::reason);
     assert!(noted.eq(["missing, so nobody matches"; 5]), "{:?}", config.diagnostics());
 }
 

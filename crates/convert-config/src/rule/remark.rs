@@ -8,12 +8,12 @@ use crate::value::{Value, ValueRef};
 ///
 /// The semantics are those of the JavaScript SDK; an element that can match nobody has a
 /// [`Flaw`](crate::rule::Flaw) instead.
-pub(crate) fn remark_on(test: &Test, operator: &str, operand: &Value<'_>) -> Option<&'static str> {
-    match (test, operand) {
-        (Test::IsIn(_), Value::Text(text)) => is_in(text.split('|')),
+pub(crate) fn remark_on(test: &Test, operator: &str, constant: &Value<'_>) -> Option<&'static str> {
+    match (test, constant) {
+        (Test::IsIn(_), Value::Text(options)) => is_in(options.split('|')),
         (Test::IsIn(_), Value::List(items)) => is_in(items.iter().filter_map(Value::as_str)),
         (Test::IsIn(_), _) => Some("the value is neither text nor a list, so nothing is in it"),
-        (Test::Less { .. }, operand) => less(operand.as_view()),
+        (Test::Less { .. }, constant) => less(constant.as_view()),
         (Test::Contains(None), _) => Some("the value is blank, and everything contains it"),
         (Test::StartsWith(part) | Test::EndsWith(part), _) if part.as_str().is_empty() => {
             Some("the value is empty, and every text starts and ends with it")
