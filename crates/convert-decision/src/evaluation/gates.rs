@@ -3,11 +3,11 @@
 use convert_config::rule::Exclusion;
 use convert_config::{Audience, Experience, Identified as _, Location, LocationGate, Segment};
 
-use crate::attributes::AttributeLayers;
 use crate::evaluation::Evaluation;
 use crate::evaluation::rules::Match;
 use crate::evaluation::walk::Walk;
 use crate::explain::Step;
+use crate::layers::AttributeLayers;
 use crate::observer::{Observer, Transition};
 use crate::reason::Reason;
 

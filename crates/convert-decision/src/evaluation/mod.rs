@@ -17,9 +17,10 @@ pub use self::pass::Pending;
 pub use self::settings::{CallOptions, Surroundings};
 
 use self::walk::Walk;
-use crate::attributes::{AttributeLayers, Attributes};
+use crate::attributes::Attributes;
 use crate::decision::{Decision, Source};
 use crate::explain::Step;
+use crate::layers::AttributeLayers;
 use crate::observer::Observer;
 use crate::preview::ForcedArm;
 use crate::provider::AttributeProvider;

@@ -3,10 +3,10 @@
 use convert_config::ValueRef;
 use convert_config::rule::{Block, Branch, Element, Flaw, RuleTree, Test, Verdict};
 
-use crate::attributes::AttributeLayers;
 use crate::evaluation::Evaluation;
 use crate::evaluation::walk::Walk;
 use crate::explain::Step;
+use crate::layers::AttributeLayers;
 use crate::observer::Observer;
 use crate::provider::{Answer, is_condition, time_of};
 use crate::reason::Reason;
