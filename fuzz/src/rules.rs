@@ -2,7 +2,7 @@
 
 use arbitrary::{Result, Unstructured};
 use convert_config::rule::{Element, RuleTree, Test, Verdict};
-use convert_decision::{Evaluation, Explanation, AttributeLayers, Reason, NoopObserver};
+use convert_decision::{AttributeLayers, Evaluation, Explanation, NoopObserver, Reason};
 use convert_sdk::{Attributes, Identified as _, ProjectConfig, ValueRef};
 use serde_json::{Value, json};
 
@@ -46,7 +46,8 @@ fn try_rules(choices: &mut Unstructured<'_>) -> Result<()> {
     });
     let config = ProjectConfig::from_json(&document.to_string()).expect("the root is in order");
     let goal = config.goals().first().expect("the goal is in order");
-    let evaluation = Evaluation::new(&config, "visitor").attributes(AttributeLayers::new(&attributes));
+    let evaluation =
+        Evaluation::new(&config, "visitor").attributes(AttributeLayers::new(&attributes));
 
     let plain = evaluation.match_goal(goal, &mut NoopObserver);
     assert_eq!(plain, evaluation.match_goal(goal, &mut NoopObserver));
