@@ -102,9 +102,22 @@ impl Connection {
         }
     }
 
-    /// Returns whether the next reply will belong to the next command.
+    /// Returns whether every byte that was received belonged to a reply that was read.
     pub(crate) fn is_in_step(&self) -> bool {
         self.replies.is_empty()
+    }
+
+    /// Returns whether a connection that was kept can be used again: the server has not closed it, and
+    /// has sent nothing that would be taken for the reply to the next command. Does not wait. The
+    /// connection is of no use where this is not so.
+    pub(crate) fn is_reusable(&mut self) -> bool {
+        self.is_in_step()
+            && match &mut self.stream {
+                Stream::Plain(socket) => socket.is_quiet(),
+                // Not so while there are decrypted bytes, which the socket does not show.
+                #[cfg(feature = "tls")]
+                Stream::Tls(stream) => stream.conn.wants_read() && stream.sock.is_quiet(),
+            }
     }
 
     fn log_in(&mut self, target: &Target, deadline: Deadline) -> Result<(), StoreError> {

@@ -121,13 +121,20 @@ impl ConnectionPool {
 
     /// Takes a connection out, for commands which mean something only to the server at its other end.
     pub(crate) fn acquire(&self, deadline: Deadline) -> Result<PooledConnection, CommandError> {
-        let connection = self.wait_for_connection(deadline).map_err(CommandError::Failed)?;
-        if deadline.remaining().is_none() {
-            connection.release();
-            let late = self.late(&self.shared.state.lock());
-            return Err(CommandError::Failed(late));
+        loop {
+            let mut connection =
+                self.wait_for_connection(deadline).map_err(CommandError::Failed)?;
+            if deadline.remaining().is_none() {
+                connection.release();
+                let late = self.late(&self.shared.state.lock());
+                return Err(CommandError::Failed(late));
+            }
+            if connection.is_usable() {
+                return Ok(connection);
+            }
+            // Dropping it closes it. Each turn costs a connection that was kept, and ends with a new
+            // one or by the deadline.
         }
-        Ok(connection)
     }
 
     fn endpoint(&self) -> &Endpoint {
@@ -301,6 +308,12 @@ impl PooledConnection {
             }
             None => Err(CommandError::Failed(unavailable("no command was sent"))),
         }
+    }
+
+    /// Returns whether the next reply will belong to the next command. What the server sent after the
+    /// connection was released is seen here, before it is used again.
+    fn is_usable(&mut self) -> bool {
+        !self.was_kept || self.connection.as_mut().is_some_and(Connection::is_reusable)
     }
 
     /// Gives the connection back.

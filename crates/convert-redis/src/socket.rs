@@ -61,6 +61,31 @@ impl Socket {
         self.deadline = deadline;
     }
 
+    /// Returns whether the server has neither closed the connection nor sent anything unasked. Does not
+    /// wait. Takes a byte where there is one, so that the connection is of no use afterwards.
+    pub(crate) fn is_quiet(&mut self) -> bool {
+        assert_no_lock_held();
+        if self.set_nonblocking(true).is_err() {
+            return false;
+        }
+        // Peeking is not stable for local sockets.
+        let read = match &mut self.stream {
+            Stream::Tcp(stream) => stream.read(&mut [0]),
+            #[cfg(unix)]
+            Stream::Unix(stream) => stream.read(&mut [0]),
+        };
+        let is_quiet = read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
+        is_quiet && self.set_nonblocking(false).is_ok()
+    }
+
+    fn set_nonblocking(&self, is_nonblocking: bool) -> io::Result<()> {
+        match &self.stream {
+            Stream::Tcp(stream) => stream.set_nonblocking(is_nonblocking),
+            #[cfg(unix)]
+            Stream::Unix(stream) => stream.set_nonblocking(is_nonblocking),
+        }
+    }
+
     fn new(stream: Stream, deadline: Deadline) -> Self {
         Socket { stream, deadline, read_timeout: Duration::MAX, write_timeout: Duration::MAX }
     }
