@@ -233,15 +233,16 @@ impl Answer<'_> {
         Ok(body)
     }
 
-    /// Reads at most `max` bytes of the body; what had arrived before a failure is kept. Little time
-    /// is spent where the status alone decides.
+    /// Reads at most `max` bytes of the body, decompressed; what had arrived before a failure is kept.
+    /// The status has decided nearly all, so that little time is spent on the rest.
     pub(crate) fn read_prefix(mut self, max: usize) -> Vec<u8> {
         let Ok(framing) = self.head.framing() else { return Vec::new() };
-        if !(200..300).contains(&self.status()) {
-            let deadline = self.connection.deadline().or_sooner(DRAIN_TIME, "time to drain");
-            self.connection.set_deadline(deadline);
-        }
+        let is_success = (200..300).contains(&self.status());
+        let limit = if is_success { PREFIX_TIME } else { DRAIN_TIME };
+        let deadline = self.connection.deadline().or_sooner(limit, "time to drain");
+        self.connection.set_deadline(deadline);
         let (body, is_whole) = http::read_prefix(&mut self.connection, framing, max);
+        let body = http::decode_prefix(&self.head, body, max);
         if is_whole {
             self.release();
         }
@@ -273,3 +274,7 @@ const MAX_DRAIN: usize = 64 * 1024;
 
 /// How long that may take.
 const DRAIN_TIME: Duration = Duration::from_millis(250);
+
+/// How long the beginning of the body of a success may take: it can hold the code of a refusal, but
+/// one that hangs must not hold up the batches behind it.
+const PREFIX_TIME: Duration = Duration::from_secs(1);

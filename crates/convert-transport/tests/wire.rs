@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use common::{AUTH_SECRET, HEADER_VALUE, KEY, batch_request, build, config_request, transport};
 use convert_transport::{
-    BatchRequest, ConfigBody, ConfigRequest, ConfigResponse, HttpsTransport, SdkKey, Secret,
-    Transport, Validators,
+    BatchRequest, BatchResponse, ConfigBody, ConfigRequest, ConfigResponse, HttpsTransport, SdkKey,
+    Secret, Transport, Validators,
 };
 use test_support::{LoopbackServer, RecordedRequest, Reply, Step};
 
@@ -259,6 +259,33 @@ fn batch_that_is_not_taken_does_not_wait_for_the_end_of_the_body() {
     let response = build(&config).send_batch(&batch_request()).expect("an answer");
     assert_eq!(response.status(), 503);
     assert!(response.body().len() < 1_000, "the body has 1,000 bytes");
+}
+
+#[test]
+fn batch_that_is_taken_waits_a_second_at_most_for_the_body() {
+    let server = LoopbackServer::start([Step::DripBody(Duration::from_millis(20))]);
+    let config = server.transport_config().timeout(Duration::from_secs(60));
+    let response = build(&config).send_batch(&batch_request()).expect("an answer");
+    assert_eq!(response.status(), 200);
+    assert!(response.body().len() < 1_000, "the body has 1,000 bytes");
+}
+
+#[test]
+fn compressed_batch_answers_are_decoded_within_the_limit() {
+    let bot = r#"{"code":"BOT"}"#;
+    let bomb = 64 * 1024 * 1024;
+    let server = LoopbackServer::start([
+        Reply::json(bot).gzip(),
+        Reply::gzip_bomb(bomb),
+        Reply::json(bot).header("content-encoding", "gzip"),
+        Reply::json(bot).header("content-encoding", "br"),
+    ]);
+    let transport = transport(&server);
+    let send = || transport.send_batch(&batch_request()).expect("an answer").body().to_vec();
+    assert_eq!(send(), bot.as_bytes());
+    assert_eq!(send(), vec![0; BatchResponse::MAX_PREFIX]);
+    assert_eq!(send(), b"", "it is no gzip");
+    assert_eq!(send(), bot.as_bytes(), "an unknown coding is left as it is");
 }
 
 #[test]

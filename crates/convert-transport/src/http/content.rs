@@ -10,12 +10,43 @@ use crate::failure::Failure;
 
 /// Undoes the content coding of a body; more than `max` decoded bytes are an error.
 pub(crate) fn decode(head: &Head, body: Vec<u8>, max: usize) -> Result<Vec<u8>, Failure> {
-    let mut codings = head.list("content-encoding");
-    codings.retain(|coding| coding != "identity");
-    match codings.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        [] => Ok(body),
-        ["gzip" | "x-gzip"] => gunzip(&body, max),
-        _ => Err(Failure::malformed("the content encoding of the answer is not gzip")),
+    match Coding::of(head) {
+        Coding::None => Ok(body),
+        Coding::Gzip => gunzip(&body, max),
+        Coding::Unknown => {
+            Err(Failure::malformed("the content encoding of the answer is not gzip"))
+        }
+    }
+}
+
+/// Undoes the content coding of the beginning of a body, and returns at most `max` decoded bytes: those
+/// before the body breaks off or is damaged. An unknown coding is left as it is.
+pub(crate) fn decode_prefix(head: &Head, body: Vec<u8>, max: usize) -> Vec<u8> {
+    if !matches!(Coding::of(head), Coding::Gzip) {
+        return body;
+    }
+    let limit = u64::try_from(max).unwrap_or(u64::MAX);
+    let mut decoded = Vec::new();
+    // What was decoded before a failure is there all the same.
+    let _ = MultiGzDecoder::new(body.as_slice()).take(limit).read_to_end(&mut decoded);
+    decoded
+}
+
+enum Coding {
+    None,
+    Gzip,
+    Unknown,
+}
+
+impl Coding {
+    fn of(head: &Head) -> Self {
+        let mut codings = head.list("content-encoding");
+        codings.retain(|coding| coding != "identity");
+        match codings.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+            [] => Self::None,
+            ["gzip" | "x-gzip"] => Self::Gzip,
+            _ => Self::Unknown,
+        }
     }
 }
 

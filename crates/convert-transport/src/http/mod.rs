@@ -11,5 +11,5 @@ mod head;
 
 pub(crate) use body::{drain, read_body, read_prefix};
 pub(crate) use connection::Connection;
-pub(crate) use content::{breaks_off, decode};
+pub(crate) use content::{breaks_off, decode, decode_prefix};
 pub(crate) use head::{Framing, Head, Request};
