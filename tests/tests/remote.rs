@@ -313,6 +313,30 @@ fn the_last_good_config_stands_in_for_a_service_that_is_away() {
 }
 
 #[test]
+fn temporary_files_that_a_kill_left_behind_are_replaced() {
+    let file = TemporaryFile::new("left-behind");
+    let settings = |config: SdkConfig| config.cache_file(&file.0);
+    let temporary = file.0.with_file_name("config.tmp");
+    fs::write(&temporary, "a part of a config").unwrap();
+    let core = answered(ConfigAnswer::body(config("1")), settings).unwrap();
+    assert_eq!(core.stats().cache_failures, 0);
+    assert_eq!(file.files(), 1, "the cache alone is left");
+    assert!(answered(ConfigAnswer::Status(503), settings).is_ok());
+    // What a link of that name leads to is left alone.
+    #[cfg(unix)]
+    {
+        let other = file.0.with_file_name("other");
+        fs::write(&other, "somebody else's").unwrap();
+        std::os::unix::fs::symlink("other", &temporary).unwrap();
+        answered(ConfigAnswer::body(config("2")), settings).unwrap();
+        assert_eq!(fs::read_to_string(&other).unwrap(), "somebody else's");
+        assert_eq!(file.files(), 2);
+        let core = answered(ConfigAnswer::Status(503), settings).unwrap();
+        assert_eq!(hero(&core).as_deref(), Some("2"));
+    }
+}
+
+#[test]
 fn a_service_that_comes_back_takes_over_from_the_cache_and_ends_the_asking() {
     let file = TemporaryFile::new("comes-back");
     let settings = |config: SdkConfig| config.cache_file(&file.0);

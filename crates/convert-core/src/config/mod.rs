@@ -224,12 +224,13 @@ impl SdkConfig {
 
     /// Keeps the last good config in a file, to start from when the service does not give a good one.
     ///
-    /// The file is replaced whole, by way of a temporary file in the same folder; two cores may
-    /// share it if key and environment are the same. It holds the config and the time, and never
-    /// the key or a token. It is read only when the fetch at start-up fails, whatever the service
-    /// answered; then a warning is logged, and [`ReadyEvent`](crate::ReadyEvent) has the reason. A file
-    /// that is damaged, not a regular file, or of another key, environment or debug token is not used;
-    /// that is counted and logged. Configs of more than 256 MiB are not kept. Defaults to none.
+    /// The file is replaced whole, by way of a temporary file beside it: its name with `.tmp` appended.
+    /// Whatever file has that name is removed. Two cores may share the file if key and environment are
+    /// the same. It holds the config and the time, and never the key or a token. It is read only when
+    /// the fetch at start-up fails, whatever the service answered; then a warning is logged, and
+    /// [`ReadyEvent`](crate::ReadyEvent) has the reason. A file that is damaged, not a regular file, or
+    /// of another key, environment or debug token is not used; that is counted and logged. Configs of
+    /// more than 256 MiB are not kept. Defaults to none.
     pub fn cache_file(self, path: impl Into<PathBuf>) -> Self {
         SdkConfig { cache_file: Some(path.into()), ..self }
     }

@@ -46,12 +46,17 @@ impl CacheFile {
         let target = self.target().map_err(|error| error.to_string())?;
         let temporary = temporary_beside(&target);
         let written = write(&temporary, head.to_string().as_bytes(), body)
-            .and_then(|()| fs::rename(&temporary, &target));
-        written.map_err(|error| {
-            // What is left over is of no use; that it may not even exist is no matter.
-            let _ = fs::remove_file(&temporary);
-            error.to_string()
-        })
+            .and_then(|length| replace(&temporary, &target, length));
+        match written {
+            Ok(()) => Ok(()),
+            // Another core has made its own at this moment, and replaces the file.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            Err(error) => {
+                // What is left over is of no use; that it may not even exist is no matter.
+                let _ = fs::remove_file(&temporary);
+                Err(error.to_string())
+            }
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -99,20 +104,40 @@ impl CacheFile {
     }
 }
 
-/// Names a file in the same folder, so that it can be renamed, that no other core uses.
+/// Names a file in the same folder, so that it can be renamed. The name is always the same, so that
+/// those that a kill leaves behind do not accumulate.
 fn temporary_beside(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}-{:016x}.tmp", std::process::id(), fastrand::u64(..)));
+    name.push(".tmp");
     path.with_file_name(name)
 }
 
-fn write(path: &Path, head: &[u8], body: &[u8]) -> io::Result<()> {
+/// Writes a file in place of the one that may be there, and returns its length. A link that is there is
+/// not followed.
+fn write(path: &Path, head: &[u8], body: &[u8]) -> io::Result<u64> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let mut file = File::create_new(path)?;
     file.write_all(head)?;
     file.write_all(b"\n")?;
     file.write_all(body)?;
     // Without this a crash of the machine could leave an empty file under the final name.
-    file.sync_all()
+    file.sync_all()?;
+    Ok(file.metadata()?.len())
+}
+
+/// Renames the temporary file of so many bytes. Another core may write one of the same name at the same
+/// time: then the name leads to another file, which is left to that core, or to none any more.
+fn replace(temporary: &Path, target: &Path, length: u64) -> io::Result<()> {
+    let renamed = fs::symlink_metadata(temporary).and_then(|found| {
+        if found.len() == length { fs::rename(temporary, target) } else { Ok(()) }
+    });
+    match renamed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        renamed => renamed,
+    }
 }
 
 /// Hashes what a config depends on: one of another key, environment or token must not be used.
@@ -144,3 +169,35 @@ const FORMAT: &str = "convert-sdk-config-1";
 const MAX_BODY: u64 = 256 * 1024 * 1024;
 /// The longest line before it.
 const MAX_HEAD: u64 = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use convert_transport::SdkKey;
+
+    use super::*;
+
+    #[test]
+    fn cores_that_write_at_the_same_time_leave_one_whole_file() {
+        let name = format!("convert-cache-file-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir_all(&folder).unwrap();
+        let request = ConfigRequest::new(SdkKey::parse("1001/2002").unwrap());
+        let file = CacheFile::new(&folder.join("config"), &request);
+        let version = ConfigVersion { validators: Validators::default(), digest: None };
+        let write = &|width: usize| {
+            let config = r#"{"account_id": "1", "project": {"id": "2"}}"#;
+            for turn in 0..50 {
+                let body = format!("{config:width$}", width = 100 + width * 1_000 + turn);
+                file.store(body.as_bytes(), &version, 1).unwrap();
+            }
+        };
+        std::thread::scope(|scope| {
+            for width in 0..4 {
+                scope.spawn(move || write(width));
+            }
+        });
+        assert!(file.load().is_ok());
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}
