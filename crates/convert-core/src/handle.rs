@@ -69,7 +69,7 @@ use crate::visitor_store::{ExternalRecords, MemoryStore, Records};
 /// # Processes that fork
 ///
 /// **Initialise a core in each child.** Threads do not survive `fork()`, so a child that uses its
-/// parent's core has no refresh and no delivery. No call of it hangs there:
+/// parent's core has no refresh and no delivery. No call of it hangs there, unless a logger does:
 ///
 /// - Contexts decide, from the config that the parent had. A visitor's record in this process's memory
 ///   is used unless a thread of the parent was at it; then the visitor counts as new.
@@ -81,6 +81,14 @@ use crate::visitor_store::{ExternalRecords, MemoryStore, Records};
 /// - Previews that have to be fetched fail. Handlers of events may not be called.
 /// - [`Core::flush`], [`Core::close`], [`Core::refresh_now`] and dropping the core do nothing, at once.
 ///   What was queued before is the parent's to deliver.
+///
+/// Two things reach further than the core:
+///
+/// - A child keeps the lock of the parent's spool open. A parent that ends and is started again gets
+///   the spool reported as in use until the child has ended or called `exec()`.
+/// - A logger of the application may hold a lock at the moment of the fork. No thread of the child
+///   releases it, and a call that logs in the child waits for it. The SDK cannot see this: a program
+///   that forks needs a logger that allows for it.
 #[derive(Clone)]
 pub struct Core {
     lifeline: Arc<Lifeline>,
