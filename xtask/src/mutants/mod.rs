@@ -31,7 +31,11 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     }
     let checkout = Checkout::update()?;
     let mut results = Results::read()?;
-    let sample = options.sample(list(&checkout, options.packages())?);
+    let mutants = list(&checkout, options.packages())?;
+    if options.retries {
+        return retry(&checkout, &mut results, &mutants);
+    }
+    let sample = options.sample(mutants);
     println!("{} mutants, seed {}", sample.len(), options.seed);
     let mut unexplained = Vec::new();
     for package in options.packages() {
@@ -40,8 +44,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         if mutants.is_empty() {
             continue;
         }
-        let run = try_package(&checkout, package, &mutants, &results, &mut unexplained)?;
+        let run = try_package(&checkout, package, &mutants, &results)?;
         println!("{package}: {run}");
+        unexplained.extend(run.unexplained.clone());
         results.add(package, options.seed, run);
         results.write()?;
     }
@@ -55,6 +60,24 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     Ok(())
 }
 
+/// Tries again what survived in earlier samples: new tests may catch it, or a reason has been given.
+fn retry(checkout: &Checkout, results: &mut Results, mutants: &[Mutant]) -> Result<(), String> {
+    let mut left = 0;
+    for (package, seed, run) in results.unexplained() {
+        let names = &run.unexplained;
+        let survivors: Vec<&Mutant> =
+            mutants.iter().filter(|mutant| names.contains(&mutant.stable_name())).collect();
+        // Whatever is not in the list any more has gone with the code.
+        let again = try_package(checkout, &package, &survivors, results)?;
+        let run = run.with_retried(again);
+        println!("{package}, seed {seed}: {run}");
+        left += run.unexplained.len();
+        results.add(&package, seed, run);
+        results.write()?;
+    }
+    if left > 0 { Err(format!("{left} mutants still survive")) } else { Ok(()) }
+}
+
 /// Tries the mutants of one crate: with its own tests first, since those are built fast, and what
 /// survives without a reason with the suites of all crates.
 fn try_package(
@@ -62,7 +85,6 @@ fn try_package(
     package: &str,
     mutants: &[&Mutant],
     results: &Results,
-    unexplained: &mut Vec<String>,
 ) -> Result<Run, String> {
     let mut run = Run { sampled: mutants.len(), ..Run::default() };
     let mut survivors = mutants.to_vec();
@@ -86,7 +108,6 @@ fn try_package(
         survivors = left;
     }
     run.unexplained = survivors.iter().map(|mutant| mutant.stable_name()).collect();
-    unexplained.extend(survivors.iter().map(|mutant| mutant.name.clone()));
     Ok(run)
 }
 

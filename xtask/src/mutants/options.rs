@@ -8,14 +8,20 @@ pub(super) struct Options {
     sample: usize,
     pub(super) seed: u64,
     packages: Vec<String>,
+    /// Whether to try what survived in earlier samples, in place of a new one.
+    pub(super) retries: bool,
 }
 
 impl Options {
     /// Reads the options; without `--package`, the sample is drawn from all libraries.
     pub(super) fn parse(arguments: &[String]) -> Result<Self, String> {
-        let mut options = Options { sample: 50, seed: 1, packages: Vec::new() };
+        let mut options = Options { sample: 50, seed: 1, packages: Vec::new(), retries: false };
         let mut words = arguments.iter();
         while let Some(word) = words.next() {
+            if word == "--retry" {
+                options.retries = true;
+                continue;
+            }
             let value = words.next().ok_or_else(|| format!("{word} needs a value"))?;
             let number = || value.parse::<u64>().map_err(|_| format!("{word} needs a number"));
             match word.as_str() {

@@ -53,6 +53,19 @@ pub(super) struct Run {
     pub(super) unexplained: Vec<String>,
 }
 
+impl Run {
+    /// Returns the run with the outcome of another try of its survivors.
+    pub(super) fn with_retried(mut self, again: Run) -> Run {
+        self.sampled -= self.unexplained.len() - again.sampled;
+        self.caught += again.caught;
+        self.timed_out += again.timed_out;
+        self.unviable += again.unviable;
+        self.explained += again.explained;
+        self.unexplained = again.unexplained;
+        self
+    }
+}
+
 impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -96,6 +109,14 @@ impl Results {
     /// Adds a sample, in place of the one with the same seed.
     pub(super) fn add(&mut self, package: &str, seed: u64, run: Run) {
         self.runs.entry(package.to_owned()).or_default().insert(seed, run);
+    }
+
+    /// Returns the samples with survivors that have no reason.
+    pub(super) fn unexplained(&self) -> Vec<(String, u64, Run)> {
+        let runs = self.runs.iter().flat_map(|(package, runs)| {
+            runs.iter().map(move |(seed, run)| (package.clone(), *seed, run.clone()))
+        });
+        runs.filter(|(_, _, run)| !run.unexplained.is_empty()).collect()
     }
 
     /// Returns whether there is a reason for which no test catches the mutant.
