@@ -33,7 +33,9 @@ impl Suites<'_> {
         let mut words = run.map(str::to_owned).to_vec();
         for package in package {
             words.extend(["--package".to_owned(), package.to_owned()]);
-            // Tests of many cases take less time than without, and the compiler not much more.
+        }
+        // Tests of many cases take less time with this, and the compiler not much more.
+        for package in ["convert-bucketing", "convert-config", "convert-decision"] {
             let level = format!("profile.dev.package.{package}.opt-level=1");
             words.extend(["--config".to_owned(), level]);
         }
