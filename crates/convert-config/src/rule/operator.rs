@@ -368,3 +368,16 @@ const BYTES_A_STEP: usize = 8;
 const ITEM: u64 = 32;
 /// What looking for a part among options takes.
 const STEPS_A_PART: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_read_of_a_list_counts_although_its_items_are_empty() {
+        let items = |count: usize| Value::from(vec![""; count]);
+        assert_eq!(size_of(items(0).as_view()), 0);
+        assert_eq!(size_of(items(3).as_view()), 3 * ITEM);
+        assert_eq!(size_of(Value::from(vec!["four"; 3]).as_view()), 3 * (ITEM + 4));
+    }
+}
