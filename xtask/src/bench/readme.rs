@@ -93,8 +93,7 @@ const INTRODUCTION: &str = "Of a project with 100 experiences of four arms, with
 const FIGURES: &str = "| | | allocations | bar |\n|---|---:|---:|---|\n";
 const SIDE_BY_SIDE: &str = "The same experiment with one audience rule, among 100 flags, by other libraries in the same run\n\
      (`cargo xtask bench --peers`), in nanoseconds of processor time. The JavaScript SDK also remembers what it decides,\n\
-     which it cannot be kept from. A context of this SDK remembers which conditions its visitor meets, so that only its\n\
-     first decision compares them: that is the one on the right. The times are medians of the ratios within each round.";
+     which cannot be switched off. The times are medians of the ratios within each round.";
 const PEERS: &str = "| | decision | allocations | times | context and decision | allocations |\n\
                      |---|---:|---:|---:|---:|---:|\n";
 const PLOT: &str = "![Nanoseconds a decision, by library](docs/plots/peers.svg)";
