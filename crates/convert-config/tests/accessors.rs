@@ -1,6 +1,10 @@
 //! What small accessors, conversions and messages return.
 
-#![expect(clippy::unwrap_used, reason = "a test that meets the unexpected should stop at once")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that meets the unexpected should stop at once"
+)]
 
 use convert_config::pattern::Pattern;
 use convert_config::{Identified as _, Layout, ProjectConfig, Value, ValueRef};
