@@ -30,11 +30,11 @@ impl Need {
     }
 
     /// Returns the same as a filterset of cargo-nextest, which refuses names of binaries that it does
-    /// not have.
+    /// not have. It does not count the tests of a binary that is left out as a whole, so its tests are.
     pub(crate) fn filterset<'t>(&self, binaries: impl Iterator<Item = &'t str>) -> String {
         let covered: BTreeSet<&str> = binaries.filter(|binary| self.covers(binary, "")).collect();
         covered.iter().fold(format!("test({})", self.word), |filterset, binary| {
-            format!("{filterset} + binary(={binary})")
+            format!("{filterset} + (binary(={binary}) & test(/./))")
         })
     }
 
@@ -101,7 +101,8 @@ mod tests {
         assert!(!redis.covers("convert_redis", "cluster::tests::slots"));
         assert!(!redis.covers("rediscovery", "a_test"));
         let binaries = ["stores", "redis_faults", "redis_race", "redis_faults"];
-        let expected = "test(redis) + binary(=redis_faults) + binary(=redis_race)";
+        let expected =
+            "test(redis) + (binary(=redis_faults) & test(/./)) + (binary(=redis_race) & test(/./))";
         assert_eq!(redis.filterset(binaries.into_iter()), expected);
     }
 }
