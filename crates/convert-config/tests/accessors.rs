@@ -7,7 +7,7 @@
 )]
 
 use convert_config::pattern::Pattern;
-use convert_config::{Identified as _, Layout, ProjectConfig, Value, ValueRef};
+use convert_config::{Identified, Layout, ProjectConfig, Value, ValueRef};
 use serde_json::json;
 
 fn project(extra: &serde_json::Value) -> ProjectConfig {
@@ -77,17 +77,17 @@ fn the_second_half_of_a_pair_in_a_group_name_is_an_escape_of_its_own() {
 fn entities_that_an_experience_refers_to_are_found_in_the_order_of_the_config() {
     let rules = json!({"OR": [{"AND": [{"OR_WHEN": [{"rule_type": "generic_text_key_value",
         "key": "k", "value": "v", "matching": {"match_type": "equals"}}]}]}]});
-    let ruled = |id: &str| json!({"id": id, "key": id, "rules": rules});
+    let entity = |id: &str| json!({"id": id, "key": id, "rules": rules});
     let config = project(&json!({
-        "audiences": [ruled("50"), ruled("51"), ruled("52")],
-        "locations": [ruled("60"), ruled("61")],
-        "segments": [ruled("40"), ruled("41")],
+        "audiences": [entity("50"), entity("51"), entity("52")],
+        "locations": [entity("60"), entity("61")],
+        "segments": [entity("40"), entity("41")],
         "features": [{"id": "70", "key": "banner", "name": "Banner"}],
         "experiences": [{"id": "3", "key": "e", "audiences": ["51", "52", "40"],
             "locations": ["61"], "variations": [{"id": "30"}]}]}));
     let experience = config.experiences().by_id("3").unwrap();
-    assert!(config.audiences_of(experience).map(|one| one.id()).eq(["51", "52"]));
-    assert!(config.segments_of(experience).map(|one| one.id()).eq(["40"]));
-    assert!(config.locations_of(experience).map(|one| one.id()).eq(["61"]));
+    assert!(config.audiences_of(experience).map(Identified::id).eq(["51", "52"]));
+    assert!(config.segments_of(experience).map(Identified::id).eq(["40"]));
+    assert!(config.locations_of(experience).map(Identified::id).eq(["61"]));
     assert_eq!(config.features()[0].name(), Some("Banner"));
 }
