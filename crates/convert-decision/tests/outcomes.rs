@@ -3,7 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets the unexpected should stop at once")]
 
 use convert_config::ProjectConfig;
-use convert_decision::{CallOptions, Decision, Evaluation, NoopObserver, Source, VisitorRecord};
+use convert_decision::{
+    Attributes, CallOptions, Decision, Evaluation, Explanation, NoopObserver, Segments, Source,
+    VisitorRecord,
+};
 
 fn project() -> ProjectConfig {
     ProjectConfig::from_json(
@@ -80,4 +83,45 @@ fn a_decision_yields_to_the_variation_that_another_writer_has_assigned() {
     assert_eq!(facts(decision.yield_to("31")), yielded);
     assert_eq!(facts(decision.yield_to("30")), before);
     assert_eq!(facts(decision.yield_to("39")), before);
+}
+
+#[test]
+fn explained_outcomes_are_equal_where_variation_source_and_bucket_are() {
+    let config = project();
+    let explained = |record: &VisitorRecord, visitor: &str, forced: Option<&str>| {
+        let options = CallOptions::new().force_variation(forced);
+        let evaluation = Evaluation::new(&config, visitor).record(record).options(&options);
+        Explanation::of_experience(&evaluation, "e").outcome().cloned().unwrap()
+    };
+    let none = VisitorRecord::new();
+    let mut remembered = VisitorRecord::new();
+    remembered.assign("3", "30");
+    let bucketed = explained(&none, "visitor-1", None);
+    assert_eq!(bucketed, explained(&none, "visitor-1", None));
+    // Another bucket of the same variation, another source, and another variation.
+    assert_ne!(bucketed, explained(&none, "visitor-2", None));
+    let sticky = explained(&remembered, "visitor-1", None);
+    let forced = explained(&none, "visitor-1", Some("30"));
+    assert_ne!(sticky, forced);
+    assert_ne!(forced, explained(&none, "visitor-1", Some("31")));
+}
+
+#[test]
+fn a_visitor_leaves_one_location_alone() {
+    let mut record = VisitorRecord::new();
+    record.enter("shop");
+    record.enter("blog");
+    record.leave("shop");
+    assert_eq!(record.locations().collect::<Vec<_>>(), ["blog"]);
+}
+
+#[test]
+fn segments_take_memory_for_their_names_and_their_values() {
+    let bytes = |name: &str, value: &str| {
+        Segments::from(Attributes::from([(name, value)])).approximate_bytes()
+    };
+    let country = bytes("country", "FR");
+    assert!(country > "countryFR".len(), "{country}");
+    assert_eq!(bytes("country", &"x".repeat(1_000)) - country, 998);
+    assert_eq!(bytes("campaign", "FR") - country, 1);
 }
