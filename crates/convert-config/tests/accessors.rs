@@ -55,6 +55,8 @@ fn a_condition_is_shown_with_its_operand_as_json() {
         (json!("FR"), r#"country equals "FR""#),
         (json!("a\"b"), r#"country equals "a\"b""#),
         (json!("a\\b"), r#"country equals "a\\b""#),
+        (json!("\""), r#"country equals "\"""#),
+        (json!("\\"), r#"country equals "\\""#),
         (json!(5), "country equals 5"),
     ] {
         let element = json!({"rule_type": "generic_text_key_value", "key": "country",

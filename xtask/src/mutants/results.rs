@@ -54,9 +54,10 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// Returns the run with the outcome of another try of its survivors.
+    /// Returns the run with the outcome of another try of its survivors. They may be fewer, where code
+    /// has gone, or more, since a name without its line may stand for several.
     pub(super) fn with_retried(mut self, again: Run) -> Run {
-        self.sampled -= self.unexplained.len() - again.sampled;
+        self.sampled = self.sampled - self.unexplained.len() + again.sampled;
         self.caught += again.caught;
         self.timed_out += again.timed_out;
         self.unviable += again.unviable;

@@ -379,5 +379,7 @@ mod tests {
         assert_eq!(size_of(items(0).as_view()), 0);
         assert_eq!(size_of(items(3).as_view()), 3 * ITEM);
         assert_eq!(size_of(Value::from(vec!["four"; 3]).as_view()), 3 * (ITEM + 4));
+        let members: Value<'_> = serde_json::from_str(r#"{"": 1, "four": 2}"#).unwrap_or_default();
+        assert_eq!(size_of(members.as_view()), 2 * ITEM + 4);
     }
 }
